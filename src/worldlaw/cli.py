@@ -1,0 +1,368 @@
+"""One subcommand per verb. Heavy rooms are imported only by the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich_argparse import RawDescriptionRichHelpFormatter
+
+from worldlaw.core.errors import BadInput, Failed
+
+if TYPE_CHECKING:
+    from worldlaw.plan import Plan
+
+STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
+LISTED = ("scenarios", "models", "references", "metrics", "experiments")
+EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts")
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 done, 1 failed, 2 bad input."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # so that "module:Thing" finds the user's own files
+    try:
+        arguments.command(arguments)
+    except BadInput as error:
+        print(f"worldlaw: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except Failed as error:
+        print(f"worldlaw: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("worldlaw: stopped; what was complete is kept, run it again to go on", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="worldlaw",
+        description="Has this world model learned the law, or only the look?\n\n"
+        "Makes worlds whose laws are known, films them, and examines predictors of video for whether\n"
+        "what they draw obeys the law, in the range that they were trained on and beyond it.",
+        epilog="Exit codes: 0 done, 1 failed, 2 bad input.  Start: worldlaw run experiments/quickstart.yaml",
+        formatter_class=RawDescriptionRichHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"worldlaw {_version()}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands", parser_class=_Parser)
+
+    def add(name: str, command: Callable[[argparse.Namespace], None], about: str, details: str = "") -> Any:
+        sub = commands.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.\n{details}",
+            formatter_class=parser.formatter_class,
+        )
+        sub.set_defaults(command=command)
+        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        return sub
+
+    listing = add("list", _list, "what there is: scenarios, models, references, metrics, experiments")
+    listing.add_argument("what", nargs="?", choices=LISTED, help="one kind only")
+
+    preview = add("preview", _preview, "draw one clip of a scenario")
+    preview.add_argument("scenario", metavar="SCENARIO")
+    _add_settings(preview, "attribute=value", "an attribute, e.g. --set speed=2.5 --set color=blue")
+    preview.add_argument("--seed", type=int, default=0, help="which scene (default: 0)")
+    preview.add_argument("--resolution", type=int, default=256, help="rows of a frame (default: 256)")
+    preview.add_argument("--frames", type=int, default=32, help="number of frames (default: 32)")
+    preview.add_argument("--fps", type=float, default=10.0, help="frames per second (default: 10)")
+    preview.add_argument(
+        "-o", "--output", type=Path, help=".gif, .webp, .mp4 or .png (default: SCENARIO.gif)"
+    )
+
+    for name, about in [
+        ("run", "everything, up to the report"),
+        ("simulate", "make the clips of an experiment"),
+        ("train", "teach the models of an experiment; earlier stages run if missing"),
+        ("generate", "let the models answer; earlier stages run if missing"),
+        ("track", "read positions from all videos; earlier stages run if missing"),
+        ("evaluate", "judge every predictor; earlier stages run if missing"),
+        ("report", "write the report; earlier stages run if missing"),
+    ]:
+        stage = add(
+            name, _run, about,
+            "What is complete is used as it is; a stopped run goes on where it was.",
+        )  # fmt: skip
+        stage.set_defaults(stage="report" if name == "run" else name)
+        stage.add_argument("experiment", metavar="EXPERIMENT.yaml", type=Path)
+        _add_settings(stage, "a.b=c", "change a key of the experiment, e.g. --set video.resolution=128")
+        stage.add_argument(
+            "--out", type=Path, default=Path("runs"), help="folder for results (default: runs)"
+        )
+        stage.add_argument(
+            "--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: one a core)"
+        )
+        stage.add_argument("--fresh", action="store_true", help="make everything anew")
+        stage.add_argument(
+            "--dry-run", action="store_true", help="only say what it takes: time, bytes, files"
+        )
+
+    check = add("check", _check, "whether a clip shard, an artifact folder or an experiment file is sound")
+    check.add_argument("path", metavar="PATH", type=Path)
+
+    export = add("export", _export, "turn an artifact into a layout that others read")
+    export.add_argument(
+        "artifact", metavar="ARTIFACT", type=Path, help="folder of a simulate or generate stage"
+    )
+    export.add_argument("out", metavar="OUT", type=Path)
+    export.add_argument("--to", choices=EXPORTS, required=True)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line, with the nearest known word."""
+
+    def error(self, message: str) -> Any:
+        import difflib
+        import re
+
+        found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if found:
+            known = [word.strip(" '") for word in found[2].split(",")]
+            near = difflib.get_close_matches(found[1], known, n=1, cutoff=0.5)
+            message = f"unknown {found[1]!r}; " + (
+                f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
+            )
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _add_settings(parser: argparse.ArgumentParser, metavar: str, about: str) -> None:
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar=metavar, help=about)
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; found {text!r}")
+    return value
+
+
+def _version() -> str:
+    from worldlaw import __version__
+
+    return __version__
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    kinds = [arguments.what] if arguments.what else LISTED
+    found = {kind: _LISTERS[kind]() for kind in kinds}
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    for kind, entries in found.items():
+        if len(found) > 1:
+            print(f"{kind}:")
+        width = max((len(name) for name in entries), default=0)
+        for name, about in entries.items():
+            print(f"  {name:<{width}}  {about}")
+
+
+def _list_scenarios() -> dict[str, str]:
+    from worldlaw.worlds import scenarios
+
+    return {
+        name: f"{_first_line(scenarios.get(name))} [{', '.join(scenarios.get(name).attributes)}]"
+        for name in scenarios.names()
+    }
+
+
+def _list_models() -> dict[str, str]:
+    from worldlaw.models import models
+
+    return {name: _first_line(models.get(name)) for name in models.names()}
+
+
+def _list_references() -> dict[str, str]:
+    from worldlaw.exam.references import references
+
+    return {name: _first_line(references.get(name)) for name in references.names()}
+
+
+def _list_metrics() -> dict[str, str]:
+    from worldlaw.exam.metrics import metrics
+
+    every = [metrics.get(name) for name in metrics.names()]
+    return {m.name: m.about + (f" [{m.unit}]" if m.unit else "") for m in every}
+
+
+def _list_experiments() -> dict[str, str]:
+    import yaml
+
+    found = {}
+    for path in sorted(Path("experiments").glob("**/*.yaml")):
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found[str(path)] = str(raw.get("about", "")) if isinstance(raw, dict) else ""
+    return found
+
+
+_LISTERS = {
+    "scenarios": _list_scenarios,
+    "models": _list_models,
+    "references": _list_references,
+    "metrics": _list_metrics,
+    "experiments": _list_experiments,
+}
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").strip().split("\n")[0]
+
+
+def _preview(arguments: argparse.Namespace) -> None:
+    import yaml
+
+    from worldlaw.clips.media import write_video
+    from worldlaw.worlds import scenarios, training_region
+    from worldlaw.worlds.recipe import Recipe
+
+    scenario = scenarios.get(arguments.scenario)
+    raw = {}
+    for text in arguments.settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadInput(f"--set {text!r}: expected attribute=value")
+        raw[name] = yaml.safe_load(value)
+    if not 16 <= arguments.resolution <= 4096 or arguments.frames < 1 or not arguments.fps > 0:
+        raise BadInput(
+            "expected a resolution of 16 to 4096 rows, at least one frame and a positive frame rate"
+        )
+    recipe = Recipe(
+        scenario=arguments.scenario,
+        region=training_region(scenario, raw),
+        seed=arguments.seed,
+        split="preview",
+        num_clips=1,
+        resolution=arguments.resolution,
+        num_frames=arguments.frames,
+        fps=arguments.fps,
+    )
+    path = arguments.output or Path(f"{arguments.scenario.replace(':', '_')}.gif")
+    scene, _ = recipe.scene(0)
+    write_video(path, recipe.read([0])[0], recipe.fps)
+    if arguments.json:
+        print(json.dumps({"path": str(path), "scene": json.loads(scene.to_json())}))
+        return
+    for name, value in scene.attributes.items():
+        unit = getattr(scenario.attributes[name], "unit", "")
+        print(f"  {name} = {value if isinstance(value, str) else format(value, '.4g')} {unit}".rstrip())
+    print(path)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from worldlaw.config import load_experiment
+
+    experiment = load_experiment(arguments.experiment, arguments.settings)
+    if arguments.dry_run:
+        from worldlaw.plan import make_plan
+
+        _dry_run(make_plan(experiment, arguments.out), arguments)
+        return
+    from worldlaw.pipeline import run
+    from worldlaw.progress import progress_for
+
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        result = run(
+            experiment,
+            arguments.out,
+            until=arguments.stage,
+            workers=arguments.workers,
+            fresh=arguments.fresh,
+            progress=progress,
+        )
+    if arguments.json:
+        print(json.dumps({"path": str(result.path), "made": result.made, "kept": result.kept}))
+        return
+    print(f"{len(result.made)} artifacts made, {len(result.kept)} were complete before", file=sys.stderr)
+    print(result.path)
+
+
+def _dry_run(plan: Plan, arguments: argparse.Namespace) -> None:
+    from worldlaw.estimate import estimate
+
+    rows = [row for row in estimate(plan) if STAGES.index(row.stage) <= STAGES.index(arguments.stage)]
+    todo = [row for row in rows if not row.complete]
+    seconds = sum(row.seconds or 0 for row in todo)
+    size = sum(row.bytes or 0 for row in todo)
+    shards = sum(row.shards or 0 for row in todo)
+    if arguments.json:
+        total = {"core_seconds": round(seconds, 1), "bytes": size, "shards": shards}
+        print(json.dumps({"artifacts": [vars(row) for row in rows], "to_make": total}))
+        return
+    print(f"{'stage':9} {'clips':>9} {'shards':>7} {'size':>9} {'time':>9}  what")
+    for row in rows:
+        state = " (complete)" if row.complete else ""
+        print(
+            f"{row.stage:9} {_or_dash(row.clips):>9} {_or_dash(row.shards):>7} {_size(row.bytes):>9} "
+            f"{_time(row.seconds):>9}  {row.what}{state}"
+        )
+    print(
+        f"to make: about {_size(size)} in {shards} shards; {_time(seconds)} of one core, "
+        f"{_time(seconds / arguments.workers)} with {arguments.workers} workers; "
+        "what models need to learn and to answer, and evaluation, come on top"
+    )
+
+
+def _or_dash(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _size(count: int | None) -> str:
+    if count is None:
+        return "-"
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from worldlaw.checking import check
+
+    summary, faults = check(arguments.path)
+    if arguments.json:
+        print(json.dumps({"path": str(arguments.path), "summary": summary, "faults": faults}))
+    else:
+        print("\n".join(faults) or f"{arguments.path}: {summary}, sound")
+    if faults:
+        raise BadInput(f"{arguments.path}: {len(faults)} fault{'s' if len(faults) > 1 else ''} found")
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from worldlaw.exporting import export
+
+    count = export(arguments.artifact, arguments.out, arguments.to)
+    if arguments.json:
+        print(json.dumps({"path": str(arguments.out), "clips": count}))
+        return
+    print(f"{count} clips", file=sys.stderr)
+    print(arguments.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

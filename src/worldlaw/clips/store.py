@@ -1,0 +1,289 @@
+"""Clip shards: Arrow files with one lossless blob a clip, states and scene beside it (docs/format.md)."""
+
+from __future__ import annotations
+
+import bisect
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from worldlaw.core.artifact import TEMPORARY, atomic_path
+from worldlaw.core.errors import BadInput
+from worldlaw.core.types import TRAJECTORY_ARRAYS, Scene, Trajectory
+
+FORMAT = 1  # of the shard: raise it whenever an older reader would misread a newer file
+ZSTD_LEVEL = 1  # level 3 took 1.5 times as long and saved nothing on these pictures
+METADATA_KEY = b"worldlaw"
+
+STATE_TYPES = {
+    "position": pa.float64(),
+    "size": pa.float64(),
+    "color": pa.float32(),
+    "status": pa.int8(),
+    "confidence": pa.float32(),
+}
+SCHEMA = pa.schema(
+    [
+        pa.field("index", pa.int64()),
+        pa.field("frames", pa.large_binary()),
+        pa.field("crc32", pa.uint32()),
+        pa.field("scene", pa.string()),
+        pa.field("num_bodies", pa.int32()),
+        *(pa.field(name, pa.list_(kind)) for name, kind in STATE_TYPES.items()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video with its scene and trajectory; videos that were not simulated have neither."""
+
+    index: int
+    frames: np.ndarray  # (T, H, W, 3) uint8
+    scene: Scene | None = None
+    trajectory: Trajectory | None = None
+
+
+def shard_name(number: int) -> str:
+    """File name of a shard."""
+    return f"clips-{number:05d}.arrow"
+
+
+def write_shard(
+    path: Path, clips: Iterable[Clip], *, fps: float, notes: dict[str, Any] | None = None
+) -> None:
+    """Write clips of one size to a shard, atomically; ``notes`` go into its metadata.
+
+    Frames are compressed one clip at a time, so that memory holds one raw clip, however long the iterable. A
+    clip may reuse the frame buffer of the one before. Raises ValueError if there is no clip or if sizes
+    differ.
+    """
+    codec = pa.Codec("zstd", ZSTD_LEVEL)
+    columns: dict[str, list] = {field.name: [] for field in SCHEMA}
+    shape: tuple[int, ...] = ()
+    for clip in clips:
+        shape = shape or clip.frames.shape
+        if clip.frames.shape != shape or clip.frames.dtype != np.uint8:
+            raise ValueError(f"expected uint8 frames {shape}; found {clip.frames.dtype} {clip.frames.shape}")
+        blob = codec.compress(np.ascontiguousarray(clip.frames), asbytes=True)
+        columns["index"].append(clip.index)
+        columns["frames"].append(blob)
+        columns["crc32"].append(zlib.crc32(blob))
+        columns["scene"].append(clip.scene.to_json() if clip.scene else None)
+        states = clip.trajectory
+        columns["num_bodies"].append(states.num_bodies if states else 0)
+        for name in TRAJECTORY_ARRAYS:
+            columns[name].append(getattr(states, name).ravel() if states else None)
+    if not columns["index"]:
+        raise ValueError("a shard needs at least one clip")
+    about = {"format": FORMAT, "shape": shape, "fps": fps, "notes": notes or {}}
+    schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
+    batch = pa.record_batch(
+        [
+            list_array(columns[field.name], field.type) if pa.types.is_list(field.type)
+            else pa.array(columns[field.name], field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )  # fmt: skip
+    with (
+        atomic_path(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as out,
+    ):
+        out.write_batch(batch)
+
+
+class Shard:
+    """One shard, memory-mapped: opening it reads only its footer."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with pa.memory_map(str(path)) as source:
+                self._batch = pa.ipc.open_file(source).get_batch(0)
+        except (pa.ArrowInvalid, OSError) as error:
+            found = f"{path.stat().st_size} bytes" if path.exists() else "no file"
+            raise BadInput(
+                f"{path}: not a complete clip shard ({found}); delete it and run again to make it anew"
+            ) from error
+        about = json.loads((self._batch.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+        if about.get("format") != FORMAT:
+            raise BadInput(
+                f"{path}: clip format {about.get('format', 'unknown')}; this version reads format {FORMAT}: "
+                "simulate the clips again, or install the version that wrote them"
+            )
+        self.shape: tuple[int, int, int] = tuple(about["shape"][:3])
+        self.fps: float = about["fps"]
+        self.notes: dict[str, Any] = about["notes"]
+        self._codec = pa.Codec("zstd")
+
+    def __len__(self) -> int:
+        return self._batch.num_rows
+
+    def index(self, row: int) -> int:
+        """The clip's index in its split."""
+        return self._batch["index"][row].as_py()
+
+    def frames(self, row: int, num_frames: int | None = None) -> np.ndarray:
+        """(T, H, W, 3) uint8, read-only; only the first ``num_frames`` are decompressed if that is given."""
+        blob = self._batch["frames"][row].as_buffer()
+        total, height, width = self.shape
+        count = total if num_frames is None else num_frames
+        size = count * height * width * 3
+        try:
+            if count == total:
+                raw = self._codec.decompress(blob, decompressed_size=size)
+            else:
+                raw = pa.CompressedInputStream(pa.BufferReader(blob), "zstd").read(size)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise BadInput(
+                f"{self.path}: clip {self.index(row)} is damaged; delete the shard and run again"
+            ) from error
+        return np.frombuffer(raw, np.uint8).reshape(count, height, width, 3)
+
+    def scene(self, row: int) -> Scene | None:
+        """The scene, if the clip was simulated."""
+        text = self._batch["scene"][row].as_py()
+        return Scene.from_json(text) if text else None
+
+    def trajectory(self, row: int) -> Trajectory | None:
+        """The true trajectory, if the clip was simulated."""
+        num_bodies = self._batch["num_bodies"][row].as_py()
+        if not num_bodies:
+            return None
+        width = {"position": (2,), "color": (3,)}
+        arrays = {
+            name: self._batch[name][row].values.to_numpy(zero_copy_only=False)
+            .reshape(-1, num_bodies, *width.get(name, ()))
+            for name in TRAJECTORY_ARRAYS
+        }  # fmt: skip
+        for name in ("color", "confidence"):
+            arrays[name] = arrays[name].astype(np.float64)
+        return Trajectory(dt=1 / self.fps, **arrays)
+
+    def check(self) -> list[str]:
+        """What is wrong with the shard, one line each; every blob is read and held against its checksum."""
+        faults = []
+        for row in range(len(self)):
+            blob = self._batch["frames"][row].as_buffer()
+            if zlib.crc32(blob) != self._batch["crc32"][row].as_py():
+                faults.append(
+                    f"{self.path}: clip {self.index(row)}: checksum differs, the frames are damaged"
+                )
+                continue
+            self.frames(row)
+            states = self.trajectory(row)
+            if states is not None and states.num_frames != self.shape[0]:
+                faults.append(
+                    f"{self.path}: clip {self.index(row)}: {states.num_frames} states, {self.shape[0]} frames"
+                )
+        return faults
+
+
+class Clips:
+    """All shards of a folder as one sequence of clips, in order of index, with random access."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        paths = sorted(self.folder.glob("clips-*.arrow"))
+        if not paths:
+            raise BadInput(f"{folder}: no clip shards (clips-*.arrow) here")
+        self.shards = [Shard(path) for path in paths]
+        self._starts = np.cumsum([0, *map(len, self.shards)]).tolist()
+        if len({(shard.shape, shard.fps) for shard in self.shards}) > 1:
+            raise BadInput(f"{folder}: shards differ in frame count, resolution or frame rate")
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, height and width of every clip."""
+        return self.shards[0].shape
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.shards[0].fps
+
+    def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
+        """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
+        total, height, width = self.shape
+        out = np.empty((len(indices), num_frames or total, height, width, 3), np.uint8)
+        for place, index in enumerate(indices):
+            shard, row = self._find(index)
+            out[place] = shard.frames(row, num_frames)
+        return out
+
+    def scene(self, index: int) -> Scene:
+        """The scene of a clip. Raises BadInput if the clip was not simulated."""
+        shard, row = self._find(index)
+        scene = shard.scene(row)
+        if scene is None:
+            raise BadInput(f"{shard.path}: clip {index} has no scene: it was not simulated")
+        return scene
+
+    def trajectory(self, index: int) -> Trajectory:
+        """The true trajectory of a clip. Raises BadInput if the clip was not simulated."""
+        shard, row = self._find(index)
+        trajectory = shard.trajectory(row)
+        if trajectory is None:
+            raise BadInput(f"{shard.path}: clip {index} has no states: it was not simulated")
+        return trajectory
+
+    def frames_only(self) -> StoredFrames:
+        """The view that a model gets."""
+        return StoredFrames(self)
+
+    def _find(self, index: int) -> tuple[Shard, int]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"clip {index} of {len(self)}")
+        number = bisect.bisect_right(self._starts, index) - 1
+        return self.shards[number], index - self._starts[number]
+
+
+class StoredFrames:
+    """A ``FrameSource`` over stored clips; it keeps no way to their states in its public face."""
+
+    def __init__(self, clips: Clips) -> None:
+        self._read = clips.read
+        self._size = len(clips)
+        self.shape = clips.shape
+        self.fps = clips.fps
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
+        """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
+        return self._read(indices, num_frames)
+
+
+def complete_shard(path: Path, num_clips: int) -> bool:
+    """Whether a shard exists and opens with that many clips."""
+    try:
+        return path.exists() and len(Shard(path)) == num_clips
+    except BadInput:
+        return False
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed run left half-written."""
+    for path in folder.glob(f"*{TEMPORARY}"):
+        path.unlink()
+
+
+def list_array(rows: list[np.ndarray | None], kind: pa.DataType) -> pa.Array:
+    """A list column from flat arrays, without a Python object per number."""
+    lengths = [0 if row is None else len(row) for row in rows]
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    flat = np.concatenate([row for row in rows if row is not None] or [np.zeros(0)])
+    values = pa.array(flat.astype(kind.value_type.to_pandas_dtype(), copy=False))
+    return pa.ListArray.from_arrays(offsets, values, type=kind)

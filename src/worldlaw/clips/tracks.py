@@ -1,0 +1,106 @@
+"""Tracks on disk: Arrow files beside the clips that they were read from, one row a clip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from worldlaw.clips.store import METADATA_KEY, STATE_TYPES, list_array
+from worldlaw.core.artifact import atomic_path
+from worldlaw.core.errors import BadInput
+from worldlaw.core.types import TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
+
+FORMAT = 1
+_EXTRA_TYPES = {"frame": pa.int64(), "position": pa.float64(), "size": pa.float64(), "color": pa.float64()}
+_WIDTHS = {"position": (2,), "color": (3,)}
+SCHEMA = pa.schema(
+    [
+        pa.field("index", pa.int64()),
+        pa.field("shape", pa.list_(pa.string())),
+        *(pa.field(name, pa.list_(kind)) for name, kind in STATE_TYPES.items()),
+        *(pa.field(f"extra_{name}", pa.list_(kind)) for name, kind in _EXTRA_TYPES.items()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What a tracker read from one clip."""
+
+    index: int
+    shape: tuple[str, ...]  # of each tracked body, as it looks in the given frames
+    tracks: Tracks
+
+
+def tracks_name(number: int) -> str:
+    """File name of the tracks of a shard."""
+    return f"tracks-{number:05d}.arrow"
+
+
+def write_tracks(path: Path, rows: Iterable[Tracked], *, fps: float) -> None:
+    """Write the tracks of some clips, atomically."""
+    columns: dict[str, list] = {field.name: [] for field in SCHEMA}
+    for row in rows:
+        columns["index"].append(row.index)
+        columns["shape"].append(list(row.shape))
+        for name in TRAJECTORY_ARRAYS:
+            columns[name].append(getattr(row.tracks.bodies, name).ravel())
+        for name in _EXTRA_TYPES:
+            columns[f"extra_{name}"].append(getattr(row.tracks.extra, name).ravel())
+    schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps({"tracks": FORMAT, "fps": fps}).encode()})
+    batch = pa.record_batch(
+        [
+            pa.array(columns[field.name], field.type)
+            if field.name in ("index", "shape")
+            else list_array(columns[field.name], field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )
+    with (
+        atomic_path(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as out,
+    ):
+        out.write_batch(batch)
+
+
+def read_tracks(folder: Path) -> list[Tracked]:
+    """All tracks of a folder, in order of clip. Raises BadInput for a file that is not complete."""
+    return [row for path in sorted(folder.glob("tracks-*.arrow")) for row in read_tracks_file(path)]
+
+
+def read_tracks_file(path: Path) -> list[Tracked]:
+    """The tracks of one file, in order of clip. Raises BadInput if it is not complete."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            batch = pa.ipc.open_file(source).get_batch(0)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(
+            f"{path}: not a complete file of tracks; delete it and run again to make it anew"
+        ) from error
+    about = json.loads((batch.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    if about.get("tracks") != FORMAT:
+        raise BadInput(f"{path}: tracks format {about.get('tracks', 'unknown')}; this version reads {FORMAT}")
+    return [_row(batch, row, about["fps"]) for row in range(batch.num_rows)]
+
+
+def _row(batch: pa.RecordBatch, row: int, fps: float) -> Tracked:
+    shape = tuple(batch["shape"][row].as_py())
+
+    def array(column: str, name: str, *lead: int) -> np.ndarray:
+        flat = batch[column][row].values.to_numpy(zero_copy_only=False)
+        return (flat.astype(np.float64) if flat.dtype == np.float32 else flat).reshape(
+            *lead, *_WIDTHS.get(name, ())
+        )
+
+    bodies = {name: array(name, name, -1, len(shape)) for name in TRAJECTORY_ARRAYS}
+    extra = {name: array(f"extra_{name}", name, -1) for name in _EXTRA_TYPES}
+    return Tracked(
+        batch["index"][row].as_py(), shape, Tracks(Trajectory(dt=1 / fps, **bodies), Detections(**extra))
+    )

@@ -1,0 +1,250 @@
+"""An experiment file: frozen, strict, and checked in full before any work starts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.region import Region
+from worldlaw.worlds import scenarios, training_region
+from worldlaw.worlds.recipe import Recipe
+from worldlaw.worlds.render import EDGES
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=80)]
+RawRegion = dict[str, Any] | list[dict[str, Any]]
+TRAIN = "train"
+
+
+class Strict(BaseModel):
+    """Immutable, no key but the ones that are declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Video(Strict):
+    """How clips are filmed."""
+
+    resolution: int = Field(default=64, ge=16, le=1024, description="rows of a frame")
+    num_frames: int = Field(default=32, ge=2, le=4096)
+    fps: float = Field(default=10.0, gt=0, le=10_000, strict=False)
+    edge: str = "area"
+
+
+class Split(Strict):
+    """Some clips from one region; attributes that are not named keep the training range."""
+
+    clips: int = Field(ge=1)
+    region: RawRegion = {}
+
+
+class World(Strict):
+    """One scenario: what to train on and what to be tested on."""
+
+    scenario: str | None = None  # the key of the entry unless given
+    train: Split
+    test: dict[Name, Split] = Field(min_length=1)
+
+
+class Model(Strict):
+    """A model with the options of its constructor."""
+
+    model: str
+    options: dict[str, Any] = {}
+
+
+class Experiment(Strict):
+    """All that decides the numbers of an experiment."""
+
+    name: Name
+    about: str = ""
+    seed: int = Field(default=0, ge=0)
+    context: int = Field(default=3, ge=1, description="conditioning frames")
+    video: Video = Video()
+    shard_clips: int = Field(default=250, ge=1, le=100_000, description="clips per file")
+    worlds: dict[Name, World] = Field(min_length=1)
+    models: dict[Name, Model | None] = {}
+    references: tuple[str, ...] = ()
+    metrics: tuple[str, ...] | None = None  # all of them unless given
+
+    @model_validator(mode="after")
+    def _context_fits(self) -> Experiment:
+        if self.context >= self.video.num_frames:
+            raise ValueError(
+                f"context is {self.context} frames and clips have {self.video.num_frames}: none is left"
+            )
+        return self
+
+    def scenario_of(self, world: str) -> str:
+        """Name of the scenario of a world."""
+        return self.worlds[world].scenario or world
+
+    def training_region(self, world: str) -> Region:
+        """The region that decides what is in distribution."""
+        return training_region(scenarios.get(self.scenario_of(world)), self.worlds[world].train.region)
+
+    def recipe(self, world: str, split: str) -> Recipe:
+        """How a split is made; a test split keeps the training range where its region says nothing."""
+        spec = self.worlds[world]
+        scenario = self.scenario_of(world)
+        chosen = spec.train if split == TRAIN else spec.test[split]
+        raw: RawRegion = chosen.region
+        if split != TRAIN:
+            raw = _inherit(spec.train.region, chosen.region, f"worlds.{world}.test.{split}.region")
+        return Recipe(
+            scenario=scenario,
+            region=training_region(scenarios.get(scenario), raw),
+            seed=self.seed,
+            split=split,
+            num_clips=chosen.clips,
+            resolution=self.video.resolution,
+            num_frames=self.video.num_frames,
+            fps=self.video.fps,
+            edge=self.video.edge,
+        )
+
+
+def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
+    """Read an experiment file and check all of it.
+
+    ``overrides`` are of the form ``a.b=value``, the value in YAML. Raises BadInput, one line that names the
+    key.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such experiment file{_similar(path)}") from error
+    except (IsADirectoryError, UnicodeDecodeError, PermissionError) as error:
+        raise BadInput(f"{path}: expected an experiment file in YAML ({error})") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise BadInput(
+            f"{path}: expected an experiment with keys such as name and worlds; found {type(raw).__name__}"
+        )
+    for text in overrides:
+        _override(raw, text)
+    return parse_experiment(raw, str(path))
+
+
+def parse_experiment(raw: Mapping[str, Any], where: str = "experiment") -> Experiment:
+    """An experiment from plain data, checked in full. Raises BadInput with one line."""
+    try:
+        experiment = Experiment.model_validate(_tuples(raw))
+    except ValidationError as error:
+        raise BadInput(f"{where}: {_explain(error)}") from error
+    try:
+        _check_names(experiment)
+        for world, spec in experiment.worlds.items():
+            for split in (TRAIN, *spec.test):
+                if split == TRAIN and TRAIN in spec.test:
+                    raise BadInput(f"worlds.{world}.test: a test split cannot be called {TRAIN!r}")
+                experiment.recipe(world, split)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+    return experiment
+
+
+def _check_names(experiment: Experiment) -> None:
+    from worldlaw.exam.metrics import metrics
+    from worldlaw.exam.references import references
+    from worldlaw.models import models
+
+    if experiment.video.edge not in EDGES:
+        raise unknown("edge", experiment.video.edge, EDGES)
+    for name, model in experiment.models.items():
+        models.get(model.model if model else name)
+    for name in experiment.references:
+        references.get(name)
+    for name in experiment.metrics or ():
+        metrics.get(name)
+    taken = {"floor", *experiment.references}
+    for name in experiment.models:
+        if name in taken:
+            raise BadInput(f"models: the name {name!r} is taken by a reference or the floor")
+
+
+def _inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:
+    """The test region with what it does not name taken from the training region."""
+    if not train:
+        return test
+    if isinstance(train, list):
+        if not test:
+            return train
+        raise BadInput(
+            f"{where}: the training region has several boxes, so a test region must name every attribute"
+        )
+    if isinstance(test, list):
+        return [{**train, **box} for box in test]
+    return {**train, **test}
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    address, equals, value = text.partition("=")
+    keys = address.split(".")
+    if not equals or not all(keys):
+        raise BadInput(f"--set {text!r}: expected key=value, with dots between nested keys")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BadInput(f"--set {text!r}: the value is not valid YAML") from error
+    place: Any = raw
+    for depth, key in enumerate(keys[:-1]):
+        if place.get(key) is None:
+            place[key] = {}
+        place = place[key]
+        if not isinstance(place, dict):
+            raise BadInput(f"--set {text!r}: {'.'.join(keys[: depth + 1])} holds a value, not keys")
+    place[keys[-1]] = parsed
+
+
+def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """YAML has lists where the experiment has tuples."""
+    return {
+        key: tuple(value) if key in ("references", "metrics") and isinstance(value, list) else value
+        for key, value in raw.items()
+    }
+
+
+def _explain(error: ValidationError) -> str:
+    """The first fault of a validation as one line, and how many more there are."""
+    faults = error.errors()
+    first = faults[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
+        text = f"unknown key {where!r}; " + (
+            f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
+        )
+    elif first["type"] == "missing":
+        text = f"missing key {where!r}"
+    elif first["type"] == "value_error":
+        text = str(first["ctx"]["error"])
+    else:
+        text = f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}; found {first['input']!r}"
+    more = len(faults) - 1
+    return text + (f" (and {more} more fault{'s' if more > 1 else ''})" if more else "")
+
+
+def _fields_at(location: tuple[str | int, ...]) -> list[str]:
+    """Names of the keys that are known at a place in the file."""
+    inner: dict[str, type[Strict]] = {
+        "video": Video, "worlds": World, "train": Split, "test": Split, "models": Model,
+    }  # fmt: skip
+    model: type[Strict] = Experiment
+    for part in location:
+        model = inner.get(str(part), model)
+    return sorted(model.model_fields)
+
+
+def _similar(path: Path) -> str:
+    names = [str(p) for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(str(path), names, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""

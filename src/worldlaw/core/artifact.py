@@ -1,0 +1,205 @@
+"""Every stage writes a folder named by a hash of what went into it, complete when its manifest exists."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import errno
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from worldlaw.core.errors import BadInput, Failed
+
+MANIFEST = "manifest.json"
+TEMPORARY = ".part"  # suffix of a file that is being written
+
+
+def key_of(inputs: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits of the SHA-256 of what goes into an artifact, as canonical JSON."""
+    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of ``path``, all at once and on disk, when the block ends well.
+
+    Whatever happens, ``path`` is either what it was before or complete. Raises Failed on a full disk or a
+    read-only folder, with nothing left behind.
+    """
+    temporary = path.with_name(path.name + TEMPORARY)
+    try:
+        with explained(path):
+            yield temporary
+            with open(temporary, "rb") as handle:
+                os.fsync(handle.fileno())
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents. Raises Failed or BadInput with one line if that cannot be done."""
+    with explained(path):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise BadInput(f"{path}: expected a folder, found a file") from error
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about writing to a path into one line that helps."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = f"{shutil.disk_usage(_existing(path)).free / 1e6:.0f} MB free"
+            raise Failed(
+                f"{path}: the disk is full ({free}); what was complete is kept, make room and run it again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise BadInput(
+                f"{path}: cannot be written ({os.strerror(error.errno)}); choose another folder with --out"
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process. Raises Failed if another run holds it; a killed run holds nothing."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise Failed(
+            f"{folder}: another run is writing here; wait for it, or choose another folder with --out"
+        ) from error
+    finally:
+        os.close(handle)
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """A stage's output folder."""
+
+    stage: str
+    inputs: dict[str, Any]  # all that decides the bytes, JSON-able; upstream artifacts by their keys
+    root: Path  # the folder that holds all artifacts
+
+    @property
+    def key(self) -> str:
+        """Hash of the inputs."""
+        return key_of({"stage": self.stage, **self.inputs})
+
+    @property
+    def folder(self) -> Path:
+        """``root/<stage>-<key>``."""
+        return self.root / f"{self.stage}-{self.key}"
+
+    @property
+    def complete(self) -> bool:
+        """Whether the manifest, which is written last, exists."""
+        return (self.folder / MANIFEST).exists()
+
+    def finish(self, results: Mapping[str, Any], *, started: datetime.datetime) -> None:
+        """Write the manifest: inputs, files with their sizes, what was counted, and where it was made."""
+        files = {p.name: p.stat().st_size for p in sorted(self.folder.iterdir()) if _is_data(p)}
+        manifest = {
+            "stage": self.stage,
+            "key": self.key,
+            "inputs": self.inputs,
+            "results": dict(results),
+            "files": files,
+            "made": provenance(started),
+        }
+        write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an artifact folder. Raises BadInput if there is none or it is not JSON."""
+    path = folder / MANIFEST
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{folder}: no {MANIFEST}, so this is not a complete artifact") from error
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}: not readable as JSON ({error})") from error
+
+
+def provenance(started: datetime.datetime) -> dict[str, Any]:
+    """Where, when and by what code something was made."""
+    finished = datetime.datetime.now(datetime.UTC)
+    return {
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round((finished - started).total_seconds(), 3),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "versions": {
+            name: importlib.metadata.version(name)
+            for name in ("worldlaw", "numpy", "numba", "scipy", "pyarrow")
+        },
+        **_commit(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def _commit() -> dict[str, Any]:
+    """The commit of a source checkout and whether it was changed; empty for an installed package."""
+    here = Path(__file__).parent
+    try:
+        top, head = subprocess.run(
+            ["git", "-C", here, "rev-parse", "--show-toplevel", "HEAD"],
+            capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.split()  # fmt: skip
+        if not here.is_relative_to(Path(top) / "src"):
+            return {}
+        dirty = subprocess.run(
+            ["git", "-C", top, "status", "--porcelain"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return {}
+    return {"commit": head, "dirty": bool(dirty.strip())}
+
+
+def _is_data(path: Path) -> bool:
+    return path.name != MANIFEST and not path.name.startswith(".") and not path.name.endswith(TEMPORARY)
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

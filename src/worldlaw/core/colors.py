@@ -1,0 +1,16 @@
+"""Named colours, as the study drew them where it had them."""
+
+from __future__ import annotations
+
+# Red, blue and white are the study's (facts: pure primaries on white); the others are as far from those as
+# they can be.
+COLORS: dict[str, tuple[int, int, int]] = {
+    "red": (255, 0, 0),
+    "blue": (0, 0, 255),
+    "green": (0, 160, 0),
+    "magenta": (200, 0, 200),
+    "black": (0, 0, 0),
+    "gray": (120, 120, 120),
+    "white": (255, 255, 255),
+}
+BODY_COLORS = tuple(name for name in COLORS if name != "white")

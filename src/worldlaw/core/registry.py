@@ -1,0 +1,70 @@
+"""Names to things: what ships with us, what an installed plugin adds, and ``module:Thing`` for a file."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from worldlaw.core.errors import BadInput, unknown
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Things of one kind by name.
+
+    Built-in modules are imported at the first look-up, not at start-up. An installed package adds its own
+    through the entry-point group ``worldlaw.<kind>s``; anything importable is reachable as
+    ``"package.module:Thing"``.
+    """
+
+    def __init__(self, kind: str, modules: Iterable[str] = ()) -> None:
+        self.kind = kind
+        self._modules = tuple(modules)
+        self._things: dict[str, T] = {}
+        self._loaded = False
+
+    def register(self, name: str, thing: T) -> T:
+        """Add a thing under a name. Raises ValueError if another thing has that name already."""
+        if self._things.get(name, thing) is not thing:
+            raise ValueError(f"two {self.kind}s are called {name!r}")
+        self._things[name] = thing
+        return thing
+
+    def registering(self, name: str) -> Callable[[T], T]:
+        """A decorator that registers what it decorates and returns it unchanged."""
+        return lambda thing: self.register(name, thing)
+
+    def names(self) -> list[str]:
+        """All registered names, in order of registration (built-in first)."""
+        self._load()
+        return list(self._things)
+
+    def get(self, name: str) -> T:
+        """The thing of that name. Raises BadInput, with the nearest known name, if there is none."""
+        if ":" in name:
+            return self._import(name)
+        self._load()
+        if name not in self._things:
+            raise unknown(self.kind, name, self._things)
+        return self._things[name]
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        for module in self._modules:
+            importlib.import_module(module)
+        for entry in importlib.metadata.entry_points(group=f"worldlaw.{self.kind}s"):
+            self.register(entry.name, entry.load())
+
+    def _import(self, address: str) -> T:
+        module, _, attribute = address.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise BadInput(f"{self.kind} {address!r}: no module {error.name!r} on the Python path") from error
+        except AttributeError as error:
+            raise BadInput(f"{self.kind} {address!r}: module {module!r} has no {attribute!r}") from error

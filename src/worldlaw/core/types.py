@@ -1,0 +1,184 @@
+"""The nouns of all rooms: body, scene, trajectory, what a model is given, what a metric may read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped, UInt8
+
+STATUSES = ("visible", "cut", "outside", "hidden", "lost")
+VISIBLE, CUT, OUTSIDE, HIDDEN, LOST = range(len(STATUSES))
+
+SHAPES = ("ball", "square", "ring")
+RING_HOLE = 0.5  # inner radius of a ring as a share of its outer radius
+
+
+@dataclass(frozen=True)
+class Body:
+    """A rigid thing at t = 0."""
+
+    shape: str  # one of SHAPES
+    size: float  # m: radius of a ball, outer radius of a ring, half the side of a square
+    color: str  # a name in core.colors
+    mass: float  # kg
+    position: tuple[float, float]  # m, of the centre
+    velocity: tuple[float, float]  # m/s
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The world at t = 0: all that a simulator and a renderer need."""
+
+    scenario: str
+    attributes: dict[str, float | str]
+    bodies: tuple[Body, ...]
+    gravity: tuple[float, float] = (0.0, 0.0)  # m/s²
+    extent: tuple[float, float] = (10.0, 10.0)  # m, width and height of the view; origin bottom left, y up
+    background: str = "white"
+    parameters: dict[str, float] = dataclasses.field(default_factory=dict)  # constants of the law, SI
+    invariants: tuple[str, ...] = ()  # what the law conserves while all bodies are in view: momentum, energy
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys; ``from_json`` gives an equal scene back."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @staticmethod
+    def from_json(text: str) -> Scene:
+        """The scene that ``to_json`` wrote."""
+        raw = json.loads(text)
+        bodies = tuple(
+            Body(**{**body, "position": tuple(body["position"]), "velocity": tuple(body["velocity"])})
+            for body in raw.pop("bodies")
+        )
+        tuples = {key: tuple(raw[key]) for key in ("gravity", "extent", "invariants")}
+        return Scene(**{**raw, **tuples, "bodies": bodies})
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """States at the frame times, simulated or measured from pixels.
+
+    What could not be seen is NaN, with a status that says why.
+    """
+
+    dt: float  # s between frames
+    position: Float[np.ndarray, "T B 2"]  # m
+    size: Float[np.ndarray, "T B"]  # m
+    color: Float[np.ndarray, "T B 3"]  # RGB in [0, 1]
+    status: Int[np.ndarray, "T B"]  # index into STATUSES
+    confidence: Float[np.ndarray, "T B"]  # 0 to 1; 1 for simulated states
+
+    @property
+    def num_frames(self) -> int:
+        """T, the number of frames."""
+        return self.position.shape[0]
+
+    @property
+    def num_bodies(self) -> int:
+        """B, the number of bodies."""
+        return self.position.shape[1]
+
+    @property
+    def velocity(self) -> Float[np.ndarray, "T-1 B 2"]:
+        """Mean velocity over each frame interval in m/s; NaN where either end is not measured."""
+        return np.diff(self.position, axis=0) / self.dt
+
+    @property
+    def in_view(self) -> np.ndarray:
+        """(T - 1, B) bool: intervals at both ends of which the body is fully visible."""
+        seen = self.status == VISIBLE
+        return seen[1:] & seen[:-1]
+
+    def __getitem__(self, frames: slice) -> Trajectory:
+        """The trajectory at some of the frames; a step other than 1 is not allowed."""
+        if frames.step not in (None, 1):
+            raise ValueError("a trajectory can be cut, not thinned: the step must be 1")
+        arrays = {name: getattr(self, name)[frames] for name in TRAJECTORY_ARRAYS}
+        return Trajectory(dt=self.dt, **arrays)
+
+
+TRAJECTORY_ARRAYS = ("position", "size", "color", "status", "confidence")
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What was seen and belongs to no known body: a duplicate has a place here."""
+
+    frame: Int[np.ndarray, " E"]
+    position: Float[np.ndarray, "E 2"]  # m
+    size: Float[np.ndarray, " E"]  # m, radius of a disc of the same area
+    color: Float[np.ndarray, "E 3"]  # RGB in [0, 1]
+
+    @staticmethod
+    def none() -> Detections:
+        """No detection at all."""
+        return Detections(np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0), np.zeros((0, 3)))
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """What a tracker read from a video."""
+
+    bodies: Trajectory
+    extra: Detections
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the given frames show of each body: all that a tracker gets besides pixels."""
+
+    extent: tuple[float, float]  # m, width and height of the view
+    background: UInt8[np.ndarray, 3]
+    shape: tuple[str, ...]  # as it looks: one of SHAPES
+    position: Float[np.ndarray, "B 2"]  # m, in the first frame
+    velocity: Float[np.ndarray, "B 2"]  # m/s over the given frames
+    size: Float[np.ndarray, " B"]  # m
+    area: Float[np.ndarray, " B"]  # m²
+    color: UInt8[np.ndarray, "B 3"]
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What a model is given: pixels of the first K frames, never a state."""
+
+    frames: UInt8[np.ndarray, "N K H W 3"]
+    fps: float  # Hz
+    ids: tuple[str, ...]  # opaque; one per clip
+
+    @property
+    def num_clips(self) -> int:
+        """N, the number of clips."""
+        return self.frames.shape[0]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One rollout beside its truth: all that a metric may read."""
+
+    clip: int
+    scene: Scene
+    context: int  # K, the number of frames that were given
+    truth: Trajectory
+    tracked: Tracks
+    true_video: Callable[[], Shaped[np.ndarray, "T H W 3"]]
+    generated_video: Callable[[], Shaped[np.ndarray, "T H W 3"]] | None  # None for a predictor on states
+
+    @property
+    def counted(self) -> np.ndarray:
+        """(T - 1, B) bool: intervals that end in a generated frame and are fully visible in the truth."""
+        counted = self.truth.in_view.copy()
+        counted[: self.context - 1] = False
+        return counted
+
+    @property
+    def measured(self) -> np.ndarray:
+        """(T - 1, B) bool: the counted intervals in which the rollout could be measured."""
+        return self.counted & np.isfinite(self.tracked.bodies.velocity).all(axis=-1)
+
+
+JSON = dict[str, Any]

@@ -1,0 +1,54 @@
+"""Tracked bodies to true bodies: each true body takes the one that starts nearest to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from worldlaw.core.types import LOST, Detections, Tracks, Trajectory
+
+
+def match(tracks: Tracks, truth: Trajectory) -> Tracks:
+    """The tracks with bodies in the order of the truth's, paired to make the sum of first distances least.
+
+    A true body that no track starts near (within two of its sizes) is lost in every frame; a track that no
+    true body claims becomes extra detections.
+    """
+    seen = tracks.bodies
+    start = _first_position(seen)  # (M, 2)
+    distance = np.linalg.norm(start[None] - truth.position[0][:, None], axis=-1)  # (B, M)
+    far = 2 * truth.size[0]
+    rows, columns = linear_sum_assignment(np.where(np.isfinite(distance), distance, 1e9))
+    partner = np.full(truth.num_bodies, -1)
+    for row, column in zip(rows, columns, strict=True):
+        if distance[row, column] <= far[row]:
+            partner[row] = column
+    missing = partner < 0
+    bodies = Trajectory(
+        dt=seen.dt,
+        position=np.where(missing[:, None], np.nan, seen.position[:, partner]),
+        size=np.where(missing, np.nan, seen.size[:, partner]),
+        color=np.where(missing[:, None], np.nan, seen.color[:, partner]),
+        status=np.where(missing, LOST, seen.status[:, partner]).astype(np.int8),
+        confidence=np.where(missing, 0.0, seen.confidence[:, partner]),
+    )
+    unclaimed = np.setdiff1d(np.arange(seen.num_bodies), partner)
+    frame, which = np.nonzero(np.isfinite(seen.position[:, unclaimed, 0]))
+    at = (frame, unclaimed[which])
+    extra = tracks.extra
+    return Tracks(
+        bodies,
+        Detections(
+            frame=np.concatenate([extra.frame, frame]),
+            position=np.concatenate([extra.position, seen.position[at]]),
+            size=np.concatenate([extra.size, seen.size[at]]),
+            color=np.concatenate([extra.color, seen.color[at]]),
+        ),
+    )
+
+
+def _first_position(seen: Trajectory) -> np.ndarray:
+    """(M, 2) m: where each body was first measured; NaN if it never was."""
+    known = np.isfinite(seen.position[..., 0])  # (T, M)
+    first = known.argmax(axis=0)
+    return seen.position[first, np.arange(seen.num_bodies)]

@@ -1,0 +1,50 @@
+"""What a metric is, and the registry of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from worldlaw.core.registry import Registry
+from worldlaw.core.types import Case
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A function from a case to one number, with what a reader needs to know about the number."""
+
+    name: str
+    function: Callable[[Case], float]
+    unit: str  # "" for a pure number
+    best: float  # the value of a perfect rollout; NaN where none is better than another
+    version: int  # raise it whenever the same case would give another number
+
+    def __call__(self, case: Case) -> float:
+        """The number; NaN where it cannot be measured."""
+        return float(self.function(case))
+
+    @property
+    def about(self) -> str:
+        """First line of the function's docstring."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+
+metrics: Registry[Metric] = Registry(
+    "metric",
+    [
+        "worldlaw.exam.metrics.trajectory",
+        "worldlaw.exam.metrics.presence",
+        "worldlaw.exam.metrics.conservation",
+        "worldlaw.exam.metrics.pixels",
+        "worldlaw.exam.metrics.study",
+    ],
+)
+
+
+def metric(*, unit: str, best: float, version: int = 1) -> Callable[[Callable[[Case], float]], Metric]:
+    """Register a function of a case as a metric under its own name."""
+
+    def decorate(function: Callable[[Case], float]) -> Metric:
+        return metrics.register(function.__name__, Metric(function.__name__, function, unit, best, version))
+
+    return decorate

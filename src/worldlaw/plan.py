@@ -1,0 +1,139 @@
+"""What an experiment will make: every artifact with its key, known before any work starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from worldlaw.clips import store
+from worldlaw.config import TRAIN, Experiment
+from worldlaw.core.artifact import Artifact
+from worldlaw.exam import references, tracking
+from worldlaw.exam.metrics import metrics
+from worldlaw.models import VideoModel, models
+from worldlaw.worlds import render, scenarios
+
+STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
+FLOOR = "floor"
+BATCH = (
+    32  # clips given to a model at a time; a short last batch is filled up, so that batching changes nothing
+)
+EVALUATE_VERSION = 1  # of what evaluation does beside metrics and references
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The artifacts of an experiment by what they are for."""
+
+    experiment: Experiment
+    root: Path
+    simulate: dict[tuple[str, str], Artifact]  # (world, split)
+    train: dict[tuple[str, str], Artifact]  # (world, model), models that learn only
+    generate: dict[tuple[str, str, str], Artifact]  # (world, model, split)
+    track: dict[tuple[str, str, str], Artifact]  # (world, model or floor, split)
+    evaluate: Artifact
+
+    @property
+    def folder(self) -> Path:
+        """Where the experiment's own page and records lie."""
+        return self.root / self.experiment.name
+
+    def artifacts(self) -> list[tuple[str, Artifact]]:
+        """All artifacts in the order in which they are made, each with what it is for."""
+        groups = (self.simulate, self.train, self.generate, self.track)
+        listed = [(" / ".join(place), artifact) for group in groups for place, artifact in group.items()]
+        return [*listed, ("all", self.evaluate)]
+
+
+def make_plan(experiment: Experiment, root: Path) -> Plan:
+    """Work out every artifact's inputs: other artifacts by key, and the versions of the code."""
+    simulate = {
+        (world, split): Artifact("simulate", _simulate_inputs(experiment, world, split), root)
+        for world, spec in experiment.worlds.items()
+        for split in (TRAIN, *spec.test)
+    }
+    train: dict[tuple[str, str], Artifact] = {}
+    generate: dict[tuple[str, str, str], Artifact] = {}
+    track: dict[tuple[str, str, str], Artifact] = {}
+    for world, spec in experiment.worlds.items():
+        for name in experiment.models:
+            kind, options, address = model_of(experiment, name)
+            about = {"model": address, "version": kind.version, "options": options}
+            taught = {}
+            if kind.learns:
+                train[world, name] = Artifact(
+                    "train",
+                    {
+                        **about,
+                        "clips": simulate[world, TRAIN].key,
+                        "context": experiment.context,
+                        "seed": experiment.seed,
+                    },
+                    root,
+                )
+                taught = {"train": train[world, name].key}
+            for split in spec.test:
+                generate[world, name, split] = Artifact(
+                    "generate",
+                    {
+                        **about,
+                        **taught,
+                        "questions": simulate[world, split].key,
+                        "context": experiment.context,
+                        "seed": experiment.seed,
+                        "batch": BATCH,
+                        "format": store.FORMAT,
+                    },
+                    root,
+                )
+        for split in spec.test:
+            sources = {FLOOR: simulate[world, split]}
+            sources |= {name: generate[world, name, split] for name in experiment.models}
+            for name, source in sources.items():
+                inputs = {"videos": source.key, "context": experiment.context, "tracker": tracking.VERSION}
+                track[world, name, split] = Artifact("track", inputs, root)
+    chosen = experiment.metrics or tuple(metrics.names())
+    evaluate = Artifact(
+        "evaluate",
+        {
+            "version": EVALUATE_VERSION,
+            "experiment": experiment.name,
+            "training": {world: simulate[world, TRAIN].key for world in experiment.worlds},
+            "tracks": {" / ".join(place): artifact.key for place, artifact in track.items()},
+            "references": {name: references.VERSION for name in experiment.references},
+            "metrics": {name: metrics.get(name).version for name in chosen},
+        },
+        root,
+    )
+    return Plan(experiment, root, simulate, train, generate, track, evaluate)
+
+
+def model_of(experiment: Experiment, name: str) -> tuple[type[VideoModel], dict, str]:
+    """Class, options and registered name (or address) of one of the experiment's models."""
+    spec = experiment.models[name]
+    address = spec.model if spec else name
+    return models.get(address), (spec.options if spec else {}), address
+
+
+def shard_ranges(num_clips: int, shard_clips: int) -> list[range]:
+    """Indices of the clips of each shard."""
+    return [range(start, min(start + shard_clips, num_clips)) for start in range(0, num_clips, shard_clips)]
+
+
+def _simulate_inputs(experiment: Experiment, world: str, split: str) -> dict:
+    recipe = experiment.recipe(world, split)
+    return {
+        "scenario": recipe.scenario,
+        "version": scenarios.get(recipe.scenario).version,
+        "renderer": render.VERSION,
+        "format": store.FORMAT,
+        "region": recipe.region.to_json(),
+        "seed": recipe.seed,
+        "split": split,
+        "clips": recipe.num_clips,
+        "resolution": recipe.resolution,
+        "num_frames": recipe.num_frames,
+        "fps": recipe.fps,
+        "edge": recipe.edge,
+        "shard_clips": experiment.shard_clips,
+    }

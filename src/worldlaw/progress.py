@@ -1,0 +1,90 @@
+"""A bar for whatever takes longer than two seconds: how much, how fast, how long still."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from worldlaw import pipeline
+
+PATIENCE = 2.0  # s before a bar appears
+
+
+class Bars:
+    """The pipeline's progress on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: Progress | None = None
+        self._started = 0.0
+        self._title, self._total, self._unit, self._done = "", 0, "", 0
+
+    def start(self, title: str, total: int, unit: str) -> None:
+        """Close the stretch before, if any, and begin a new one."""
+        self.stop()
+        self._title, self._total, self._unit, self._done = title, total, unit, 0
+        self._started = time.monotonic()
+
+    def advance(self, count: int) -> None:
+        """Show what is done, once the stretch has proved to be long."""
+        self._done += count
+        if self._bars is None and time.monotonic() - self._started > PATIENCE:
+            self._bars = Progress(
+                TextColumn("{task.description:9}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[unit]}"),
+                _Rate(),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bars.start()
+            self._bars.add_task(self._title, total=self._total, completed=0, unit=self._unit)
+        if self._bars:
+            self._bars.update(self._bars.task_ids[0], completed=self._done)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(text)
+
+    def stop(self) -> None:
+        """Close the bar and say in one line what was done, if anything was."""
+        if self._bars:
+            self._bars.stop()
+            self._bars = None
+        if self._done:
+            seconds = time.monotonic() - self._started
+            self._console.print(
+                f"{self._title:9} {self._done:,} {self._unit} in {seconds:.1f} s", highlight=False
+            )
+            self._done = 0
+
+
+class _Rate(TextColumn):
+    """Units per second."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+@contextlib.contextmanager
+def progress_for(*, quiet: bool) -> Iterator[pipeline.Progress]:
+    """Bars on standard error, or silence."""
+    if quiet:
+        yield pipeline.Quiet()
+        return
+    bars = Bars(Console(file=sys.stderr))
+    try:
+        yield bars
+    finally:
+        bars.stop()

@@ -1,0 +1,27 @@
+"""What is true: a law, a scene, its motion, its picture.
+
+How to add a law: write one file with a ``Scenario`` and register it. Declare the attributes that splits are
+about, with their units, the range a model trains on and the limits beyond which nothing can be built; draw
+everything else in ``build``; know the true motion in ``simulate``. Nothing else in the house needs to change:
+the command line lists it, experiments name it, and the contract tests (``worldlaw.testing.check_scenario``)
+hold it to account.
+
+    @scenarios.registering("uniform_motion")
+    class UniformMotion(Scenario):
+        ...
+
+Constraints between attributes and placement belong in ``build``: where no scene satisfies them, raise
+``Infeasible`` with the reason; it is counted and shown.
+"""
+
+from worldlaw.worlds.scenario import (
+    Choice,
+    Infeasible,
+    Quantity,
+    Scenario,
+    draw_scene,
+    scenarios,
+    training_region,
+)
+
+__all__ = ["Choice", "Infeasible", "Quantity", "Scenario", "draw_scene", "scenarios", "training_region"]
