@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy.typing import ArrayLike
+
+Vector = tuple[float, float] | Float[np.ndarray, "2"]
 
 
 def free_motion(
-    position: ArrayLike, velocity: ArrayLike, gravity: ArrayLike, time: ArrayLike
+    position: Vector, velocity: Vector, gravity: Vector, time: Float[np.ndarray, " T"]
 ) -> Float[np.ndarray, "T 2"]:
     """Positions (T, 2) in m at times (T,) in s of a body under constant gravity: x0 + v0 t + g t² / 2."""
-    t = np.asarray(time, float)[:, None]
+    t = time[:, None]
     return np.asarray(position) + np.asarray(velocity) * t + 0.5 * np.asarray(gravity) * t**2
 
 
@@ -36,7 +37,7 @@ def interval_energy(
     position: Float[np.ndarray, "T B 2"],
     gravity: tuple[float, float],
     dt: float,
-) -> Float[np.ndarray, " T-1"]:
+) -> Float[np.ndarray, " I"]:
     """Mechanical energy in J over each frame interval, from positions alone.
 
     Kinetic energy of the interval's mean velocity plus potential energy at its middle. Under constant gravity
@@ -52,7 +53,7 @@ def interval_energy(
 
 def impact_intervals(
     position: Float[np.ndarray, "T B 2"], gravity: tuple[float, float], dt: float
-) -> Bool[np.ndarray, " T-1"]:
+) -> Bool[np.ndarray, " I"]:
     """Which frame intervals of an exact trajectory contain an impact of any body, or touch one that does.
 
     Between impacts the velocity changes by g dt from interval to interval; where it changes otherwise, one of

@@ -84,7 +84,7 @@ class Trajectory:
         return self.position.shape[1]
 
     @property
-    def velocity(self) -> Float[np.ndarray, "T-1 B 2"]:
+    def velocity(self) -> Float[np.ndarray, "I B 2"]:
         """Mean velocity over each frame interval in m/s; NaN where either end is not measured."""
         return np.diff(self.position, axis=0) / self.dt
 

@@ -75,7 +75,7 @@ class Collision(Scenario):
         after = _velocities_after(first, second, scene.parameters["restitution"])
         position = np.empty((num_frames, 2, 2))
         for index, (ball, new_velocity) in enumerate(zip(scene.bodies, after, strict=True)):
-            before = free_motion(ball.position, ball.velocity, (0, 0), np.minimum(time, contact))
+            before = free_motion(ball.position, ball.velocity, (0.0, 0.0), np.minimum(time, contact))
             position[:, index] = before + np.outer(np.maximum(time - contact, 0), new_velocity)
         return true_trajectory(scene, position, dt)
 

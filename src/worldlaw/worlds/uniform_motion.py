@@ -41,5 +41,5 @@ class UniformMotion(Scenario):
     def simulate(self, scene: Scene, num_frames: int, dt: float) -> Trajectory:
         """x(t) = x0 + v t."""
         (ball,) = scene.bodies
-        position = free_motion(ball.position, ball.velocity, (0, 0), np.arange(num_frames) * dt)
+        position = free_motion(ball.position, ball.velocity, (0.0, 0.0), np.arange(num_frames) * dt)
         return true_trajectory(scene, position[:, None], dt)

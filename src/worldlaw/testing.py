@@ -1,0 +1,153 @@
+"""The contracts, for everybody: what a scenario, a model, a metric and a reference must keep, ours and yours.
+
+Each check raises AssertionError with a sentence that says what was expected. Call them from your own tests:
+
+    from worldlaw.testing import check_scenario
+    def test_my_law_keeps_the_contract(): check_scenario("my_package.my_law:MyLaw")
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from worldlaw.core.types import VISIBLE, Case, Conditioning, Detections, Hints, Scene, Tracks, Trajectory
+from worldlaw.exam.matching import match
+from worldlaw.exam.metrics import Metric
+from worldlaw.exam.references import Question, Reference, case_library
+from worldlaw.exam.tracking import read_hints, track
+from worldlaw.models import VideoModel
+from worldlaw.worlds import Choice, scenarios, training_region
+from worldlaw.worlds.recipe import Recipe
+
+FPS = 10.0
+CONTEXT = 3
+
+
+def make_recipe(
+    scenario: str, *, resolution: int = 64, num_frames: int = 12, num_clips: int = 8, seed: int = 0
+) -> Recipe:
+    """Small clips of a scenario in its training range."""
+    region = training_region(scenarios.get(scenario))
+    return Recipe(scenario, region, seed, "check", num_clips, resolution, num_frames, FPS)
+
+
+def make_case(scenario: str, *, index: int = 0, resolution: int = 64, num_frames: int = 32) -> Case:
+    """The true video of a clip, tracked and matched, as the case of a perfect predictor."""
+    recipe = make_recipe(scenario, resolution=resolution, num_frames=num_frames)
+    scene, _ = recipe.scene(index)
+    truth = recipe.trajectory(scene)
+    video = recipe.frames(scene, truth)
+    tracks = match(track(video, hints_of(video, scene), fps=FPS), truth)
+    return Case(index, scene, CONTEXT, truth, tracks, lambda: video, lambda: video)
+
+
+def hints_of(video: np.ndarray, scene: Scene) -> Hints:
+    """What the first three frames show; of the scene only the extent of the view is used."""
+    return read_hints(video[:CONTEXT], extent=scene.extent, fps=FPS)
+
+
+def check_scenario(name: str) -> None:
+    """Scenes repeat and start in view; motion is exact at any frame time and measurable from pixels."""
+    scenario = scenarios.get(name)
+    for attribute, spec in scenario.attributes.items():
+        if isinstance(spec, Choice):
+            assert set(spec.training) <= set(spec.among), (
+                f"{name}.{attribute}: training names are not among all"
+            )
+        else:
+            low, high = spec.training
+            assert spec.limits[0] <= low <= high <= spec.limits[1], (
+                f"{name}.{attribute}: training beyond limits"
+            )
+            assert spec.unit, f"{name}.{attribute}: a quantity needs a unit"
+    recipe = make_recipe(name)
+    for index in range(len(recipe)):
+        scene, _ = recipe.scene(index)
+        assert scene == recipe.scene(index)[0], "the same address must give the same scene"
+        assert Scene.from_json(scene.to_json()) == scene, "a scene must survive JSON"
+        assert set(scene.attributes) == set(scenario.attributes), "a scene must name every attribute"
+        assert recipe.region.contains(scene.attributes), (
+            "a scene must have the attributes that were asked for"
+        )
+        truth = recipe.trajectory(scene)
+        _check_trajectory(truth, recipe.num_frames, len(scene.bodies))
+        assert (truth.status[:CONTEXT] == VISIBLE).any(axis=1).all(), "given frames must show a body in full"
+        half = scenario().simulate(scene, 2 * recipe.num_frames - 1, 0.5 / FPS)
+        np.testing.assert_allclose(
+            half.position[::2], truth.position, atol=1e-9, err_msg="states must not depend on the frame rate"
+        )
+    case = make_case(name, resolution=128)
+    error = np.abs(case.tracked.bodies.velocity - case.truth.velocity)[case.truth.in_view]
+    assert np.isfinite(error).all(), "every body in full view must be measurable in the true video"
+    assert error.mean() < 0.006, "tracking the true video must give the true velocities to 0.006 m/s"
+
+
+def check_model(model: VideoModel, given: Conditioning, *, num_new_frames: int = 5) -> None:
+    """Answers have the shape asked for, repeat, do not depend on the batch, and leave given frames alone."""
+    seeds = np.arange(given.num_clips, dtype=np.int64)
+    before = given.frames.copy()
+    answers = model.generate(given, num_new_frames, seeds)
+    expected = (given.num_clips, num_new_frames, *given.frames.shape[2:])
+    assert answers.shape == expected, f"expected {expected}; generate returned {answers.shape}"
+    assert answers.dtype == np.uint8, f"expected uint8; generate returned {answers.dtype}"
+    assert np.array_equal(given.frames, before), "generate must not touch the frames it is given"
+    assert np.array_equal(model.generate(given, num_new_frames, seeds), answers), "the same question and seed"
+    order = np.roll(np.arange(given.num_clips), 1)
+    turned = dataclasses.replace(given, frames=given.frames[order], ids=tuple(given.ids[i] for i in order))
+    again = model.generate(turned, num_new_frames, seeds[order])
+    assert np.array_equal(again, answers[order]), "an answer must not depend on its place in the batch"
+
+
+def check_metric(metric: Metric) -> None:
+    """A perfect rollout scores the best value, up to the floor, and one without bodies never does."""
+    for name in scenarios.names():
+        perfect = make_case(name, resolution=128)
+        value = metric(perfect)
+        assert isinstance(value, float), f"{metric.name}: expected a float"
+        if np.isfinite(value) and np.isfinite(metric.best):
+            slack = 0.05 if metric.best == 0 else 1e-9
+            assert abs(value - metric.best) <= slack, f"{metric.name}: {value} on the true video of {name}"
+        gone = Trajectory(
+            dt=perfect.truth.dt,
+            position=np.full_like(perfect.truth.position, np.nan),
+            size=np.full_like(perfect.truth.size, np.nan),
+            color=np.full_like(perfect.truth.color, np.nan),
+            status=np.full_like(perfect.truth.status, 4),
+            confidence=np.zeros_like(perfect.truth.confidence),
+        )
+        empty = dataclasses.replace(perfect, tracked=Tracks(gone, Detections.none()), generated_video=None)
+        lost = metric(empty)
+        assert isinstance(lost, float), f"{metric.name}: expected a float for a rollout without bodies"
+        if np.isfinite(metric.best) and metric.name != "extra_detections":
+            assert lost != metric.best, (
+                f"{metric.name}: a rollout without bodies must not score the best value"
+            )
+
+
+def check_reference(name: str, reference: Reference) -> None:
+    """Predictions have the shape asked for and do not look at the bodies of the scene."""
+    for scenario in scenarios.names():
+        recipe = make_recipe(scenario, num_frames=20)
+        library = case_library((recipe.trajectory(recipe.scene(i)[0]) for i in range(1, 8)), CONTEXT)
+        scene, _ = recipe.scene(0)
+        given = recipe.trajectory(scene)[:CONTEXT]
+        shapes = tuple(body.shape for body in scene.bodies)
+        moved = tuple(
+            dataclasses.replace(body, position=(0.0, 0.0), velocity=(0.0, 0.0), size=0.1, mass=1.0)
+            for body in scene.bodies
+        )
+        first, second = (
+            reference(Question(given, 20, law, shapes, library))
+            for law in (scene, dataclasses.replace(scene, bodies=moved))
+        )
+        assert first.shape == (20, len(scene.bodies), 2), f"{name}: expected (T, B, 2); found {first.shape}"
+        assert np.array_equal(first, second), f"{name}: a reference must not look at the bodies of the scene"
+
+
+def _check_trajectory(states: Trajectory, num_frames: int, num_bodies: int) -> None:
+    assert states.position.shape == (num_frames, num_bodies, 2), f"positions have {states.position.shape}"
+    assert np.isfinite(states.position).all(), "true positions must be finite, in view or not"
+    assert np.isfinite(states.size).all(), "true sizes must be finite"
+    assert ((states.color >= 0) & (states.color <= 1)).all(), "colours must lie in [0, 1]"
