@@ -1,0 +1,120 @@
+"""Everything that was left out of a number, counted, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from worldlaw.core.stats import summarize
+from worldlaw.report.cells import Cells
+from worldlaw.report.source import Exclusion
+from worldlaw.report.wording import pretty
+
+PICTURES_ONLY = ("psnr", "ssim")  # metrics of pixels: a predictor on states has none
+
+
+@dataclass(frozen=True)
+class Lost:
+    """How much of a predictor's rollouts could not be measured."""
+
+    scenario: str
+    predictor: str
+    region: str
+    unmeasured_share: float
+    lost_share: float
+    clips_with_loss: int
+    num_clips: int
+
+
+def losses(cells: Cells) -> list[Lost]:
+    """Intervals not measured and bodies lost, for every predictor that lost any."""
+    found = []
+    for scenario in cells.scenarios:
+        for name, kind in cells.predictors(scenario):
+            for region in cells.regions:
+                share = cells.get(scenario, name, "measured_share").where(region=region).value
+                lost = cells.get(scenario, name, "lost_share").where(region=region).value
+                unmeasured, gone = 1 - summarize(share).mean, summarize(lost).mean
+                if kind != "floor" and (unmeasured > 0 or gone > 0):
+                    num = int((share < 1).sum()) if len(share) else int((lost > 0).sum())
+                    found.append(
+                        Lost(scenario, name, region, unmeasured, gone, num, max(len(share), len(lost)))
+                    )
+    return found
+
+
+def unmeasured(cells: Cells) -> list[Exclusion]:
+    """Where a metric is not a number, and the clips for which a predictor has no number at all.
+
+    Lines that differ in nothing but the scenario or the reference are added up.
+    """
+    found: dict[tuple[str, str], list[Exclusion]] = {}
+    for scenario in cells.scenarios:
+        for line in [
+            *_without_result(cells, scenario),
+            *(line for metric in cells.units for line in _without_value(cells, scenario, metric)),
+            *_without_speed(cells, scenario),
+        ]:
+            found.setdefault((line.what, line.reason), []).append(line)
+    return [
+        Exclusion(
+            what=what,
+            where=", ".join(dict.fromkeys(line.where for line in lines)),
+            reason=reason,
+            count=sum(line.count for line in lines),
+            out_of=sum(line.out_of or 0 for line in lines),
+        )
+        for (what, reason), lines in found.items()
+    ]
+
+
+def _without_result(cells: Cells, scenario: str) -> list[Exclusion]:
+    """Clips that other predictors answered and this one did not."""
+    clips: dict[str, set[tuple[str, int]]] = {}
+    for (its, name, _), values in cells.per_clip.items():
+        if its == scenario:
+            clips.setdefault(name, set()).update(zip(values.split, values.clip.tolist(), strict=True))
+    every = set().union(*clips.values())
+    return [
+        Exclusion(f"clips, {pretty(name)}", pretty(scenario), "no result", len(every - its), len(every))
+        for name, its in clips.items()
+        if its != every
+    ]
+
+
+def _without_value(cells: Cells, scenario: str, metric: str) -> list[Exclusion]:
+    """NaN rows of one metric, with the reason; one line for all predictors where it does not apply."""
+    present = [(name, kind, cells.get(scenario, name, metric)) for name, kind in cells.predictors(scenario)]
+    counts = [
+        (name, kind, int(values.nan_rows.sum()), int(values.rows.sum()))
+        for name, kind, values in present
+        if len(values.value)
+    ]
+    if counts and all(num_nan == num for _, _, num_nan, num in counts):
+        total = sum(num for _, _, _, num in counts)
+        reason = "does not apply: not a number for anybody, the floor included"
+        return [Exclusion(pretty(metric), pretty(scenario), reason, total, total)]
+    found = []
+    for name, kind, num_nan, num in counts:
+        if num_nan:
+            who, reason = pretty(name), "could not be measured in the rollout"
+            if num_nan == num and metric in PICTURES_ONLY and kind == "reference":
+                who, reason = "references", "does not apply: they predict states and draw no picture"
+            elif num_nan == num and metric in PICTURES_ONLY and kind == "floor":
+                reason = "does not apply: the true video would be compared with itself"
+            found.append(Exclusion(f"{pretty(metric)}, {who}", pretty(scenario), reason, num_nan, num))
+    return found
+
+
+def _without_speed(cells: Cells, scenario: str) -> list[Exclusion]:
+    """Bodies that have a true speed and no measured one."""
+    found = []
+    for name, _ in cells.predictors(scenario):
+        if (scenario, name) in cells.speeds:
+            speeds = cells.speeds[scenario, name]
+            num = int((~np.isfinite(speeds.measured)).sum())
+            if num:
+                what, reason = f"measured speed, {pretty(name)}", "the body could not be followed"
+                found.append(Exclusion(what, pretty(scenario), reason, num, len(speeds.true)))
+    return found

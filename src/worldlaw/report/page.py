@@ -1,0 +1,236 @@
+"""One self-contained HTML page: the answer first, then the evidence, then all that was left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from worldlaw.core.artifact import write_text
+from worldlaw.core.stats import Summary
+from worldlaw.report import wording
+from worldlaw.report.answer import answer
+from worldlaw.report.cells import Cells, arrange
+from worldlaw.report.exclusions import losses, unmeasured
+from worldlaw.report.figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
+from worldlaw.report.movies import BUDGET, film
+from worldlaw.report.source import ReportInput
+from worldlaw.report.tables import ENOUGH, MetricTable, all_metrics, extremes, order, rank
+from worldlaw.report.wording import (
+    KIND_WORDS,
+    NOTHING,
+    REGION_WORDS,
+    aligned,
+    interval,
+    number,
+    percent,
+    ratio,
+)
+
+
+def write_report(data: ReportInput, path: Path) -> None:
+    """Write the page, all at once. Raises BadInput for a table of results that cannot be read."""
+    write_text(path, page(data))
+
+
+def page(data: ReportInput) -> str:
+    """The HTML of the page; the same input gives the same text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    cells = arrange(data.results)
+    board = rank(cells)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        pretty=wording.pretty,
+        number=number,
+        ratio=ratio,
+        percent=percent,
+        level=wording.level_words,
+        seconds=_seconds,
+    )
+    films, num_left_out = _films(data, cells)
+    return environment.get_template("page.html.jinja").render(
+        name=data.name,
+        about=[part.strip() for part in data.about.split("\n\n") if part.strip()],
+        answer=answer(board),
+        regions=cells.regions,
+        region_words=REGION_WORDS,
+        kind_words=KIND_WORDS,
+        main=_main_table(cells, board),
+        compares="ID" in cells.regions and "OOD" in cells.regions,
+        enough=percent(ENOUGH),
+        solved_error=f"{SOLVED_ERROR:g}",
+        speeds=_speeds(data, cells),
+        max_points=MAX_POINTS,
+        levels=_levels(cells),
+        films=films,
+        films_left_out=num_left_out,
+        longest=max((shot["film"].num_frames for shot in _walk(films)), default=0),
+        contexts=sorted({shot["film"].context for shot in _walk(films)}),
+        metrics=[
+            {"scenario": scenario, "tables": [_metric_rows(table) for table in all_metrics(cells, scenario)]}
+            for scenario in cells.scenarios
+        ],
+        exclusions=[*data.exclusions, *unmeasured(cells)],
+        losses=losses(cells),
+        artifacts=data.artifacts,
+        manifest=json.dumps(data.manifest, indent=2, sort_keys=True, default=str, ensure_ascii=False),
+        glossary=wording.GLOSSARY,
+    )
+
+
+def _main_table(cells: Cells, board: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per scenario: rows of texts, with the velocity errors padded to one line of decimal points."""
+    tables = []
+    for scenario in cells.scenarios:
+        entries = order(board, scenario)
+        columns = {
+            region: _region_column([entry["regions"].get(region) for entry in entries])
+            for region in cells.regions
+        }
+        growth = [ratio(_growth(entry["regions"])) for entry in entries]
+        kinds = [entry["kind"] for entry in entries]
+        rows = [
+            {
+                "predictor": entry["predictor"],
+                "kind": entry["kind"],
+                "starts": entry["kind"] not in kinds[:index],
+                "cells": [columns[region][index] for region in cells.regions],
+                "growth": growth[index],
+            }
+            for index, entry in enumerate(entries)
+        ]
+        clips = {
+            region: max(
+                (e["regions"][region]["num_clips"] for e in entries if region in e["regions"]), default=0
+            )
+            for region in cells.regions
+        }
+        tables.append({"scenario": scenario, "rows": rows, "clips": clips})
+    return tables
+
+
+def _growth(regions: dict[str, dict[str, Any]]) -> float:
+    value = next(iter(regions.values()))["ood_id_ratio"] if regions else None
+    return np.nan if value is None else float(value)
+
+
+def _region_column(rows: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
+    error = aligned([number(_float(row, "velocity_error")) for row in rows])
+    return [
+        {
+            "rank": ""
+            if row is None or row["rank"] is None
+            else str(row["rank"])
+            if row["measured_enough"]
+            else "†",
+            "solved": percent(_float(row, "solved")),
+            "error": error[index],
+            "interval": interval(_float(row, "velocity_error_low"), _float(row, "velocity_error_high")),
+            "floor_ratio": ratio(_float(row, "floor_ratio")),
+            "measured": percent(_float(row, "measured_share")),
+            "few": row is not None and not row["measured_enough"],
+        }
+        for index, row in enumerate(rows)
+    ]
+
+
+def _float(row: dict[str, Any] | None, key: str) -> float:
+    return np.nan if row is None or row[key] is None else float(row[key])
+
+
+def _speeds(data: ReportInput, cells: Cells) -> list[dict[str, Any]]:
+    found = []
+    for index, scenario in enumerate(cells.scenarios):
+        bands = data.training_speed.get(scenario, [])
+        panels = speed_panels(cells, scenario, bands, f"speed{index}")
+        if panels:
+            found.append({"scenario": scenario, "panels": panels, "bands": bands})
+    return found
+
+
+def _levels(cells: Cells) -> list[dict[str, str]]:
+    found = [
+        {"scenario": scenario, "svg": level_figure(cells, scenario, f"level{index}")}
+        for index, scenario in enumerate(cells.scenarios)
+    ]
+    return [entry for entry in found if entry["svg"]]
+
+
+def _films(data: ReportInput, cells: Cells) -> tuple[list[dict[str, Any]], int]:
+    """Best and worst clips per scenario, predictor and region; how many had to be left out for size."""
+    wanted: list[dict[str, Any]] = []
+    for scenario in cells.scenarios:
+        groups: dict[str, list[dict[str, Any]]] = {"model": [], "reference": []}
+        for name, kind in cells.predictors(scenario):
+            if kind != "floor":
+                shots = [
+                    {"which": which, **about}
+                    for region in cells.regions
+                    for which, about in extremes(cells, scenario, name, region)
+                ]
+                if shots:
+                    groups[kind].append({"predictor": name, "shots": shots})
+        if groups["model"] or groups["reference"]:
+            wanted.append({"scenario": scenario, "groups": groups})
+    num_wanted = len(list(_walk(wanted)))
+    allowance = BUDGET // max(num_wanted, 1)
+    for entry in wanted:
+        for group in entry["groups"].values():
+            for row in group:
+                for shot in row["shots"]:
+                    at = (entry["scenario"], row["predictor"], shot["split"], shot["clip"])
+                    shot["film"] = film(data.example(*at), allowance)
+                row["shots"] = [shot for shot in row["shots"] if shot["film"] is not None]
+    return wanted, num_wanted - len(list(_walk(wanted)))
+
+
+def _walk(films: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        shot
+        for entry in films
+        for group in entry["groups"].values()
+        for row in group
+        for shot in row["shots"]
+    ]
+
+
+def _metric_rows(table: MetricTable) -> dict[str, Any]:
+    written: list[list[dict[str, str]]] = [
+        [_metric_cell(summary) for summary in summaries] for _, summaries in table.rows
+    ]
+    for column in range(len(table.columns)):
+        for row, text in zip(written, aligned([row[column]["mean"] for row in written]), strict=True):
+            row[column]["mean"] = text
+    return {
+        "metric": table.metric,
+        "unit": table.unit,
+        "best": f"{table.best:g}" if np.isfinite(table.best) else "",
+        "columns": table.columns,
+        "rows": [
+            {"predictor": name, "cells": row} for (name, _), row in zip(table.rows, written, strict=True)
+        ],
+    }
+
+
+def _metric_cell(summary: Summary | None) -> dict[str, str]:
+    if summary is None:
+        return {"mean": NOTHING, "interval": "", "num": "", "nan": ""}
+    return {
+        "mean": number(summary.mean),
+        "interval": interval(summary.low, summary.high),
+        "num": f"n {summary.num}",
+        "nan": f"{summary.num_nan} NaN" if summary.num_nan else "",
+    }
+
+
+def _seconds(value: Any) -> str:
+    return f"{value:.1f}" if isinstance(value, int | float) else NOTHING

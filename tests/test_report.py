@@ -1,0 +1,532 @@
+"""The report: a fair ranking, honest counts, and a page that is the same every time and harmless to open."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from worldlaw.core.errors import BadInput
+from worldlaw.core.types import LOST, VISIBLE, Trajectory
+from worldlaw.report import Example, Exclusion, ReportInput, leaderboard, write_report
+from worldlaw.report.answer import answer
+from worldlaw.report.cells import COLUMNS, arrange
+from worldlaw.report.exclusions import losses, unmeasured
+from worldlaw.report.movies import film, outlined, ring_coverage
+from worldlaw.report.page import page
+from worldlaw.report.tables import all_metrics, extremes
+from worldlaw.report.wording import FIGURE_SPACE, PUNCTUATION_SPACE, aligned, number, percent, ratio
+
+NAN = float("nan")
+Clip = tuple[float, float]  # velocity error, measured share
+
+
+def rows_of(
+    predictor: str,
+    clips: Iterable[Clip],
+    *,
+    kind: str = "model",
+    scenario: str = "drift",
+    split: str = "id",
+    level: str = "in",
+    more: dict[str, float] | None = None,
+    **others: Any,
+) -> list[dict[str, Any]]:
+    """Rows of the results table: one clip per (velocity error, measured share), solved by the definition."""
+    rows = []
+    for clip, (error, share) in enumerate(clips):
+        metrics = {
+            "velocity_error": error,
+            "measured_share": share,
+            "solved": float(share >= 0.95 and error <= 0.1),
+            "lost_share": 1 - share,
+            **(more or {}),
+        }
+        for metric, value in metrics.items():
+            row = {
+                "experiment": "trial",
+                "scenario": scenario,
+                "predictor": predictor,
+                "kind": kind,
+                "training_clips": 0,
+                "training_seed": 0,
+                "split": split,
+                "level": level,
+                "clip": clip,
+                "answer_seed": 0,
+                "body": -1,
+                "in_train_region": "yes" if level == "in" else "no",
+                "metric": metric,
+                "value": float(value),
+                "unit": "m/s" if metric.endswith("error") else "",
+                "best": 0.0,
+            }
+            rows.append({**row, **others})
+    return rows
+
+
+def speed_rows(predictor: str, pairs: Iterable[tuple[float, float]], **others: Any) -> list[dict[str, Any]]:
+    """Rows true_speed and measured_speed, one body per clip."""
+    (template,) = rows_of(predictor, [(0.0, 1.0)], **others)[:1]
+    return [
+        {**template, "clip": clip, "body": 0, "metric": metric, "value": value}
+        for clip, pair in enumerate(pairs)
+        for metric, value in zip(("true_speed", "measured_speed"), pair, strict=True)
+    ]
+
+
+def table_of(*parts: list[dict[str, Any]]) -> pa.Table:
+    rows = [row for part in parts for row in part]
+    return pa.table({name: [row[name] for row in rows] for name in COLUMNS})
+
+
+def trajectory(position: np.ndarray, status: int = VISIBLE) -> Trajectory:
+    num_frames, num_bodies, _ = position.shape
+    return Trajectory(
+        dt=0.1,
+        position=position.astype(float),
+        size=np.full((num_frames, num_bodies), 2.0),
+        color=np.zeros((num_frames, num_bodies, 3)),
+        status=np.full((num_frames, num_bodies), status, np.int8),
+        confidence=np.ones((num_frames, num_bodies)),
+    )
+
+
+def example(scenario: str, predictor: str, split: str, clip: int) -> Example:
+    """Six frames of 16 x 16 pixels over 10 m; a predictor whose name starts with "state" draws none."""
+    video = np.full((6, 16, 16, 3), 255, np.uint8)
+    video[:, 4:8, 4:8] = (255, 0, 0)
+    states = trajectory(np.full((6, 1, 2), 5.0))
+    shown = None if predictor.startswith("state") else video[:, ::-1].copy()
+    return Example(video, shown, states, states, context=2)
+
+
+def report(results: pa.Table, **others: Any) -> ReportInput:
+    data = ReportInput(
+        name="trial",
+        about="A trial.",
+        results=results,
+        example=example,
+        exclusions=[],
+        training_speed={"drift": [(1.0, 4.0)]},
+        artifacts=[{"stage": "simulate", "what": "drift", "folder": "simulate-00", "seconds": 1.5}],
+        manifest={"seed": 3},
+    )
+    return replace(data, **others)
+
+
+def two_scenarios() -> pa.Table:
+    """Floor, two models and a reference, each in two scenarios on ID and one OOD split."""
+    parts = []
+    for scenario in ("drift", "fall"):
+        for split, level, factor in (("id", "in", 1.0), ("fast", "speed", 5.0)):
+            where: dict[str, Any] = {"scenario": scenario, "split": split, "level": level}
+            parts += [
+                rows_of("floor", [(0.01, 1.0)] * 4, kind="floor", **where),
+                rows_of("copy_last_frame", [(2.0, 1.0)] * 4, **where),
+                rows_of("blurry", [(0.04 * factor, 1.0), (0.06 * factor, 0.5)] * 2, **where),
+                rows_of("state_law", [(0.02, 1.0)] * 4, kind="reference", **where),
+                speed_rows("floor", [(1.0, 1.01), (2.0, 2.0)], kind="floor", **where),
+                speed_rows("blurry", [(1.0, 1.3), (2.0, NAN)], **where),
+            ]
+    return table_of(*parts)
+
+
+@pytest.fixture
+def results() -> pa.Table:
+    return two_scenarios()
+
+
+def ranks(results: pa.Table) -> dict[str, int | None]:
+    return {row["predictor"]: row["rank"] for row in leaderboard(results)}
+
+
+# The ranking
+
+
+def test_who_solves_more_clips_ranks_first_whatever_the_mean_error() -> None:
+    mostly_right = rows_of("mostly_right", [(0.05, 1.0)] * 3 + [(9.0, 1.0)])
+    never_right = rows_of("never_right", [(0.2, 1.0)] * 4)
+    assert ranks(table_of(never_right, mostly_right)) == {"mostly_right": 1, "never_right": 2}
+
+
+def test_equal_shares_of_solved_clips_are_ranked_by_velocity_error() -> None:
+    board = ranks(table_of(rows_of("far", [(3.0, 1.0)] * 2), rows_of("near", [(2.0, 1.0)] * 2)))
+    assert board == {"near": 1, "far": 2}
+
+
+def test_erasing_the_ball_in_every_second_clip_ranks_below_copying_the_last_frame() -> None:
+    copy = rows_of("copy_last_frame", [(2.0, 1.0)] * 8)
+    eraser = rows_of("eraser", [(2.0, 1.0), (NAN, 0.0)] * 4)
+    assert ranks(table_of(eraser, copy)) == {"copy_last_frame": 1, "eraser": 2}
+
+
+def test_a_perfect_predictor_that_erases_every_second_ball_ranks_below_copying_the_last_frame() -> None:
+    copy = rows_of("copy_last_frame", [(2.0, 1.0)] * 8)
+    eraser = rows_of("perfect_eraser", [(0.0, 1.0), (NAN, 0.0)] * 4)
+    board = leaderboard(table_of(eraser, copy))
+    assert [row["predictor"] for row in board] == ["copy_last_frame", "perfect_eraser"]
+    assert board[1]["measured_share"] == 0.5
+    assert not board[1]["measured_enough"]
+
+
+def test_the_floor_has_no_rank_and_stands_first(results: pa.Table) -> None:
+    board = leaderboard(results)
+    assert [(row["predictor"], row["rank"]) for row in board[:4]] == [
+        ("floor", None), ("state_law", 1), ("blurry", 2), ("copy_last_frame", 3),
+    ]  # fmt: skip
+
+
+def test_ratios_to_the_floor_and_between_regions_are_those_worked_out_by_hand(results: pa.Table) -> None:
+    rows = {(row["scenario"], row["region"], row["predictor"]): row for row in leaderboard(results)}
+    assert rows["drift", "ID", "copy_last_frame"]["floor_ratio"] == pytest.approx(200)
+    assert rows["drift", "ID", "blurry"]["floor_ratio"] == pytest.approx(5)  # (0.04 + 0.06) / 2 / 0.01
+    assert rows["drift", "OOD", "blurry"]["floor_ratio"] == pytest.approx(25)
+    assert rows["drift", "OOD", "blurry"]["ood_id_ratio"] == pytest.approx(5)
+    assert rows["drift", "OOD", "floor"]["floor_ratio"] == 1
+    assert rows["drift", "ID", "blurry"]["solved"] == 0.5
+
+
+def test_the_leaderboard_is_plain_json_with_none_for_what_was_not_measured() -> None:
+    board = leaderboard(table_of(rows_of("silent", [(NAN, 0.0)] * 3)))
+    assert json.loads(json.dumps(board, allow_nan=False)) == board
+    assert board[0]["velocity_error"] is None
+    assert board[0]["floor_ratio"] is None
+
+
+def test_the_order_of_rows_does_not_change_a_number(results: pa.Table) -> None:
+    shuffled = results.take(np.random.default_rng(0).permutation(results.num_rows))
+
+    def key(row: dict[str, Any]) -> tuple[str, ...]:
+        return row["scenario"], row["region"], row["predictor"]
+
+    assert sorted(leaderboard(shuffled), key=key) == sorted(leaderboard(results), key=key)
+
+
+def test_a_clip_answered_twice_counts_once() -> None:
+    first = rows_of("model", [(1.0, 1.0), (4.0, 1.0)])
+    second = [{**row, "answer_seed": 1, "value": 3.0} for row in first if row["clip"] == 0]
+    row = leaderboard(table_of(first, second))[0]
+    assert row["num_clips"] == 2
+    assert row["velocity_error"] == 3.0  # the mean of (1 + 3) / 2 and 4
+
+
+def test_in_and_out_is_read_from_the_level_and_never_from_the_name_of_the_split() -> None:
+    inside, outside = (
+        rows_of("model", [(1.0, 1.0)], split="ood"),
+        rows_of("model", [(1.0, 1.0)], level="size"),
+    )
+    assert [row["region"] for row in leaderboard(table_of(inside, outside))] == ["ID", "OOD"]
+    unknown = rows_of("model", [(1.0, 1.0)], in_train_region="unknown")
+    assert leaderboard(table_of(unknown))[0]["region"] == "unknown"
+
+
+# What comes from outside
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(BadInput, match="missing: level"):
+        leaderboard(table_of(rows_of("model", [(1.0, 1.0)])).drop_columns(["level"]))
+
+
+def test_one_name_for_two_sizes_of_training_set_is_refused_and_not_averaged() -> None:
+    small = rows_of("dit", [(1.0, 1.0)], training_clips=30_000)
+    large = rows_of("dit", [(1.0, 1.0)], training_clips=300_000, split="other")
+    with pytest.raises(BadInput, match=r"'dit' has several values of training_clips"):
+        leaderboard(table_of(small, large))
+
+
+# Exclusions
+
+
+def test_a_metric_that_is_no_number_for_anybody_is_counted_once_as_not_applying() -> None:
+    drift = {"momentum_drift": NAN}
+    lines = unmeasured(
+        arrange(table_of(rows_of("a", [(1, 1)] * 3, more=drift), rows_of("b", [(1, 1)] * 3, more=drift)))
+    )
+    assert [(line.what, line.count, line.out_of) for line in lines] == [("momentum drift", 6, 6)]
+    assert lines[0].reason.startswith("does not apply")
+
+
+def test_unmeasured_clips_are_counted_by_metric_and_predictor() -> None:
+    lines = unmeasured(arrange(table_of(rows_of("a", [(1, 1)] * 3), rows_of("b", [(NAN, 0)] * 2 + [(1, 1)]))))
+    assert [(line.what, line.where, line.count, line.out_of) for line in lines] == [
+        ("velocity error, b", "drift", 2, 3)
+    ]
+
+
+def test_pictures_of_references_do_not_apply_and_are_added_up() -> None:
+    references = [rows_of(name, [(1, 1)] * 2, kind="reference", more={"psnr": NAN}) for name in ("a", "b")]
+    lines = unmeasured(arrange(table_of(rows_of("model", [(1, 1)] * 2, more={"psnr": 30.0}), *references)))
+    assert [(line.what, line.count, line.out_of) for line in lines] == [("psnr, references", 4, 4)]
+
+
+def test_clips_without_any_result_are_counted() -> None:
+    lines = unmeasured(arrange(table_of(rows_of("a", [(1, 1)] * 5), rows_of("b", [(1, 1)] * 3))))
+    assert [(line.what, line.reason, line.count, line.out_of) for line in lines] == [
+        ("clips, b", "no result", 2, 5)
+    ]
+
+
+def test_lost_bodies_are_reported_with_the_clips_they_were_lost_in(results: pa.Table) -> None:
+    found = losses(arrange(results))
+    assert {(one.predictor, one.scenario, one.region) for one in found} == {
+        ("blurry", scenario, region) for scenario in ("drift", "fall") for region in ("ID", "OOD")
+    }
+    assert (found[0].unmeasured_share, found[0].clips_with_loss, found[0].num_clips) == (0.25, 2, 4)
+
+
+def test_every_metric_is_shown_with_its_counts_by_split_and_level(results: pa.Table) -> None:
+    tables = {table.metric: table for table in all_metrics(arrange(results), "drift")}
+    assert tables["velocity_error"].columns == [("id", "in"), ("fast", "speed")]
+    summaries = dict(tables["velocity_error"].rows)["blurry"]
+    assert [(entry.num, entry.num_nan) for entry in summaries if entry] == [(4, 0), (4, 0)]
+    assert summaries[1] is not None
+    assert summaries[1].mean == pytest.approx(0.25)
+    assert summaries[1].low <= 0.25 <= summaries[1].high
+
+
+def test_the_clip_that_vanished_is_the_worst_and_not_the_best() -> None:
+    cells = arrange(table_of(rows_of("model", [(3.0, 1.0), (0.0, 0.2), (NAN, 0.0), (1.0, 1.0)])))
+    chosen = {which: about["clip"] for which, about in extremes(cells, "drift", "model", "ID")}
+    assert chosen == {"best": 3, "worst": 2}
+
+
+# The answer in words
+
+
+def test_the_answer_says_so_when_nothing_is_solved() -> None:
+    near, far = (
+        rows_of("near", [(1.0, 1.0)] * 2, level="speed"),
+        rows_of("far", [(2.0, 1.0)] * 2, level="speed"),
+    )
+    floor = rows_of("floor", [(0.01, 1.0)] * 2, level="speed", kind="floor")
+    assert answer(leaderboard(table_of(floor, near, far)))[0] == (
+        "Out of distribution, no model solves a single clip. "
+        "Nearest to the law is “near”, with a velocity error of 100 times the floor."
+    )
+
+
+def test_the_answer_never_praises_a_predictor_that_was_not_measured_enough() -> None:
+    eraser = rows_of("eraser", [(0.0, 1.0), (NAN, 0.0)] * 2)
+    assert answer(leaderboard(table_of(eraser)))[0].startswith("No model could be measured well enough")
+    copy = rows_of("copy", [(2.0, 1.0)] * 4)
+    assert "“copy”" in answer(leaderboard(table_of(eraser, copy)))[0]
+
+
+def test_the_answer_says_who_follows_the_law(results: pa.Table) -> None:
+    sentences = answer(leaderboard(results))
+    assert "no model solves a single clip" in sentences[0]
+    assert "“blurry”, which solves 50\u202f% of the clips" in sentences[1]
+    assert "“state law” does best and solves 100\u202f% of the clips out of distribution" in sentences[2]
+    only = answer(leaderboard(table_of(rows_of("right", [(0.01, 1.0)] * 2))))
+    assert only == ["In distribution, “right” follows the law: it solves 100\u202f% of the clips."]
+
+
+# How numbers are written
+
+
+def test_numbers_are_written_with_three_significant_digits() -> None:
+    written = [number(value) for value in (0.0, 0.004123, 0.0999, 1.0, 12.34, 1234.5, -0.5, 1e-9, NAN)]
+    assert written == ["0", "0.00412", "0.0999", "1.00", "12.3", "1,234", "−0.500", "1.0e−9", "–"]
+    assert [ratio(value) for value in (0.0421, 1.04, 9.96, 310.2, NAN)] == [
+        "0.042×",
+        "1.0×",
+        "10×",
+        "310×",
+        "–",
+    ]
+
+
+def test_a_share_that_is_not_all_or_nothing_never_reads_as_if_it_were() -> None:
+    assert [percent(share).replace("\u202f", " ") for share in (0, 0.001, 0.5, 0.999, 1)] == [
+        "0 %", "< 1 %", "50 %", "> 99 %", "100 %",
+    ]  # fmt: skip
+
+
+def test_decimal_points_stand_in_one_line() -> None:
+    assert aligned(["1.25", "310", "0.0041"]) == [
+        "1.25" + 2 * FIGURE_SPACE,
+        "310" + PUNCTUATION_SPACE + 4 * FIGURE_SPACE,
+        "0.0041",
+    ]
+
+
+# Moving pictures
+
+
+def test_a_ring_stands_where_the_body_was_predicted_to_be() -> None:
+    position = np.full((2, 1, 2), NAN)
+    position[0, 0] = (5.0, 7.5)  # m: column 50, row 25 from the top of 100 pixels over 10 m
+    coverage = ring_coverage(trajectory(position), 100, 100, (10.0, 10.0))
+    row, column = np.nonzero(coverage[0] > 0.5)
+    assert (row.mean(), column.mean()) == pytest.approx((24.5, 49.5))
+    assert np.hypot(row - 24.5, column - 49.5).max() == pytest.approx(20, abs=0.6)  # a radius of 2 m
+    assert not coverage[1].any()  # a lost body has no ring
+
+
+def test_an_outline_leaves_the_background_as_it_is_and_dims_the_truth() -> None:
+    drawn = outlined(
+        replace(example("drift", "state", "id", 0), tracked=trajectory(np.full((6, 1, 2), NAN), LOST))
+    )
+    assert drawn.shape == (6, 128, 128, 3)
+    assert tuple(drawn[0, 0, 0]) == (255, 255, 255)
+    assert tuple(drawn[0, 40, 40]) == (255, 184, 184)  # red, 72 % of the way to white
+
+
+def test_a_noisy_clip_is_made_to_fit_and_one_that_cannot_is_left_out() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    noisy = replace(example("drift", "model", "id", 0), true_video=noise, shown_video=noise)
+    fitting = film(noisy, 20_000)
+    assert fitting is not None
+    assert len(fitting.truth) + len(fitting.shown) <= 20_000
+    assert film(noisy, 100) is None
+
+
+# The page
+
+
+class Page(HTMLParser):
+    """What a page would load or run, and whether its tags match."""
+
+    VOID = ("meta", "link", "br", "img", "input", "hr")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "data", "action") and value:
+                self.loads.append(value)
+            if name == "id" and value:
+                self.ids.append(value)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_names_every_predictor_in_and_out_of_distribution(results: pa.Table) -> None:
+    text = page(report(results))
+    for scenario in ("drift", "fall"):
+        for predictor in ("floor", "copy_last_frame", "blurry", "state_law"):
+            assert f'data-scenario="{scenario}" data-predictor="{predictor}"' in text
+    row = text[text.index('data-scenario="drift" data-predictor="blurry"') :]
+    row = re.sub(r"<[^>]+>", " ", row[: row.index("</tr>")])
+    assert [word for word in row.split() if word.endswith("×")] == ["5.0×", "25×", "5.0×"]
+
+
+def test_the_page_loads_nothing_from_anywhere_and_its_ids_are_unique(results: pa.Table) -> None:
+    parsed = Page(page(report(results)))
+    assert parsed.open == []
+    assert parsed.loads
+    assert all(load.startswith(("data:image/webp;base64,", "#")) for load in parsed.loads)
+    assert len(set(parsed.ids)) == len(parsed.ids)
+    assert {load[1:] for load in parsed.loads if load.startswith("#")} <= set(parsed.ids)
+
+
+def test_the_same_input_gives_the_same_bytes_in_another_process(results: pa.Table, tmp_path: Path) -> None:
+    write_report(report(results), tmp_path / "here.html")
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_report as t; "
+        "t.write_report(t.report(t.two_scenarios()), Path(sys.argv[2]))"
+    )
+    folder, there = str(Path(__file__).parent), str(tmp_path / "there.html")
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", code, folder, there], check=True, env=environment)
+    assert (tmp_path / "here.html").read_bytes() == (tmp_path / "there.html").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here.html", "there.html"]
+
+
+def test_names_from_outside_are_escaped() -> None:
+    evil = '<script>alert("x")</script> & $\\frac'
+    results = table_of(
+        rows_of(evil, [(1.0, 1.0)], scenario=evil, split=evil, level=evil),
+        rows_of(evil, [(1.0, 1.0)], scenario=evil),
+        speed_rows(evil, [(1.0, 1.0)], scenario=evil),
+    )
+    text = page(
+        report(
+            results,
+            name=evil,
+            about=evil,
+            exclusions=[Exclusion(evil, evil, evil, 1)],
+            artifacts=[{"stage": evil, "what": evil, "folder": evil, "seconds": None}],
+            manifest={evil: evil},
+        )
+    )
+    parsed = Page(text)
+    assert parsed.tags.count("script") == 1  # our own
+    assert parsed.open == []
+    assert "<script>alert" not in text
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: table_of(rows_of("model", [(1.0, 1.0)])),  # one clip, no floor, no OOD
+        lambda: table_of(rows_of("model", [(NAN, NAN)] * 3)),
+        lambda: table_of(rows_of("model", [(NAN, 0.0)] * 3), speed_rows("model", [(1.0, NAN)] * 3)),
+        lambda: table_of(rows_of("model", [(0.0, 1.0)] * 3, level="speed")),  # no ID
+        lambda: table_of(rows_of("floor", [(0.01, 1.0)] * 3, kind="floor")),
+        lambda: table_of(rows_of("state", [(0.0, 1.0), (5.0, 1.0)], kind="reference")),
+        lambda: table_of(rows_of("model", [(1.0, 1.0)], in_train_region="unknown")),
+        lambda: table_of(rows_of("model", [(1.0, 1.0)]), rows_of("other", [(1.0, 1.0)], scenario="fall")),
+        lambda: table_of(*(rows_of(f"model_{index}", [(index + 1.0, 1.0)] * 2) for index in range(20))),
+        lambda: table_of(
+            *(rows_of("model", [(1.0, 1.0)] * 2, level=level, split=level) for level in "abcdefghijklm")
+        ),
+        lambda: table_of(rows_of("model", [(1.0, 1.0)])).slice(0, 0),
+    ],
+)
+def test_a_page_is_made_of_whatever_there_is(make: Callable[[], pa.Table]) -> None:
+    assert Page(page(report(make()))).open == []
+
+
+def test_a_table_with_dictionary_columns_is_read_as_well(results: pa.Table) -> None:
+    encoded = results.set_column(1, "scenario", results["scenario"].combine_chunks().dictionary_encode())
+    assert leaderboard(encoded) == leaderboard(results)
+
+
+def test_a_large_experiment_stays_a_small_page() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (12, 128, 128, 3), dtype=np.uint8)
+
+    def noisy(scenario: str, predictor: str, split: str, clip: int) -> Example:
+        return replace(
+            example(scenario, predictor, split, clip),
+            true_video=noise,
+            shown_video=noise,
+            truth=trajectory(np.zeros((12, 1, 2))),
+        )
+
+    rows = [rows_of(f"model_{index}", [(1.0, 1.0), (2.0, 1.0)]) for index in range(8)]
+    assert len(page(report(table_of(*rows), example=noisy))) < 6_000_000
+
+
+def test_importing_the_report_does_not_import_what_draws_it() -> None:
+    code = "import sys, worldlaw.report; print({'matplotlib', 'jinja2', 'PIL'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
