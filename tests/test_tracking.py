@@ -105,6 +105,25 @@ def test_shape_and_size_are_read_from_a_still_picture(shape, size):
     assert hints.size[0] == pytest.approx(size, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("shape", "radius"),
+    [
+        ("ball", 1.5),
+        ("square", 1.5),
+        ("ball", 1.9),
+        ("square", 1.9),
+        ("ball", 2.1),
+        ("square", 2.1),
+        ("ring", 4.0),
+    ],
+)
+def test_shape_is_read_from_a_few_pixels_wherever_they_fall(shape, radius):
+    for x in np.linspace(5.0, 5.5, 5):
+        for y in np.linspace(4.0, 4.5, 5):
+            video, _ = film(ball(x, y, size=radius / 6.4, shape=shape), num_frames=1, resolution=64)
+            assert read_hints(video, extent=(10.0, 10.0), fps=10.0).shape == (shape,)
+
+
 def test_a_frame_without_a_body_is_bad_input():
     with pytest.raises(BadInput, match="nothing but its background"):
         read_hints(np.full((3, 32, 32, 3), WHITE, np.uint8), extent=(10.0, 10.0), fps=10.0)

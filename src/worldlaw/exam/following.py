@@ -1,7 +1,13 @@
-"""Which blob is which body, from frame to frame: the loop of the tracker.
+"""The compiled part of the tracker: one frame -> blobs, and which blob is which body from frame to frame.
 
-A body is expected where its last step would take it. The cheapest pairs of body and blob are made first; two
-bodies of one colour in one blob are told apart; and what has no blob has left the view or is lost.
+Every pixel that differs from a uniform background is a mixture of the background and of the colours of
+bodies. The share of a colour in the mixture is the area it covers, so the mean of pixel centres weighted by
+shares is the exact centroid of a body drawn by area, whatever its position on the pixel grid. A body is
+expected where its last step would take it; the cheapest pairs of body and blob are made first; two bodies of
+one colour in one blob are told apart; and what has no blob has left the view or is lost.
+
+All lengths here are pixels, x to the right, y down, with the corner of the picture at (0, 0). All of it
+stands in one file because numba's cache does not notice a change in another.
 """
 
 from __future__ import annotations
@@ -10,7 +16,297 @@ import numpy as np
 from numba import njit
 
 from worldlaw.core.types import CUT, LOST, OUTSIDE, VISIBLE
-from worldlaw.exam import blobs as bl
+
+MAX_BLOBS = 64
+MAX_COMPONENTS = 4096
+MIN_SHARE = 0.1  # of a palette colour's smallest body: less of it in a blob is not a second body
+
+# Columns of a blob row.
+X, Y, AREA, EDGE, UNEXPLAINED, RED, GREEN, BLUE, COLOR, COMPONENT = range(10)
+NUM_COLUMNS = 10
+
+
+@njit(cache=True)
+def components(frame, background, deviation, labels, pixels, starts):
+    """Label what differs from the background; returns how many components there are and the noise threshold.
+
+    ``deviation`` (H, W) uint8 gets the largest difference of a channel, ``labels`` (H, W) int32 the component
+    of each pixel or -1; the pixels of component c, as row * W + column, are ``pixels[starts[c]:starts[c +
+    1]]``.
+    """
+    height, width = labels.shape
+    histogram = np.zeros(256, np.int64)
+    b0, b1, b2 = int(background[0]), int(background[1]), int(background[2])
+    for row in range(height):
+        for column in range(width):
+            d = max(
+                abs(int(frame[row, column, 0]) - b0),
+                abs(int(frame[row, column, 1]) - b1),
+                abs(int(frame[row, column, 2]) - b2),
+            )
+            deviation[row, column] = d
+            labels[row, column] = -1
+            if row % 4 == 0:
+                histogram[d] += 1
+    # Most pixels are background, so their median deviation measures the noise.
+    half, median = histogram.sum() // 2, 0
+    while histogram[: median + 1].sum() <= half and median < 255:
+        median += 1
+    threshold = min(max(1, 5 * median), 60)
+
+    count = filled = 0
+    starts[0] = 0
+    for row in range(height):
+        for column in range(width):
+            if deviation[row, column] <= threshold or labels[row, column] >= 0:
+                continue
+            if count == MAX_COMPONENTS:
+                return count, threshold
+            labels[row, column] = count
+            pixels[filled] = row * width + column
+            done, filled = filled, filled + 1
+            while done < filled:
+                r, c = pixels[done] // width, pixels[done] % width
+                done += 1
+                for step in range(4):
+                    nr = r + (1 if step == 0 else -1 if step == 1 else 0)
+                    nc = c + (1 if step == 2 else -1 if step == 3 else 0)
+                    if (
+                        0 <= nr < height
+                        and 0 <= nc < width
+                        and labels[nr, nc] < 0
+                        and deviation[nr, nc] > threshold
+                    ):
+                        labels[nr, nc] = count
+                        pixels[filled] = nr * width + nc
+                        filled += 1
+            count += 1
+            starts[count] = filled
+    return count, threshold
+
+
+@njit(cache=True)
+def _share(frame, row, column, background, color):
+    """Share of a colour in a pixel by projection, and the squared length of what it leaves unexplained."""
+    dot = norm = 0.0
+    for i in range(3):
+        u = color[i] - background[i]
+        dot += (frame[row, column, i] - background[i]) * u
+        norm += u * u
+    share = min(max(dot / norm, 0.0), 1.0) if norm > 0 else 0.0
+    rest = 0.0
+    for i in range(3):
+        rest += (frame[row, column, i] - background[i] - share * (color[i] - background[i])) ** 2
+    return share, rest
+
+
+@njit(cache=True)
+def _two_shares(frame, row, column, background, first, second):
+    """Shares of two colours in a pixel by least squares with both at least 0 and at most 1 together."""
+    a11 = a12 = a22 = b1 = b2 = 0.0
+    for i in range(3):
+        u, v = first[i] - background[i], second[i] - background[i]
+        d = frame[row, column, i] - background[i]
+        a11, a12, a22 = a11 + u * u, a12 + u * v, a22 + v * v
+        b1, b2 = b1 + u * d, b2 + v * d
+    det = a11 * a22 - a12 * a12
+    if det > 1e-6 * a11 * a22:
+        p, q = (b1 * a22 - b2 * a12) / det, (b2 * a11 - b1 * a12) / det
+        if p >= 0 and q >= 0:
+            total = max(p + q, 1.0)
+            p, q = p / total, q / total
+            rest = 0.0
+            for i in range(3):
+                u, v = first[i] - background[i], second[i] - background[i]
+                rest += (frame[row, column, i] - background[i] - p * u - q * v) ** 2
+            return p, q, rest
+    p, rest_p = _share(frame, row, column, background, first)
+    q, rest_q = _share(frame, row, column, background, second)
+    if rest_p <= rest_q:
+        return p, 0.0, rest_p
+    return 0.0, q, rest_q
+
+
+@njit(cache=True)
+def _nearest_color(frame, row, column, background, palette):
+    """The palette colour whose mixture with the background explains a pixel best; -1 if none does."""
+    best, best_rest = -1, 0.0
+    signal = 0.0
+    for i in range(3):
+        signal += (frame[row, column, i] - background[i]) ** 2
+    for k in range(len(palette)):
+        share, rest = _share(frame, row, column, background, palette[k])
+        if share > 0.3 and rest < 0.1 * signal and (best < 0 or rest < best_rest):
+            best, best_rest = k, rest
+    return best
+
+
+@njit(cache=True)
+def _own_color(frame, pixels, deviation, labels, out):
+    """Mean colour of a component's core, the pixels that it surrounds; returns how many there are."""
+    height, width = labels.shape
+    strongest = 0
+    for p in pixels:
+        strongest = max(strongest, deviation[p // width, p % width])
+    limit = 0.9 * strongest
+    count = 0
+    out[:] = 0.0
+    for p in pixels:
+        row, column = p // width, p % width
+        if 0 < row < height - 1 and 0 < column < width - 1:
+            around = min(
+                min(deviation[row - 1, column], deviation[row + 1, column]),
+                min(deviation[row, column - 1], deviation[row, column + 1]),
+            )
+            if min(around, deviation[row, column]) >= limit:
+                count += 1
+                for i in range(3):
+                    out[i] += frame[row, column, i]
+    if count > 0:
+        out /= count
+    return count
+
+
+@njit(cache=True)
+def _add(row_of, row, column, share, rest, height, width):
+    """Add a pixel to the running sums of a blob row."""
+    x, y = column + 0.5, row + 0.5
+    row_of[AREA] += share
+    row_of[X] += share * x
+    row_of[Y] += share * y
+    row_of[UNEXPLAINED] += rest
+    if row == 0 or column == 0 or row == height - 1 or column == width - 1:
+        row_of[EDGE] = max(row_of[EDGE], share)
+
+
+@njit(cache=True)
+def _close(row_of, signal):
+    """Turn running sums into a centre and a share of signal; False if there is nothing."""
+    if row_of[AREA] < 0.05:
+        return False
+    row_of[X] /= row_of[AREA]
+    row_of[Y] /= row_of[AREA]
+    row_of[UNEXPLAINED] = min(row_of[UNEXPLAINED] / max(signal, 1.0), 1.0)
+    return True
+
+
+@njit(cache=True)
+def measure(
+    frame, background, palette, smallest, deviation, labels, pixels, start, stop, threshold, blobs, count
+):
+    """Append the blobs of one component to ``blobs``; returns their new number.
+
+    ``smallest`` holds, for each palette colour, the area of its smallest body: a component with a fair share
+    of that in two colours is two bodies in contact, and their shares are told apart in every pixel.
+    """
+    height, width = labels.shape
+    members = pixels[start:stop]
+    found = np.zeros(len(palette))
+    signal = 0.0
+    for p in members:
+        row, column = p // width, p % width
+        for i in range(3):
+            signal += (frame[row, column, i] - background[i]) ** 2
+        if deviation[row, column] > 60:
+            k = _nearest_color(frame, row, column, background, palette)
+            if k >= 0:
+                found[k] += 1
+    present = np.flatnonzero((found > MIN_SHARE * smallest) & (found >= 1))
+    component = labels[members[0] // width, members[0] % width]
+
+    if len(present) >= 2:
+        first = count
+        for k in present:
+            if count == MAX_BLOBS:
+                return count
+            blobs[count] = 0.0
+            blobs[count, RED : BLUE + 1] = palette[k]
+            blobs[count, COLOR] = k
+            blobs[count, COMPONENT] = component
+            count += 1
+        for p in members:
+            row, column = p // width, p % width
+            best_rest, best_i, best_j, best_p, best_q = np.inf, 0, 1, 0.0, 0.0
+            for i in range(len(present)):
+                for j in range(i + 1, len(present)):
+                    share_i, share_j, rest = _two_shares(
+                        frame, row, column, background, palette[present[i]], palette[present[j]]
+                    )
+                    if rest < best_rest:
+                        best_rest, best_i, best_j, best_p, best_q = rest, i, j, share_i, share_j
+            _add(blobs[first + best_i], row, column, best_p, best_rest if best_p > 0 else 0.0, height, width)
+            _add(blobs[first + best_j], row, column, best_q, best_rest if best_p == 0 else 0.0, height, width)
+        for b in range(first, count):
+            _close(blobs[b], signal)
+        return count
+
+    if count == MAX_BLOBS:
+        return count
+    blob = blobs[count]
+    blob[:] = 0.0
+    color = blob[RED : BLUE + 1]
+    core = _own_color(frame, members, deviation, labels, color)
+    blob[COLOR] = present[0] if len(present) == 1 else -1
+    if core < 3 and len(present) == 1:
+        color[:] = palette[present[0]]
+    elif core < 3:
+        strongest = 0
+        for p in members:
+            row, column = p // width, p % width
+            if deviation[row, column] > strongest:
+                strongest = deviation[row, column]
+                for i in range(3):
+                    color[i] = frame[row, column, i]
+    blob[COMPONENT] = component
+    for p in members:
+        row, column = p // width, p % width
+        share, rest = _share(frame, row, column, background, color)
+        _add(blob, row, column, share, rest, height, width)
+        if threshold > 1:  # with noise the threshold cuts off the faint rim: take it in from the neighbours
+            for dr in range(-1, 2):
+                for dc in range(-1, 2):
+                    r, c = row + dr, column + dc
+                    if 0 <= r < height and 0 <= c < width and labels[r, c] == -1:
+                        labels[r, c] = -2 - component
+                        share, rest = _share(frame, r, c, background, color)
+                        _add(blob, r, c, share, 0.0, height, width)
+    return count + 1 if _close(blob, signal) else count
+
+
+@njit(cache=True)
+def split_alike(frame, background, color, pixels, start, stop, width, center, radius):
+    """Centres (2, 2) and areas (2,) of two bodies of one colour in one component, by their power diagram.
+
+    A pixel belongs to the disc whose power (squared distance less squared radius) is smaller; for discs in
+    contact the border is their common tangent. Centres are refined from the predicted ones until they stay
+    put.
+    """
+    area = np.zeros(2)
+    for _ in range(8):
+        moment = np.zeros((2, 2))
+        area[:] = 0.0
+        for p in pixels[start:stop]:
+            row, column = p // width, p % width
+            share, _rest = _share(frame, row, column, background, color)
+            x, y = column + 0.5, row + 0.5
+            power = np.empty(2)
+            for b in range(2):
+                power[b] = (x - center[b, 0]) ** 2 + (y - center[b, 1]) ** 2 - radius[b] ** 2
+            owner = 0 if power[0] <= power[1] else 1
+            area[owner] += share
+            moment[owner, 0] += share * x
+            moment[owner, 1] += share * y
+        if area[0] < 0.05 or area[1] < 0.05:
+            break
+        moved = 0.0
+        for b in range(2):
+            for d in range(2):
+                new = moment[b, d] / area[b]
+                moved = max(moved, abs(new - center[b, d]))
+                center[b, d] = new
+        if moved < 1e-4:
+            break
+    return center, area
 
 
 @njit(cache=True)
@@ -29,15 +325,15 @@ def follow(video, background, palette, smallest, member, center, step, area, rad
     deviation = np.empty((height, width), np.uint8)
     labels = np.empty((height, width), np.int32)
     pixels = np.empty(height * width, np.int32)
-    starts = np.empty(bl.MAX_COMPONENTS + 1, np.int64)
-    found = np.empty((bl.MAX_BLOBS, bl.NUM_COLUMNS))
+    starts = np.empty(MAX_COMPONENTS + 1, np.int64)
+    found = np.empty((MAX_BLOBS, NUM_COLUMNS))
 
     position = np.full((num_frames, num_bodies, 2), np.nan)
     areas = np.full((num_frames, num_bodies), np.nan)
     color = np.full((num_frames, num_bodies, 3), np.nan)
     confidence = np.zeros((num_frames, num_bodies))
     status = np.full((num_frames, num_bodies), LOST, np.int8)
-    extra = np.empty((num_frames * bl.MAX_BLOBS, 7))
+    extra = np.empty((num_frames * MAX_BLOBS, 7))
     num_extra = 0
 
     expected, pace, usual = center.copy(), step.copy(), area.copy()
@@ -47,11 +343,11 @@ def follow(video, background, palette, smallest, member, center, step, area, rad
     for t in range(num_frames):
         if t > 0:
             expected += pace
-        num_components, threshold = bl.components(video[t], background, deviation, labels, pixels, starts)
+        num_components, threshold = components(video[t], background, deviation, labels, pixels, starts)
         count = 0
         for c in range(num_components):
             if starts[c + 1] - starts[c] >= least / 2:  # smaller specks cannot hold a body
-                count = bl.measure(
+                count = measure(
                     video[t], background, palette, smallest, deviation, labels, pixels,
                     starts[c], starts[c + 1], threshold, found, count,
                 )  # fmt: skip
@@ -72,7 +368,7 @@ def follow(video, background, palette, smallest, member, center, step, area, rad
                     usual,
                     radius,
                 )
-        taken = np.zeros(bl.MAX_BLOBS, np.bool_)
+        taken = np.zeros(MAX_BLOBS, np.bool_)
         for b in range(num_bodies):
             m = owner[b]
             if m < 0:
@@ -86,29 +382,29 @@ def follow(video, background, palette, smallest, member, center, step, area, rad
                 continue
             taken[m] = True
             blob = found[m]
-            color[t, b] = blob[bl.RED : bl.BLUE + 1]
-            if blob[bl.EDGE] > 0.5 and blob[bl.AREA] < 0.99 * usual[b]:
+            color[t, b] = blob[RED : BLUE + 1]
+            if blob[EDGE] > 0.5 and blob[AREA] < 0.99 * usual[b]:
                 before[b] = CUT
                 status[t, b] = CUT
                 last[b] = np.nan
                 continue
-            now = blob[bl.X : bl.Y + 1]
+            now = blob[X : Y + 1]
             if not np.isnan(last[b, 0]):
                 pace[b] = now - last[b]
             last[b] = now
             expected[b] = now
-            usual[b] = blob[bl.AREA]
+            usual[b] = blob[AREA]
             before[b] = VISIBLE
             position[t, b] = now
-            areas[t, b] = blob[bl.AREA]
-            confidence[t, b] = 1 - blob[bl.UNEXPLAINED]
+            areas[t, b] = blob[AREA]
+            confidence[t, b] = 1 - blob[UNEXPLAINED]
             status[t, b] = VISIBLE
         for m in range(count):
-            if not taken[m] and found[m, bl.AREA] >= least:
+            if not taken[m] and found[m, AREA] >= least:
                 extra[num_extra, 0] = t
-                extra[num_extra, 1:3] = found[m, bl.X : bl.Y + 1]
-                extra[num_extra, 3] = found[m, bl.AREA]
-                extra[num_extra, 4:7] = found[m, bl.RED : bl.BLUE + 1]
+                extra[num_extra, 1:3] = found[m, X : Y + 1]
+                extra[num_extra, 3] = found[m, AREA]
+                extra[num_extra, 4:7] = found[m, RED : BLUE + 1]
                 num_extra += 1
     return position, areas, color, status, confidence, extra[:num_extra].copy()
 
@@ -126,15 +422,13 @@ def _assign(found, expected, usual, palette, member, height, width):
     for b in range(num_bodies):
         reach = np.sqrt(usual[b] / np.pi)
         for m in range(count):
-            distance = np.hypot(found[m, bl.X] - expected[b, 0], found[m, bl.Y] - expected[b, 1]) / (
-                2 * reach
-            )
+            distance = np.hypot(found[m, X] - expected[b, 0], found[m, Y] - expected[b, 1]) / (2 * reach)
             tint = 0.0
             for i in range(3):
-                tint += (found[m, bl.RED + i] - palette[member[b], i]) ** 2
+                tint += (found[m, RED + i] - palette[member[b], i]) ** 2
             tint = np.sqrt(tint) / 255
-            ratio = found[m, bl.AREA] / usual[b]
-            growth = 0.0 if found[m, bl.EDGE] > 0.5 and ratio < 1 else abs(np.log2(max(ratio, 1e-3)))
+            ratio = found[m, AREA] / usual[b]
+            growth = 0.0 if found[m, EDGE] > 0.5 and ratio < 1 else abs(np.log2(max(ratio, 1e-3)))
             if (distance > 2 and (tint > 0.5 or growth > 1)) or ratio < 0.02:
                 continue
             cost[b, m] = distance + 2 * tint + growth
@@ -164,26 +458,26 @@ def _share_component(
         m = owner[other]
         if other == b or m < 0 or member[other] != member[b]:
             continue
-        whole = found[m, bl.AREA]
+        whole = found[m, AREA]
         if not 0.7 < whole / (usual[b] + usual[other]) < 1.3:
             continue
         reach = radius[b] + radius[other] + 2
-        if np.hypot(expected[b, 0] - found[m, bl.X], expected[b, 1] - found[m, bl.Y]) > reach:
+        if np.hypot(expected[b, 0] - found[m, X], expected[b, 1] - found[m, Y]) > reach:
             continue
         center = np.empty((2, 2))
         center[0], center[1] = expected[other], expected[b]
         size = np.array([radius[other], radius[b]])
-        c = int(found[m, bl.COMPONENT])
-        center, area = bl.split_alike(
+        c = int(found[m, COMPONENT])
+        center, area = split_alike(
             frame, background, palette[member[b]], pixels, starts[c], starts[c + 1], width, center, size
         )
         if min(area[0] / usual[other], area[1] / usual[b]) < 0.7:
             continue
-        spare = bl.MAX_BLOBS - 1 - b
+        spare = MAX_BLOBS - 1 - b
         found[spare] = found[m]
-        found[m, bl.X : bl.Y + 1] = center[0]
-        found[m, bl.AREA] = area[0]
-        found[spare, bl.X : bl.Y + 1] = center[1]
-        found[spare, bl.AREA] = area[1]
+        found[m, X : Y + 1] = center[0]
+        found[m, AREA] = area[0]
+        found[spare, X : Y + 1] = center[1]
+        found[spare, AREA] = area[1]
         owner[b] = spare
         return

@@ -14,14 +14,12 @@ from jaxtyping import UInt8
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import RING_HOLE, Detections, Hints, Tracks, Trajectory
-from worldlaw.exam import blobs as bl
-from worldlaw.exam.following import follow
+from worldlaw.exam import following as fo
+from worldlaw.worlds.render import coverage
 
 VERSION = 1  # raise it whenever the same pixels would give other tracks
 
 SOLID = {"ball": math.pi, "square": 4.0, "ring": math.pi * (1 - RING_HOLE**2)}  # area of a body of size 1
-# area / (2 pi spread): 1 for a disc, 3 / pi for a square, (1 - q²) / (1 + q²) for a ring with hole q
-COMPACTNESS = {"ball": 1.0, "square": 3 / math.pi, "ring": (1 - RING_HOLE**2) / (1 + RING_HOLE**2)}
 
 
 def read_hints(given: UInt8[np.ndarray, "K H W 3"], *, extent: tuple[float, float], fps: float) -> Hints:
@@ -39,19 +37,19 @@ def read_hints(given: UInt8[np.ndarray, "K H W 3"], *, extent: tuple[float, floa
         raise BadInput(
             "the first given frame shows nothing but its background, so there is no body to follow"
         )
-    found = found[np.argsort(-found[:, bl.AREA], kind="stable")]
+    found = found[np.argsort(-found[:, fo.AREA], kind="stable")]
     scale = first.shape[0] / extent[1]
-    shape = tuple(_shape(row[bl.AREA], row[bl.SPREAD]) for row in found)
-    area = found[:, bl.AREA] / scale**2
+    shape = tuple(_shape(first, background, row) for row in found)
+    area = found[:, fo.AREA] / scale**2
     still = Hints(
         extent=extent,
         background=background,
         shape=shape,
-        position=_to_metres(found[:, [bl.X, bl.Y]], extent, scale),
+        position=_to_metres(found[:, [fo.X, fo.Y]], extent, scale),
         velocity=np.zeros((len(found), 2)),
         size=np.sqrt(area / [SOLID[name] for name in shape]),
         area=area,
-        color=np.rint(found[:, bl.RED : bl.BLUE + 1]).astype(np.uint8),
+        color=np.rint(found[:, fo.RED : fo.BLUE + 1]).astype(np.uint8),
     )
     if len(given) == 1:
         return still
@@ -80,7 +78,7 @@ def track(video: UInt8[np.ndarray, "T H W 3"], hints: Hints, *, fps: float) -> T
     center = np.stack([hints.position[:, 0] * scale, height - hints.position[:, 1] * scale], axis=1)
     step = hints.velocity * [scale, -scale] / fps
     radius = hints.size * scale
-    position, areas, color, status, confidence, extra = follow(
+    position, areas, color, status, confidence, extra = fo.follow(
         np.ascontiguousarray(video),
         hints.background.astype(float),
         palette.astype(float),
@@ -156,24 +154,37 @@ def _blobs_of(
     deviation = np.empty((height, width), np.uint8)
     labels = np.empty((height, width), np.int32)
     pixels = np.empty(height * width, np.int32)
-    starts = np.empty(bl.MAX_COMPONENTS + 1, np.int64)
-    found = np.empty((bl.MAX_BLOBS, bl.NUM_COLUMNS))
+    starts = np.empty(fo.MAX_COMPONENTS + 1, np.int64)
+    found = np.empty((fo.MAX_BLOBS, fo.NUM_COLUMNS))
     ground = background.astype(float)
-    num_components, threshold = bl.components(frame, ground, deviation, labels, pixels, starts)
+    num_components, threshold = fo.components(frame, ground, deviation, labels, pixels, starts)
     count = 0
     for c in range(num_components):
-        count = bl.measure(
+        count = fo.measure(
             frame, ground, palette, smallest, deviation, labels, pixels,
             starts[c], starts[c + 1], threshold, found, count,
         )  # fmt: skip
     kept = found[:count]
-    return kept[kept[:, bl.AREA] >= 0.5].copy()
+    return kept[kept[:, fo.AREA] >= 0.5].copy()
 
 
-def _shape(area: float, spread: float) -> str:
-    """Which of the known shapes a blob of this area and spread (both in pixels squared) looks most like."""
-    compactness = area / (2 * math.pi * max(spread, 1e-9))
-    return min(COMPACTNESS, key=lambda name: abs(COMPACTNESS[name] - compactness))
+def _shape(frame: np.ndarray, background: np.ndarray, blob: np.ndarray) -> str:
+    """Which of the known shapes, drawn with a blob's centre and area, looks most like it."""
+    height, width, _ = frame.shape
+    color = blob[fo.RED : fo.BLUE + 1] - background
+    share = np.clip((frame - background.astype(float)) @ color / (color @ color), 0, 1)  # (H, W)
+
+    reach = math.sqrt(blob[fo.AREA]) + 1  # pixels; more than half the side of any of the shapes
+    rows, columns = (
+        slice(max(0, math.floor(blob[at] - reach)), math.ceil(blob[at] + reach)) for at in (fo.Y, fo.X)
+    )
+
+    def difference(shape: str) -> float:
+        size = math.sqrt(blob[fo.AREA] / SOLID[shape])
+        drawn = coverage(shape, (blob[fo.X], blob[fo.Y]), size, height, width)
+        return float(((drawn - share)[rows, columns] ** 2).sum())
+
+    return min(SOLID, key=difference)
 
 
 def _mean_velocity(seen: Trajectory) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from numba import njit
 
 from worldlaw.core.colors import COLORS
@@ -69,6 +69,15 @@ def render(
     return frames
 
 
+def coverage(
+    shape: str, center: tuple[float, float], size: float, height: int, width: int
+) -> Float[np.ndarray, "H W"]:
+    """Share of every pixel that one body covers; centre and size in pixels, x to the right, y down."""
+    out = np.zeros((height, width))
+    _cover(out, SHAPES.index(shape), float(center[0]), float(center[1]), float(size))
+    return out
+
+
 @njit(cache=True)
 def _half_chord_area(x: float, r: float) -> float:
     """Area of the upper half of a disc between 0 and x: the integral of sqrt(r² - s²) ds from 0 to x."""
@@ -125,6 +134,15 @@ def _pixel(shape: int, column: int, row: int, cx: float, cy: float, size: float)
     if shape == RING and cover > 0:
         cover -= _disc_pixel(column, row, cx, cy, size * RING_HOLE)
     return cover
+
+
+@njit(cache=True)
+def _cover(out, shape, cx, cy, size):
+    left, right = _bounds(cx, size, out.shape[1])
+    top, bottom = _bounds(cy, size, out.shape[0])
+    for row in range(top, bottom):
+        for column in range(left, right):
+            out[row, column] = _pixel(shape, column, row, cx, cy, size)
 
 
 @njit(cache=True)
