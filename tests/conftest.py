@@ -3,6 +3,11 @@
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["worldlaw.core", "worldlaw.worlds.scenario", "worldlaw.exam.tracking", "worldlaw.exam.matching"],
+    ["worldlaw.clips",
+        "worldlaw.core",
+        "worldlaw.exam.matching",
+        "worldlaw.exam.metrics.study",
+        "worldlaw.exam.tracking",
+        "worldlaw.worlds.scenario",],
     "beartype.beartype",
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 
 class BadInput(ValueError):  # noqa: N818 - it says whose error it is
@@ -20,3 +23,29 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}"
     return BadInput(f"unknown {kind} {name!r}; {hint}")
+
+
+@contextlib.contextmanager
+def blamed(who: str) -> Iterator[None]:
+    """Turn what somebody else's code raises into a ``Failed`` that says whose it is, what it says and where.
+
+    The one place that catches Exception: what a model or a law of the user's may raise cannot be listed.
+    """
+    try:
+        yield
+    except (BadInput, Failed):
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise Failed(f"{who}: {said}{_place(error)}") from error
+
+
+def _place(error: Exception) -> str:
+    """File and line of the user's code that an error came through; the innermost if it is all ours."""
+    ours = Path(__file__).parents[1]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
+    theirs = [f for f in frames if not Path(f.filename).is_relative_to(ours) and f.filename != contextlib.__file__]
+    if not frames or isinstance(error, SyntaxError):  # a syntax error says itself where it is
+        return ""
+    frame = [f for f in theirs if f.filename == theirs[0].filename][-1] if theirs else frames[-1]
+    return f" ({Path(frame.filename).name}, line {frame.lineno})"

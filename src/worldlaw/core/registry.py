@@ -7,7 +7,7 @@ import importlib.metadata
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.errors import BadInput, blamed, unknown
 
 T = TypeVar("T")
 
@@ -62,9 +62,13 @@ class Registry(Generic[T]):
 
     def _import(self, address: str) -> T:
         module, _, attribute = address.partition(":")
+        if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+            raise BadInput(f"{self.kind} {address!r}: expected an address such as package.module:Thing")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            with blamed(f"{self.kind} {address!r}: importing {module}"):
+                home = importlib.import_module(module)
         except ModuleNotFoundError as error:
             raise BadInput(f"{self.kind} {address!r}: no module {error.name!r} on the Python path") from error
-        except AttributeError as error:
-            raise BadInput(f"{self.kind} {address!r}: module {module!r} has no {attribute!r}") from error
+        if not hasattr(home, attribute):
+            raise BadInput(f"{self.kind} {address!r}: module {module!r} has no {attribute!r}")
+        return getattr(home, attribute)

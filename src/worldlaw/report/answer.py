@@ -10,6 +10,7 @@ import numpy as np
 from worldlaw.report.wording import REGION_WORDS, listed, number, percent, pretty, ratio
 
 FOLLOWS = 0.95  # a predictor that solves at least this share of the clips of every scenario follows the law
+MOSTLY = 0.5  # below this share it is not said to keep the law at all
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ def _verdict(ranking: list[Overall], region: str, kind: str) -> str:
         return f"{_capital(where)}, {none}. Nearest to the law is {_name(first)}{_error(first)}."
     if all(share >= FOLLOWS for share in first.solved_by.values()):
         return f"{_capital(where)}, {_name(first)} follows the law: it solves {_share(first)}."
+    if first.solved < MOSTLY:
+        nearest = f"{_name(first)}, the nearest," if len(ranking) > 1 else _name(first)
+        return f"{_capital(where)}, no {kind} keeps the law: {nearest} solves {_share(first)}{_error(first)}."
     return (
         f"{_capital(where)}, {_name(first)} is the {kind} nearest to the law: "
         f"it solves {_share(first)}{_error(first)}."
