@@ -7,7 +7,7 @@ from pathlib import Path
 from worldlaw.clips.store import Shard
 from worldlaw.clips.tracks import read_tracks_file
 from worldlaw.config import load_experiment
-from worldlaw.core.artifact import MANIFEST, key_of, read_manifest
+from worldlaw.core.artifact import MANIFEST, checksum, data_files, key_of, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
 
 
@@ -22,6 +22,9 @@ def check(path: Path) -> tuple[str, list[str]]:
         splits = sum(1 + len(world.test) for world in experiment.worlds.values())
         return f"an experiment with {len(experiment.worlds)} worlds and {splits} splits", []
     if path.suffix == ".arrow":
+        beside = path.with_name(MANIFEST)
+        if beside.exists() and _altered(path.parent, path.name, read_manifest(path.parent)["sha256"]):
+            return "a damaged shard", [f"{path}: not the bytes that {beside} tells of"]
         return _check_shard(path)
     raise BadInput(
         f"{path}: expected a clip shard (.arrow), an artifact folder or an experiment file (.yaml)"
@@ -42,21 +45,24 @@ def _check_shard(path: Path) -> tuple[str, list[str]]:
 
 def _check_folder(folder: Path) -> tuple[str, list[str]]:
     manifest = read_manifest(folder)
+    stage, files = manifest["stage"], manifest["files"]
     faults = []
-    try:
-        stage, key, inputs, files = (manifest[name] for name in ("stage", "key", "inputs", "files"))
-    except KeyError as error:
-        return "an artifact", [f"{folder / MANIFEST}: no {error}"]
-    if key != key_of({"stage": stage, **inputs}):
+    if manifest["key"] != key_of({"stage": stage, **manifest["inputs"]}):
         faults.append(
             f"{folder / MANIFEST}: the key does not belong to the inputs: they were changed by hand"
         )
-    for name, size in files.items():
+    missing = missing_files(folder, manifest)
+    faults += missing.values()
+    faults += [f"{folder / name}: not in the manifest" for name in data_files(folder) if name not in files]
+    for name in files.keys() - missing.keys():
         path = folder / name
-        if not path.exists():
-            faults.append(f"{path}: missing")
-        elif path.stat().st_size != size:
-            faults.append(f"{path}: {path.stat().st_size} bytes; the manifest says {size}")
-        elif path.suffix == ".arrow":
+        if path.suffix == ".arrow":
             faults += _check_shard(path)[1]
-    return f"a {stage} artifact of {len(files)} files", faults
+        if _altered(folder, name, manifest["sha256"]):
+            faults.append(f"{path}: not the bytes that were written: its checksum differs")
+    return f"a {stage} artifact of {len(files)} files", sorted(faults)
+
+
+def _altered(folder: Path, name: str, checksums: dict[str, str]) -> bool:
+    """Whether a file holds other bytes than the manifest says."""
+    return name in checksums and checksum(folder / name) != checksums[name]

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,24 +26,30 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 1 failed, 2 bad input."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # so that "module:Thing" finds the user's own files
+    arguments, rest = _parser().parse_known_args(argv)
+    if rest:
+        arguments.parser.error(f"unknown {rest[0]!r}{_nearest_option(arguments.parser, rest[0])}")
     try:
+        here = os.getcwd()
+        if here not in sys.path:
+            sys.path.append(here)  # so that "module:Thing" finds the user's own files
         arguments.command(arguments)
-    except BadInput as error:
-        print(f"worldlaw: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except Failed as error:
-        print(f"worldlaw: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("worldlaw: stopped; what was complete is kept, run it again to go on", file=sys.stderr)
-        return FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        _complain("stopped; what was complete is kept, run it again to go on")
+        return FAILED
+    except (BadInput, Failed, OSError) as error:
+        if arguments.traceback:
+            traceback.print_exc()
+        _complain(str(error))
+        return BAD_INPUT if isinstance(error, BadInput) else FAILED
     return DONE
+
+
+def _complain(text: str) -> None:
+    """One line, whatever is in it."""
+    print(f"worldlaw: {' '.join(text.split())}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,8 +71,11 @@ def _parser() -> argparse.ArgumentParser:
             description=f"{about[0].upper()}{about[1:]}.\n{details}",
             formatter_class=parser.formatter_class,
         )
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=command, parser=sub)
         sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        sub.add_argument(
+            "--traceback", action="store_true", help="show where in the code a failure came from"
+        )
         return sub
 
     listing = add("list", _list, "what there is: scenarios, models, references, metrics, experiments")
@@ -135,8 +145,17 @@ class _Parser(argparse.ArgumentParser):
             message = f"unknown {found[1]!r}; " + (
                 f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
             )
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        _complain(f"{message} (see {self.prog} --help)")
         sys.exit(BAD_INPUT)
+
+
+def _nearest_option(parser: argparse.ArgumentParser, word: str) -> str:
+    import difflib
+    import re
+
+    known = re.findall(r"--[a-z-]+", parser.format_usage())
+    near = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _add_settings(parser: argparse.ArgumentParser, metavar: str, about: str) -> None:
@@ -202,11 +221,11 @@ def _list_metrics() -> dict[str, str]:
 
 
 def _list_experiments() -> dict[str, str]:
-    import yaml
+    from worldlaw.config import parse_yaml
 
     found = {}
     for path in sorted(Path("experiments").glob("**/*.yaml")):
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8", errors="replace"), str(path))
         found[str(path)] = str(raw.get("about", "")) if isinstance(raw, dict) else ""
     return found
 
@@ -225,9 +244,8 @@ def _first_line(thing: object) -> str:
 
 
 def _preview(arguments: argparse.Namespace) -> None:
-    import yaml
-
     from worldlaw.clips.media import write_video
+    from worldlaw.config import parse_yaml
     from worldlaw.worlds import scenarios, training_region
     from worldlaw.worlds.recipe import Recipe
 
@@ -237,10 +255,12 @@ def _preview(arguments: argparse.Namespace) -> None:
         name, equals, value = text.partition("=")
         if not equals:
             raise BadInput(f"--set {text!r}: expected attribute=value")
-        raw[name] = yaml.safe_load(value)
-    if not 16 <= arguments.resolution <= 4096 or arguments.frames < 1 or not arguments.fps > 0:
+        raw[name] = parse_yaml(value, f"--set {text!r}")
+    if not (
+        16 <= arguments.resolution <= 4096 and 1 <= arguments.frames <= 4096 and 0 < arguments.fps <= 10_000
+    ):
         raise BadInput(
-            "expected a resolution of 16 to 4096 rows, at least one frame and a positive frame rate"
+            "expected a resolution of 16 to 4096 rows, 1 to 4,096 frames, and 10,000 frames per second at most"
         )
     recipe = Recipe(
         scenario=arguments.scenario,

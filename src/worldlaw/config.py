@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import inspect
+import json
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.errors import BadInput, blamed, unknown
 from worldlaw.core.region import Region
-from worldlaw.worlds import scenarios, training_region
+from worldlaw.worlds import Scenario, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
 from worldlaw.worlds.render import EDGES
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=80)]
 RawRegion = dict[str, Any] | list[dict[str, Any]]
 TRAIN = "train"
+MAX_SHARDS = 100_000  # files of a split: their names have five digits, and sort as their numbers do
 
 
 class Strict(BaseModel):
@@ -32,7 +36,7 @@ class Video(Strict):
 
     resolution: int = Field(default=64, ge=16, le=1024, description="rows of a frame")
     num_frames: int = Field(default=32, ge=2, le=4096)
-    fps: float = Field(default=10.0, gt=0, le=10_000, strict=False)
+    fps: float = Field(default=10.0, gt=0, le=10_000, allow_inf_nan=False)
     edge: str = "area"
 
 
@@ -70,7 +74,7 @@ class Experiment(Strict):
     worlds: dict[Name, World] = Field(min_length=1)
     models: dict[Name, Model | None] = {}
     references: tuple[str, ...] = ()
-    metrics: tuple[str, ...] | None = None  # all of them unless given
+    metrics: tuple[str, ...] | None = Field(default=None, min_length=1)  # all of them unless given
 
     @model_validator(mode="after")
     def _context_fits(self) -> Experiment:
@@ -117,20 +121,30 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     """
     path = Path(path)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such experiment file{_similar(path)}") from error
-    except (IsADirectoryError, UnicodeDecodeError, PermissionError) as error:
-        raise BadInput(f"{path}: expected an experiment file in YAML ({error})") from error
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
+    except UnicodeDecodeError as error:
         raise BadInput(
-            f"{path}: expected an experiment with keys such as name and worlds; found {type(raw).__name__}"
-        )
+            f"{path}: expected an experiment file in YAML; found bytes that are no text"
+        ) from error
+    except OSError as error:
+        raise BadInput(f"{path}: expected an experiment file in YAML ({error.strerror})") from error
+    raw = parse_yaml(text, str(path))
+    if not isinstance(raw, dict):
+        found = "nothing" if raw is None else type(raw).__name__
+        raise BadInput(f"{path}: expected an experiment with keys such as name and worlds; found {found}")
     for text in overrides:
         _override(raw, text)
     return parse_experiment(raw, str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """YAML as plain data. Raises BadInput, one line, for what is not YAML and for a key that is given twice."""
+    try:
+        return yaml.load(text, _UniqueKeys)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
+        raise BadInput(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def parse_experiment(raw: Mapping[str, Any], where: str = "experiment") -> Experiment:
@@ -142,32 +156,91 @@ def parse_experiment(raw: Mapping[str, Any], where: str = "experiment") -> Exper
     try:
         _check_names(experiment)
         for world, spec in experiment.worlds.items():
+            if TRAIN in spec.test:
+                raise BadInput(f"worlds.{world}.test: a test split cannot be called {TRAIN!r}")
             for split in (TRAIN, *spec.test):
-                if split == TRAIN and TRAIN in spec.test:
-                    raise BadInput(f"worlds.{world}.test: a test split cannot be called {TRAIN!r}")
-                experiment.recipe(world, split)
+                _check_split(experiment, world, split)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
     return experiment
 
 
-def _check_names(experiment: Experiment) -> None:
-    from worldlaw.exam.metrics import metrics
-    from worldlaw.exam.references import references
-    from worldlaw.models import models
+def _check_split(experiment: Experiment, world: str, split: str) -> None:
+    """That a split's region is one, that it holds a scene, and that its shards can be numbered."""
+    place = f"worlds.{world}.{split if split == TRAIN else f'test.{split}'}"
+    try:
+        recipe = experiment.recipe(world, split)
+        with blamed(f"scenario {recipe.scenario}"):
+            recipe.scene(0)
+    except BadInput as error:
+        raise BadInput(f"{place}: {error}") from error
+    shards = -(-len(recipe) // experiment.shard_clips)
+    if shards > MAX_SHARDS:
+        raise BadInput(
+            f"{place}: {len(recipe):,} clips by {experiment.shard_clips:,} are {shards:,} files; "
+            f"at most {MAX_SHARDS:,}: raise shard_clips"
+        )
 
+
+def _check_names(experiment: Experiment) -> None:
+    from worldlaw.exam.metrics import Metric, metrics
+    from worldlaw.exam.references import references
+
+    if re.fullmatch(r"(simulate|train|generate|track|evaluate)-[0-9a-f]{16}", experiment.name):
+        raise BadInput(f"name: {experiment.name!r} is what a folder of clips is called; choose another")
     if experiment.video.edge not in EDGES:
         raise unknown("edge", experiment.video.edge, EDGES)
+    for world in experiment.worlds:
+        address = experiment.scenario_of(world)
+        scenario = scenarios.get(address)
+        if not (isinstance(scenario, type) and issubclass(scenario, Scenario)):
+            raise BadInput(
+                f"scenario {address!r}: expected a class derived from Scenario; found {scenario!r:.80}"
+            )
+        for attribute in ("name", "version", "attributes"):
+            if not hasattr(scenario, attribute):
+                raise BadInput(f"scenario {address!r}: the class has no {attribute!r}")
     for name, model in experiment.models.items():
-        models.get(model.model if model else name)
+        _check_model(name, model or Model(model=name))
     for name in experiment.references:
-        references.get(name)
+        if not callable(references.get(name)):
+            raise BadInput(f"reference {name!r}: expected a function of a question")
     for name in experiment.metrics or ():
-        metrics.get(name)
+        if not isinstance(metrics.get(name), Metric):
+            raise BadInput(f"metric {name!r}: expected a function that is decorated with @metric")
+    for key in ("references", "metrics"):
+        names = getattr(experiment, key) or ()
+        for name in names:
+            if names.count(name) > 1:
+                raise BadInput(f"{key}: {name!r} is given twice; every clip would count twice")
     taken = {"floor", *experiment.references}
     for name in experiment.models:
         if name in taken:
             raise BadInput(f"models: the name {name!r} is taken by a reference or the floor")
+
+
+def _check_model(name: str, model: Model) -> None:
+    """That a model is one, and takes the options that it is given."""
+    from worldlaw.models import VideoModel, models
+
+    kind = models.get(model.model)
+    if not (isinstance(kind, type) and issubclass(kind, VideoModel)):
+        raise BadInput(f"model {model.model!r}: expected a class derived from VideoModel; found {kind!r:.80}")
+    if inspect.isabstract(kind):
+        raise BadInput(f"model {model.model!r}: the class has no 'generate'")
+    takes = inspect.signature(kind).parameters
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
+        for option in model.options:
+            if option not in takes and not takes:
+                raise BadInput(f"models.{name}.options: {model.model} takes no options; found {option!r}")
+            if option not in takes:
+                raise unknown(f"option of {model.model}", option, takes)
+    try:
+        json.dumps(model.options, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"models.{name}.options: expected numbers, texts, lists and mappings; {error}"
+        ) from error
 
 
 def _inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:
@@ -175,11 +248,17 @@ def _inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:
     if not train:
         return test
     if isinstance(train, list):
-        if not test:
+        if test == {}:
             return train
-        raise BadInput(
-            f"{where}: the training region has several boxes, so a test region must name every attribute"
-        )
+        named = {attribute for box in train for attribute in box}
+        for box in test if isinstance(test, list) else [test]:
+            unsaid = sorted(named - box.keys())
+            if unsaid:
+                raise BadInput(
+                    f"{where}: the training region has several boxes, so a test region must say what they say; "
+                    f"missing: {', '.join(unsaid)}"
+                )
+        return test
     if isinstance(test, list):
         return [{**train, **box} for box in test]
     return {**train, **test}
@@ -190,10 +269,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
     keys = address.split(".")
     if not equals or not all(keys):
         raise BadInput(f"--set {text!r}: expected key=value, with dots between nested keys")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise BadInput(f"--set {text!r}: the value is not valid YAML") from error
+    parsed = parse_yaml(value, f"--set {text!r}")
     place: Any = raw
     for depth, key in enumerate(keys[:-1]):
         if place.get(key) is None:
@@ -216,7 +292,7 @@ def _explain(error: ValidationError) -> str:
     """The first fault of a validation as one line, and how many more there are."""
     faults = error.errors()
     first = faults[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    where = _address(first["loc"])
     if first["type"] == "extra_forbidden":
         known = _fields_at(first["loc"][:-1])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
@@ -227,10 +303,31 @@ def _explain(error: ValidationError) -> str:
         text = f"missing key {where!r}"
     elif first["type"] == "value_error":
         text = str(first["ctx"]["error"])
+    elif first["type"] == "string_pattern_mismatch":
+        text = f"{where}: expected lower-case letters, digits, _ and -; found {first['input']!r:.80}"
     else:
-        text = f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}; found {first['input']!r}"
-    more = len(faults) - 1
+        said = first["msg"].replace("tuple", "list").replace("dictionary", "mapping")
+        text = f"{where}: {said[0].lower()}{said[1:]}; found {first['input']!r:.80}"
+    more = len({_address(fault["loc"]) for fault in faults}) - 1
     return text + (f" (and {more} more fault{'s' if more > 1 else ''})" if more else "")
+
+
+def _address(location: tuple[str | int, ...]) -> str:
+    """The place in the file; pydantic's names for the branches of a union are none of the reader's business."""
+    return ".".join(str(part) for part in location if "[" not in str(part))
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that is given twice is an error; the plain loader silently drops the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value!r} is given twice", key.start_mark
+                )
+        return super().construct_mapping(node, deep=deep)
 
 
 def _fields_at(location: tuple[str | int, ...]) -> list[str]:

@@ -15,10 +15,11 @@ from worldlaw.clips.store import Clips
 from worldlaw.clips.tracks import Tracked, read_tracks
 from worldlaw.config import TRAIN
 from worldlaw.core.artifact import atomic_path, read_manifest
+from worldlaw.core.errors import blamed
 from worldlaw.core.region import Region
 from worldlaw.core.types import Case, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import match
-from worldlaw.exam.metrics import metrics
+from worldlaw.exam.metrics import Metric, metrics
 from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.exam.references import CaseLibrary, Question, case_library, predicted, references
 from worldlaw.plan import FLOOR, Plan
@@ -61,7 +62,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
     for clip in range(len(exam.clips)):
         level = level_of(exam.clips.scene(clip), region)
         for predictor, kind, case in exam.cases(clip):
-            rows = [(-1, metric.name, metric(case), metric.unit, metric.best) for metric in chosen]
+            rows = [(-1, metric.name, _value(metric, case), metric.unit, metric.best) for metric in chosen]
             for body, true, measured in speeds(case):
                 rows.append((body, "true_speed", true, "m/s", np.nan))
                 rows.append((body, "measured_speed", measured, "m/s", np.nan))
@@ -165,7 +166,13 @@ class _Exam:
         question = Question(
             given, truth.num_frames, scene, tuple(b.shape for b in scene.bodies), self.library
         )
-        return Tracks(predicted(references.get(name)(question), given), Detections.none())
+        with blamed(f"reference {name}"):
+            return Tracks(predicted(references.get(name)(question), given), Detections.none())
+
+
+def _value(metric: Metric, case: Case) -> float:
+    with blamed(f"metric {metric.name}"):
+        return metric(case)
 
 
 def _frames_of(clips: Clips, clip: int) -> Callable[[], np.ndarray]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 import shutil
+import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,18 +23,20 @@ import numpy as np
 import yaml
 
 from worldlaw import evaluation
-from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, sweep, write_shard
+from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
 from worldlaw.config import TRAIN, Experiment
 from worldlaw.core.artifact import (
+    MANIFEST,
     Artifact,
     explained,
     locked,
     make_folder,
     provenance,
+    sweep,
     write_text,
 )
-from worldlaw.core.errors import BadInput, Failed
+from worldlaw.core.errors import BadInput, Failed, blamed
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Conditioning
 from worldlaw.exam.tracking import read_hints, track
@@ -87,18 +93,25 @@ def run(
     """Make everything up to a stage, and return where it lies.
 
     Artifacts are folders of ``out`` named by the hash of what goes into them; a complete one is used as it
-    is, an incomplete one is gone on with. ``fresh`` makes all of the experiment's artifacts anew.
+    is, an incomplete one is gone on with. ``fresh`` makes all of the experiment's artifacts up to that stage
+    anew.
     Raises BadInput or Failed, one line each; whatever was complete is kept.
     """
     job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet(), [], [])
+    stages = STAGES[: STAGES.index(until) + 1]
+    if "train" in stages:
+        for name in experiment.models:
+            build_model(experiment, name)  # better to complain now than after the clips are made
     make_folder(job.plan.folder)
     with locked(job.plan.folder), job.pool():
+        sweep(job.plan.folder)
         if fresh:
             for _, artifact in job.plan.artifacts():
-                _remove(artifact.folder)
+                if artifact.stage in stages:
+                    _remove(artifact.folder)
         write_text(job.plan.folder / "experiment.yaml", dump(experiment))
         path = job.plan.folder
-        for stage in STAGES[: STAGES.index(until) + 1]:
+        for stage in stages:
             path = _STAGES[stage](job)
         return Run(path, job.plan, job.made, job.kept)
 
@@ -120,15 +133,21 @@ class _Job:
         self.made = made
         self.kept = kept
         self._executor: ProcessPoolExecutor | None = None
+        self._lifeline: Connection | None = None  # when it closes, by will or by death, the workers end
 
     @contextlib.contextmanager
     def pool(self) -> Iterator[None]:
         """Worker processes for the length of the block; they start with the first task that is given out."""
         try:
             yield
+        except KeyboardInterrupt:
+            if self._lifeline:
+                self._lifeline.close()  # nobody who presses Ctrl-C wants to wait for the shards under way
+            raise
         finally:
-            if self._executor:
+            if self._executor and self._lifeline:
                 self._executor.shutdown(cancel_futures=True)
+                self._lifeline.close()
 
     def each(self, function: Callable, tasks: list[tuple]) -> Iterator[Any]:
         """The function's results in the order of the tasks, computed by all workers."""
@@ -136,9 +155,19 @@ class _Job:
             yield from (function(*task) for task in tasks)
             return
         if self._executor is None:
-            self._executor = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
+            context = get_context("spawn")
+            held, self._lifeline = context.Pipe(duplex=False)
+            self._executor = ProcessPoolExecutor(
+                self.workers, mp_context=context, initializer=_end_with, initargs=(held,)
+            )
         try:
-            yield from self._executor.map(function, *zip(*tasks, strict=True))
+            # Workers start here and inherit the mask: Ctrl-C reaches them too, but it is the parent that ends them.
+            unmasked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                results = self._executor.map(function, *zip(*tasks, strict=True))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, unmasked)
+            yield from results
         except BrokenProcessPool as error:
             raise Failed(
                 "a worker process was killed (out of memory?); what was complete is kept, "
@@ -150,8 +179,7 @@ class _Job:
         """Hold an artifact's folder while it is made; the value finishes it with what was counted."""
         make_folder(artifact.folder)
         with locked(artifact.folder):
-            with explained(artifact.folder):
-                sweep(artifact.folder)
+            sweep(artifact.folder)
             started = datetime.datetime.now(datetime.UTC)
             yield lambda results: artifact.finish(results, started=started)
         self.made.append(artifact.folder.name)
@@ -163,9 +191,21 @@ class _Job:
             if artifact.complete:
                 if artifact.folder.name not in self.kept:
                     self.kept.append(artifact.folder.name)
-            else:
-                todo.setdefault(artifact.key, (place, artifact))
+            elif artifact.key not in todo:
+                if (artifact.folder / MANIFEST).exists():
+                    self.progress.note(f"{artifact.faults()[0]}; it is made anew")
+                todo[artifact.key] = (place, artifact)
         return list(todo.values())
+
+
+def _end_with(lifeline: Connection) -> None:
+    """Let this worker end as soon as the process that holds the other end of the lifeline closes it or dies."""
+
+    def watch() -> None:
+        lifeline.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 # Simulate.
@@ -196,9 +236,10 @@ def _simulate_shard(recipe: Recipe, path: Path, indices: range) -> int:
     def clips() -> Iterator[Clip]:
         frames = None
         for index in indices:
-            scene, rejected = recipe.scene(index)
+            with blamed(f"scenario {recipe.scenario}, split {recipe.split}, clip {index}"):
+                scene, rejected = recipe.scene(index)
+                trajectory = recipe.trajectory(scene)
             notes["infeasible"] = dict(Counter(notes["infeasible"]) + rejected)
-            trajectory = recipe.trajectory(scene)
             frames = recipe.frames(scene, trajectory, frames)
             yield Clip(index, frames, scene, trajectory)
 
@@ -225,7 +266,8 @@ def _train(job: _Job) -> Path:
         with job.making(artifact) as finish:
             clips = Clips(job.plan.simulate[world, TRAIN].folder).frames_only()
             model = build_model(experiment, name)
-            model.fit(clips, artifact.folder, context=experiment.context, seed=experiment.seed)
+            with blamed(f"model {name}"):
+                model.fit(clips, artifact.folder, context=experiment.context, seed=experiment.seed)
             finish({"clips": len(clips)})
         job.progress.advance(1)
     return job.plan.folder
@@ -234,10 +276,11 @@ def _train(job: _Job) -> Path:
 def build_model(experiment: Experiment, name: str) -> VideoModel:
     """A model of the experiment with its options. Raises BadInput for options that it does not take."""
     kind, options, address = model_of(experiment, name)
-    try:
-        return kind(**options)
-    except TypeError as error:
-        raise BadInput(f"model {address}: options {options} do not fit: {error}") from error
+    with blamed(f"model {name}"):
+        try:
+            return kind(**options)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"model {name}: options {options} do not fit {address}: {error}") from error
 
 
 def _generate(job: _Job) -> Path:
@@ -250,7 +293,8 @@ def _generate(job: _Job) -> Path:
             model = build_model(experiment, name)
             if model.learns:
                 training = Clips(job.plan.simulate[world, TRAIN].folder).frames_only()
-                model = model.load(job.plan.train[world, name].folder, training)
+                with blamed(f"model {name}"):
+                    model = model.load(job.plan.train[world, name].folder, training)
             questions = Clips(job.plan.simulate[world, split].folder)
             for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
                 path = artifact.folder / shard_name(number)
@@ -274,11 +318,12 @@ def _answers(
         given = questions.read(padded, context)
         seeds = np.array([rng_for(experiment.seed, "answer", i).integers(2**62) for i in padded])
         conditioning = Conditioning(given.copy(), questions.fps, tuple(f"{i:06d}" for i in padded))
-        new = model.generate(conditioning, num_new, seeds)
+        with blamed(f"model {name}"):
+            new = model.generate(conditioning, num_new, seeds)
         expected = (BATCH, num_new, *questions.shape[1:], 3)
-        if getattr(new, "shape", None) != expected or new.dtype != np.uint8:
+        if not isinstance(new, np.ndarray) or new.shape != expected or new.dtype != np.uint8:
             found = f"{new.dtype} {new.shape}" if isinstance(new, np.ndarray) else type(new).__name__
-            raise BadInput(f"model {name}: generate returned {found}; expected uint8 {expected}")
+            raise Failed(f"model {name}: generate returned {found}; expected a NumPy array, uint8 {expected}")
         for row, index in enumerate(asked):
             yield Clip(index, np.concatenate([given[row], new[row]]))
 
@@ -363,7 +408,7 @@ def _report(job: _Job) -> Path:
         ],
         "made": provenance(datetime.datetime.now(datetime.UTC)),
     }
-    write_text(job.plan.folder / "manifest.json", json.dumps(record, indent=1) + "\n")
+    write_text(job.plan.folder / MANIFEST, json.dumps(record, indent=1) + "\n")
     job.progress.advance(1)
     return path
 
@@ -372,7 +417,7 @@ def _remove(folder: Path) -> None:
     """Delete an artifact: its manifest first, so that it is never taken for complete."""
     if folder.exists():
         with locked(folder), explained(folder):
-            (folder / "manifest.json").unlink(missing_ok=True)
+            (folder / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(folder)
 
 

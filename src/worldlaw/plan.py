@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from worldlaw.clips import store
+from worldlaw.clips import store, tracks
 from worldlaw.config import TRAIN, Experiment
 from worldlaw.core.artifact import Artifact
 from worldlaw.exam import references, tracking
@@ -90,18 +90,23 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
             sources = {FLOOR: simulate[world, split]}
             sources |= {name: generate[world, name, split] for name in experiment.models}
             for name, source in sources.items():
-                inputs = {"videos": source.key, "context": experiment.context, "tracker": tracking.VERSION}
+                inputs = {
+                    "videos": source.key,
+                    "context": experiment.context,
+                    "tracker": tracking.VERSION,
+                    "format": tracks.FORMAT,
+                }
                 track[world, name, split] = Artifact("track", inputs, root)
     chosen = experiment.metrics or tuple(metrics.names())
     evaluate = Artifact(
         "evaluate",
-        {
+        {  # lists, because the rows of the results follow their order
             "version": EVALUATE_VERSION,
             "experiment": experiment.name,
-            "training": {world: simulate[world, TRAIN].key for world in experiment.worlds},
-            "tracks": {" / ".join(place): artifact.key for place, artifact in track.items()},
-            "references": {name: references.VERSION for name in experiment.references},
-            "metrics": {name: metrics.get(name).version for name in chosen},
+            "training": [[world, simulate[world, TRAIN].key] for world in experiment.worlds],
+            "tracks": [[" / ".join(place), artifact.key] for place, artifact in track.items()],
+            "references": [[name, references.VERSION] for name in experiment.references],
+            "metrics": [[name, metrics.get(name).version] for name in chosen],
         },
         root,
     )

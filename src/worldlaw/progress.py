@@ -52,7 +52,7 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._console.print(text)
+        self._console.print(f"worldlaw: {text}", highlight=False, markup=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Close the bar and say in one line what was done, if anything was."""
@@ -77,11 +77,18 @@ class _Rate(TextColumn):
         return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
 
+class _Notes(pipeline.Quiet):
+    """No bars: the output is read by a program, or by somebody later."""
+
+    def note(self, text: str) -> None:
+        print(f"worldlaw: {text}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def progress_for(*, quiet: bool) -> Iterator[pipeline.Progress]:
-    """Bars on standard error, or silence."""
+    """Bars on standard error, or only what the user has to know."""
     if quiet:
-        yield pipeline.Quiet()
+        yield _Notes()
         return
     bars = Bars(Console(file=sys.stderr))
     try:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from worldlaw.core.artifact import TEMPORARY, atomic_path
+from worldlaw.core.artifact import MANIFEST, atomic_path, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Scene, Trajectory
 
@@ -105,20 +105,7 @@ class Shard:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with pa.memory_map(str(path)) as source:
-                self._batch = pa.ipc.open_file(source).get_batch(0)
-        except (pa.ArrowInvalid, OSError) as error:
-            found = f"{path.stat().st_size} bytes" if path.exists() else "no file"
-            raise BadInput(
-                f"{path}: not a complete clip shard ({found}); delete it and run again to make it anew"
-            ) from error
-        about = json.loads((self._batch.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-        if about.get("format") != FORMAT:
-            raise BadInput(
-                f"{path}: clip format {about.get('format', 'unknown')}; this version reads format {FORMAT}: "
-                "simulate the clips again, or install the version that wrote them"
-            )
+        self._batch, about = read_batch(path, SCHEMA, "clip shard", version=("format", FORMAT))
         self.shape: tuple[int, int, int] = tuple(about["shape"][:3])
         self.fps: float = about["fps"]
         self.notes: dict[str, Any] = about["notes"]
@@ -132,20 +119,22 @@ class Shard:
         return self._batch["index"][row].as_py()
 
     def frames(self, row: int, num_frames: int | None = None) -> np.ndarray:
-        """(T, H, W, 3) uint8, read-only; only the first ``num_frames`` are decompressed if that is given."""
+        """(T, H, W, 3) uint8, read-only; only the first ``num_frames`` are decompressed if that is given.
+
+        Raises BadInput if the clip's checksum differs: zstd would decompress many a damaged blob to a picture.
+        """
         blob = self._batch["frames"][row].as_buffer()
+        if zlib.crc32(blob) != self._batch["crc32"][row].as_py():
+            raise BadInput(
+                f"{self.path}: clip {self.index(row)} is damaged (checksum differs); delete the shard and run again"
+            )
         total, height, width = self.shape
         count = total if num_frames is None else num_frames
         size = count * height * width * 3
-        try:
-            if count == total:
-                raw = self._codec.decompress(blob, decompressed_size=size)
-            else:
-                raw = pa.CompressedInputStream(pa.BufferReader(blob), "zstd").read(size)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise BadInput(
-                f"{self.path}: clip {self.index(row)} is damaged; delete the shard and run again"
-            ) from error
+        if count == total:
+            raw = self._codec.decompress(blob, decompressed_size=size)
+        else:
+            raw = pa.CompressedInputStream(pa.BufferReader(blob), "zstd").read(size)
         return np.frombuffer(raw, np.uint8).reshape(count, height, width, 3)
 
     def scene(self, row: int) -> Scene | None:
@@ -172,14 +161,16 @@ class Shard:
         """What is wrong with the shard, one line each; every blob is read and held against its checksum."""
         faults = []
         for row in range(len(self)):
-            blob = self._batch["frames"][row].as_buffer()
-            if zlib.crc32(blob) != self._batch["crc32"][row].as_py():
-                faults.append(
-                    f"{self.path}: clip {self.index(row)}: checksum differs, the frames are damaged"
-                )
+            try:
+                self.frames(row)
+                self.scene(row)
+                states = self.trajectory(row)
+            except BadInput as error:
+                faults.append(str(error))
                 continue
-            self.frames(row)
-            states = self.trajectory(row)
+            except (ValueError, TypeError, KeyError, OSError):
+                faults.append(f"{self.path}: clip {self.index(row)}: frames, scene or states are damaged")
+                continue
             if states is not None and states.num_frames != self.shape[0]:
                 faults.append(
                     f"{self.path}: clip {self.index(row)}: {states.num_frames} states, {self.shape[0]} frames"
@@ -188,15 +179,25 @@ class Shard:
 
 
 class Clips:
-    """All shards of a folder as one sequence of clips, in order of index, with random access."""
+    """All shards of a folder as one sequence of clips, in order of index, with random access.
+
+    Raises BadInput if a shard is missing or damaged: a gap would give every later clip another's index.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         paths = sorted(self.folder.glob("clips-*.arrow"))
         if not paths:
             raise BadInput(f"{folder}: no clip shards (clips-*.arrow) here")
+        if (self.folder / MANIFEST).exists():
+            faults = missing_files(self.folder, read_manifest(self.folder)).values()
+            if faults:
+                raise BadInput(f"{next(iter(faults))}; run the experiment again to make it anew")
         self.shards = [Shard(path) for path in paths]
         self._starts = np.cumsum([0, *map(len, self.shards)]).tolist()
+        for shard, start in zip(self.shards, self._starts, strict=False):
+            if shard.index(0) != start:
+                raise BadInput(f"{shard.path}: begins with clip {shard.index(0)}; expected clip {start}")
         if len({(shard.shape, shard.fps) for shard in self.shards}) > 1:
             raise BadInput(f"{folder}: shards differ in frame count, resolution or frame rate")
 
@@ -274,10 +275,38 @@ def complete_shard(path: Path, num_clips: int) -> bool:
         return False
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed run left half-written."""
-    for path in folder.glob(f"*{TEMPORARY}"):
-        path.unlink()
+def read_batch(
+    path: Path, schema: pa.Schema, what: str, *, version: tuple[str, int]
+) -> tuple[pa.RecordBatch, dict[str, Any]]:
+    """The one record batch of an Arrow file, memory-mapped, and what its metadata say.
+
+    Raises BadInput for a file that is not whole, of another format (``version``: key and number) or with other
+    columns, so that no reader runs past an end.
+    """
+    try:
+        with pa.memory_map(str(path)) as source:
+            file = pa.ipc.open_file(source)
+            batch, num_batches = file.get_batch(0), file.num_record_batches
+            batch.validate(full=True)
+            about = json.loads((batch.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    except (pa.ArrowException, ValueError, OSError) as error:
+        found = f"{path.stat().st_size} bytes" if path.exists() else "no file"
+        raise BadInput(
+            f"{path}: not a complete {what} ({found}); delete it and run again to make it anew"
+        ) from error
+    key, number = version
+    found_number = about.get(key, "unknown") if isinstance(about, dict) else "unknown"
+    if found_number != number:
+        raise BadInput(
+            f"{path}: {what}, {key} {found_number}; this version reads {key} {number}: "
+            "make it again, or install the version that wrote it"
+        )
+    columns = dict(zip(batch.schema.names, batch.schema.types, strict=True))
+    if num_batches != 1 or not batch.num_rows or any(columns.get(f.name) != f.type for f in schema):
+        raise BadInput(
+            f"{path}: not a {what}: expected one batch of rows with columns {', '.join(schema.names)}"
+        )
+    return batch, about
 
 
 def list_array(rows: list[np.ndarray | None], kind: pa.DataType) -> pa.Array:

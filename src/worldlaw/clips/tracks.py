@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from worldlaw.clips.store import METADATA_KEY, STATE_TYPES, list_array
+from worldlaw.clips.store import METADATA_KEY, STATE_TYPES, list_array, read_batch
 from worldlaw.core.artifact import atomic_path
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
@@ -71,22 +71,18 @@ def write_tracks(path: Path, rows: Iterable[Tracked], *, fps: float) -> None:
 
 
 def read_tracks(folder: Path) -> list[Tracked]:
-    """All tracks of a folder, in order of clip. Raises BadInput for a file that is not complete."""
-    return [row for path in sorted(folder.glob("tracks-*.arrow")) for row in read_tracks_file(path)]
+    """All tracks of a folder, in order of clip. Raises BadInput if a file is missing or not complete."""
+    rows = [row for path in sorted(folder.glob("tracks-*.arrow")) for row in read_tracks_file(path)]
+    if [row.index for row in rows] != list(range(len(rows))):
+        raise BadInput(
+            f"{folder}: tracks of some clips are missing; run the experiment again to make them anew"
+        )
+    return rows
 
 
 def read_tracks_file(path: Path) -> list[Tracked]:
     """The tracks of one file, in order of clip. Raises BadInput if it is not complete."""
-    try:
-        with pa.memory_map(str(path)) as source:
-            batch = pa.ipc.open_file(source).get_batch(0)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(
-            f"{path}: not a complete file of tracks; delete it and run again to make it anew"
-        ) from error
-    about = json.loads((batch.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-    if about.get("tracks") != FORMAT:
-        raise BadInput(f"{path}: tracks format {about.get('tracks', 'unknown')}; this version reads {FORMAT}")
+    batch, about = read_batch(path, SCHEMA, "file of tracks", version=("tracks", FORMAT))
     return [_row(batch, row, about["fps"]) for row in range(batch.num_rows)]
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import errno
 import fcntl
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -23,6 +24,9 @@ from worldlaw.core.errors import BadInput, Failed
 
 MANIFEST = "manifest.json"
 TEMPORARY = ".part"  # suffix of a file that is being written
+_REFUSALS = (
+    errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 def key_of(inputs: Mapping[str, Any]) -> str:
@@ -35,10 +39,11 @@ def key_of(inputs: Mapping[str, Any]) -> str:
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path that takes the place of ``path``, all at once and on disk, when the block ends well.
 
-    Whatever happens, ``path`` is either what it was before or complete. Raises Failed on a full disk or a
-    read-only folder, with nothing left behind.
+    Whatever happens, ``path`` is either what it was before or complete. Raises Failed on a full disk and
+    BadInput for a read-only folder, with nothing left behind. The temporary name is this process's own, so
+    that a dying worker of a killed run cannot move a file that its successor is still writing.
     """
-    temporary = path.with_name(path.name + TEMPORARY)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with explained(path):
             yield temporary
@@ -63,7 +68,7 @@ def make_folder(path: Path) -> None:
     with explained(path):
         try:
             path.mkdir(parents=True, exist_ok=True)
-        except FileExistsError as error:
+        except (FileExistsError, NotADirectoryError) as error:
             raise BadInput(f"{path}: expected a folder, found a file") from error
 
 
@@ -78,26 +83,36 @@ def explained(path: Path) -> Iterator[None]:
             raise Failed(
                 f"{path}: the disk is full ({free}); what was complete is kept, make room and run it again"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno in _REFUSALS:
             raise BadInput(
-                f"{path}: cannot be written ({os.strerror(error.errno)}); choose another folder with --out"
+                f"{path}: cannot be written ({reason}); choose another folder with --out"
             ) from error
-        raise
+        raise Failed(f"{path}: writing failed ({reason}); what was complete is kept") from error
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder for this process. Raises Failed if another run holds it; a killed run holds nothing."""
-    handle = os.open(folder, os.O_RDONLY)
+    with explained(folder):
+        handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Failed(
+                f"{folder}: another run is writing here; wait for it, or choose another folder with --out"
+            ) from error
         yield
-    except BlockingIOError as error:
-        raise Failed(
-            f"{folder}: another run is writing here; wait for it, or choose another folder with --out"
-        ) from error
     finally:
         os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed run left half-written."""
+    with explained(folder):
+        for path in folder.glob(f"*{TEMPORARY}"):
+            path.unlink()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,32 +135,81 @@ class Artifact:
 
     @property
     def complete(self) -> bool:
-        """Whether the manifest, which is written last, exists."""
-        return (self.folder / MANIFEST).exists()
+        """Whether the manifest, which is written last, exists, and all files that it lists at full length."""
+        return (self.folder / MANIFEST).exists() and not self.faults()
+
+    def faults(self) -> list[str]:
+        """What a look at names and lengths finds wrong with a finished artifact, one line each."""
+        try:
+            return list(missing_files(self.folder, read_manifest(self.folder)).values())
+        except BadInput as error:
+            return [str(error)]
 
     def finish(self, results: Mapping[str, Any], *, started: datetime.datetime) -> None:
-        """Write the manifest: inputs, files with their sizes, what was counted, and where it was made."""
-        files = {p.name: p.stat().st_size for p in sorted(self.folder.iterdir()) if _is_data(p)}
-        manifest = {
-            "stage": self.stage,
-            "key": self.key,
-            "inputs": self.inputs,
-            "results": dict(results),
-            "files": files,
-            "made": provenance(started),
-        }
+        """Write the manifest: inputs, files with size and checksum, what was counted, and where it was made."""
+        with explained(self.folder):
+            files = {name: self.folder / name for name in data_files(self.folder)}
+            manifest = {
+                "stage": self.stage,
+                "key": self.key,
+                "inputs": self.inputs,
+                "results": dict(results),
+                "files": {name: path.stat().st_size for name, path in files.items()},
+                "sha256": {name: checksum(path) for name, path in files.items()},
+                "made": provenance(started),
+            }
         write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an artifact folder. Raises BadInput if there is none or it is not JSON."""
+    """The manifest of an artifact folder. Raises BadInput if there is none or it is not a manifest."""
     path = folder / MANIFEST
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise BadInput(f"{folder}: no {MANIFEST}, so this is not a complete artifact") from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not readable as JSON ({error})") from error
+    expected = {
+        "stage": str,
+        "key": str,
+        "inputs": dict,
+        "results": dict,
+        "files": dict,
+        "sha256": dict,
+        "made": dict,
+    }
+    for name, kind in expected.items():
+        if not isinstance(manifest, dict) or not isinstance(manifest.get(name), kind):
+            raise BadInput(f"{path}: not the manifest of an artifact: no {name!r}")
+    return manifest
+
+
+def data_files(folder: Path) -> list[str]:
+    """Names of an artifact's files below its folder, in order, without the manifest and what is half-written."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path != folder / MANIFEST and path.suffix != TEMPORARY
+    )
+
+
+def missing_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Files that are not there, or not at the length that the manifest says, each with its fault."""
+    faults = {}
+    for name, size in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            faults[name] = f"{path}: missing"
+        elif path.stat().st_size != size:
+            faults[name] = f"{path}: {path.stat().st_size} bytes; the manifest says {size}"
+    return faults
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def provenance(started: datetime.datetime) -> dict[str, Any]:
@@ -156,15 +220,19 @@ def provenance(started: datetime.datetime) -> dict[str, Any]:
         "seconds": round((finished - started).total_seconds(), 3),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "versions": {
-            name: importlib.metadata.version(name)
-            for name in ("worldlaw", "numpy", "numba", "scipy", "pyarrow")
-        },
+        "versions": _versions(),
         **_commit(),
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
 
 
+@functools.cache  # a process runs the code that it has read, whatever happens to the files later
+def _versions() -> dict[str, str]:
+    packages = ("worldlaw", "numpy", "numba", "scipy", "pyarrow")
+    return {name: importlib.metadata.version(name) for name in packages}
+
+
+@functools.cache
 def _commit() -> dict[str, Any]:
     """The commit of a source checkout and whether it was changed; empty for an installed package."""
     here = Path(__file__).parent
@@ -185,10 +253,6 @@ def _commit() -> dict[str, Any]:
     except (OSError, subprocess.SubprocessError, ValueError):
         return {}
     return {"commit": head, "dirty": bool(dirty.strip())}
-
-
-def _is_data(path: Path) -> bool:
-    return path.name != MANIFEST and not path.name.startswith(".") and not path.name.endswith(TEMPORARY)
 
 
 def _existing(path: Path) -> Path:

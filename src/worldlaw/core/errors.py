@@ -44,7 +44,9 @@ def _place(error: Exception) -> str:
     """File and line of the user's code that an error came through; the innermost if it is all ours."""
     ours = Path(__file__).parents[1]
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
-    theirs = [f for f in frames if not Path(f.filename).is_relative_to(ours) and f.filename != contextlib.__file__]
+    theirs = [
+        f for f in frames if not Path(f.filename).is_relative_to(ours) and f.filename != contextlib.__file__
+    ]
     if not frames or isinstance(error, SyntaxError):  # a syntax error says itself where it is
         return ""
     frame = [f for f in theirs if f.filename == theirs[0].filename][-1] if theirs else frames[-1]

@@ -64,11 +64,13 @@ class Registry(Generic[T]):
         module, _, attribute = address.partition(":")
         if not all(part.isidentifier() for part in (*module.split("."), attribute)):
             raise BadInput(f"{self.kind} {address!r}: expected an address such as package.module:Thing")
-        try:
-            with blamed(f"{self.kind} {address!r}: importing {module}"):
+        with blamed(f"{self.kind} {address!r}"):
+            try:
                 home = importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise BadInput(f"{self.kind} {address!r}: no module {error.name!r} on the Python path") from error
+            except ModuleNotFoundError as error:
+                raise BadInput(
+                    f"{self.kind} {address!r}: no module {error.name!r} on the Python path"
+                ) from error
         if not hasattr(home, attribute):
             raise BadInput(f"{self.kind} {address!r}: module {module!r} has no {attribute!r}")
         return getattr(home, attribute)
