@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "worldlaw"
 
-# Room -> rooms of ours that it may import. `house` is what stands beside the rooms: pipeline, cli and their helpers.
+# Room -> rooms of ours that it may import. HOUSE stands beside the rooms: pipeline, cli and their helpers.
 MAY_IMPORT = {
     "core": {"core"},
     "worlds": {"core", "worlds"},

@@ -90,7 +90,7 @@ def test_a_ball_that_vanishes_is_not_an_error_of_zero():
 
 
 def test_what_the_truth_does_not_show_in_full_is_not_counted():
-    # At 9 m/s the ball (radius 0.5) leaves full view after 9.5 m: frames 0 to 8 are full, intervals 2 to 7 count.
+    # At 9 m/s the ball (radius 0.5) is in full view up to 9.5 m: in frames 0 to 8, so intervals 2 to 7 count.
     fast = case(velocity=(9.0, 0.0))
     assert fast.counted.sum() == 6
     assert measure("solved", fast) == 1.0
@@ -104,7 +104,7 @@ def test_nothing_left_to_see_is_nan_and_not_solved():
 
 def test_position_size_and_colour_errors_are_in_their_units():
     def shifted(position):
-        return position + [0.3, 0.4]
+        return position + np.array([0.3, 0.4])
 
     base = case(seen=shifted)
     bodies = base.tracked.bodies
@@ -132,7 +132,7 @@ def test_a_ball_that_stops_loses_all_its_momentum_and_energy():
     assert measure("energy_drift", still) == pytest.approx(1.0)
 
 
-def test_twice_the_speed_is_a_third_of_the_momenta_and_three_fifths_of_the_energies():
+def test_twice_the_speed_drifts_by_a_third_of_momenta_and_three_fifths_of_energies():
     def double(position):
         position[2:, 0, 0] = position[2, 0, 0] + 4.0 * 0.1 * np.arange(len(position) - 2)
         return position
@@ -186,7 +186,7 @@ def test_moving_everything_changes_no_error():
     base = case(seen=slower)
 
     def moved(states: Trajectory) -> Trajectory:
-        return dataclasses.replace(states, position=states.position + [0.5, -0.7])
+        return dataclasses.replace(states, position=states.position + np.array([0.5, -0.7]))
 
     other = dataclasses.replace(
         base, truth=moved(base.truth), tracked=Tracks(moved(base.tracked.bodies), base.tracked.extra)

@@ -260,7 +260,7 @@ def _preview(arguments: argparse.Namespace) -> None:
         16 <= arguments.resolution <= 4096 and 1 <= arguments.frames <= 4096 and 0 < arguments.fps <= 10_000
     ):
         raise BadInput(
-            "expected a resolution of 16 to 4096 rows, 1 to 4,096 frames, and 10,000 frames per second at most"
+            "expected a resolution of 16 to 4096 rows, 1 to 4096 frames, and at most 10,000 frames per second"
         )
     recipe = Recipe(
         scenario=arguments.scenario,

@@ -140,7 +140,7 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """YAML as plain data. Raises BadInput, one line, for what is not YAML and for a key that is given twice."""
+    """YAML as plain data. Raises BadInput for what is not YAML and for a key that is given twice."""
     try:
         return yaml.load(text, _UniqueKeys)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
@@ -255,8 +255,8 @@ def _inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:
             unsaid = sorted(named - box.keys())
             if unsaid:
                 raise BadInput(
-                    f"{where}: the training region has several boxes, so a test region must say what they say; "
-                    f"missing: {', '.join(unsaid)}"
+                    f"{where}: the training region has several boxes, so a test region must name all they "
+                    f"name; missing: {', '.join(unsaid)}"
                 )
         return test
     if isinstance(test, list):
@@ -313,7 +313,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _address(location: tuple[str | int, ...]) -> str:
-    """The place in the file; pydantic's names for the branches of a union are none of the reader's business."""
+    """The place in the file, without pydantic's names for the branches of a union."""
     return ".".join(str(part) for part in location if "[" not in str(part))
 
 

@@ -15,7 +15,7 @@ from worldlaw.clips.store import Clips
 from worldlaw.clips.tracks import Tracked, read_tracks
 from worldlaw.config import TRAIN
 from worldlaw.core.artifact import atomic_path, read_manifest
-from worldlaw.core.errors import blamed
+from worldlaw.core.errors import BadInput, blamed
 from worldlaw.core.region import Region
 from worldlaw.core.types import Case, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import match
@@ -128,6 +128,9 @@ class _Exam:
             name: read_tracks(plan.track[world, name, split].folder)
             for name in (FLOOR, *plan.experiment.models)
         }
+        for name, rows in self.tracks.items():
+            if [row.index for row in rows] != list(range(len(self.clips))):
+                raise BadInput(f"{plan.track[world, name, split].folder}: tracks of some clips are missing")
         self._world = world
         self._library: CaseLibrary | None = None
 

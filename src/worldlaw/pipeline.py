@@ -161,7 +161,7 @@ class _Job:
                 self.workers, mp_context=context, initializer=_end_with, initargs=(held,)
             )
         try:
-            # Workers start here and inherit the mask: Ctrl-C reaches them too, but it is the parent that ends them.
+            # Workers start here and inherit the mask: Ctrl-C reaches them too, but the parent ends them.
             unmasked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 results = self._executor.map(function, *zip(*tasks, strict=True))
@@ -199,7 +199,7 @@ class _Job:
 
 
 def _end_with(lifeline: Connection) -> None:
-    """Let this worker end as soon as the process that holds the other end of the lifeline closes it or dies."""
+    """Let this worker end when the process at the other end of the lifeline closes it or dies."""
 
     def watch() -> None:
         lifeline.poll(None)

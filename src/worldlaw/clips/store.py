@@ -121,12 +121,13 @@ class Shard:
     def frames(self, row: int, num_frames: int | None = None) -> np.ndarray:
         """(T, H, W, 3) uint8, read-only; only the first ``num_frames`` are decompressed if that is given.
 
-        Raises BadInput if the clip's checksum differs: zstd would decompress many a damaged blob to a picture.
+        Raises BadInput if the clip's checksum differs: zstd makes a picture of many a damaged blob.
         """
         blob = self._batch["frames"][row].as_buffer()
         if zlib.crc32(blob) != self._batch["crc32"][row].as_py():
             raise BadInput(
-                f"{self.path}: clip {self.index(row)} is damaged (checksum differs); delete the shard and run again"
+                f"{self.path}: clip {self.index(row)} is damaged (checksum differs); "
+                "delete the shard and run again"
             )
         total, height, width = self.shape
         count = total if num_frames is None else num_frames
@@ -280,8 +281,8 @@ def read_batch(
 ) -> tuple[pa.RecordBatch, dict[str, Any]]:
     """The one record batch of an Arrow file, memory-mapped, and what its metadata say.
 
-    Raises BadInput for a file that is not whole, of another format (``version``: key and number) or with other
-    columns, so that no reader runs past an end.
+    Raises BadInput for a file that is not whole, of another format (``version``: key and number) or with
+    other columns, so that no reader runs past an end.
     """
     try:
         with pa.memory_map(str(path)) as source:

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from worldlaw.clips.store import METADATA_KEY, STATE_TYPES, list_array, read_batch
 from worldlaw.core.artifact import atomic_path
-from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
 
 FORMAT = 1
@@ -71,13 +70,8 @@ def write_tracks(path: Path, rows: Iterable[Tracked], *, fps: float) -> None:
 
 
 def read_tracks(folder: Path) -> list[Tracked]:
-    """All tracks of a folder, in order of clip. Raises BadInput if a file is missing or not complete."""
-    rows = [row for path in sorted(folder.glob("tracks-*.arrow")) for row in read_tracks_file(path)]
-    if [row.index for row in rows] != list(range(len(rows))):
-        raise BadInput(
-            f"{folder}: tracks of some clips are missing; run the experiment again to make them anew"
-        )
-    return rows
+    """All tracks of a folder, in order of clip. Raises BadInput for a file that is not complete."""
+    return [row for path in sorted(folder.glob("tracks-*.arrow")) for row in read_tracks_file(path)]
 
 
 def read_tracks_file(path: Path) -> list[Tracked]:

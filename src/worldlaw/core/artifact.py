@@ -146,7 +146,7 @@ class Artifact:
             return [str(error)]
 
     def finish(self, results: Mapping[str, Any], *, started: datetime.datetime) -> None:
-        """Write the manifest: inputs, files with size and checksum, what was counted, and where it was made."""
+        """Write the manifest: inputs, files, sizes, checksums, what was counted, and where it was made."""
         with explained(self.folder):
             files = {name: self.folder / name for name in data_files(self.folder)}
             manifest = {
@@ -186,7 +186,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def data_files(folder: Path) -> list[str]:
-    """Names of an artifact's files below its folder, in order, without the manifest and what is half-written."""
+    """Names of an artifact's files below its folder, in order; no manifest and nothing half-written."""
     return sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
