@@ -3,11 +3,13 @@
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["worldlaw.clips",
+    [
+        "worldlaw.clips",
         "worldlaw.core",
         "worldlaw.exam.matching",
         "worldlaw.exam.metrics.study",
         "worldlaw.exam.tracking",
-        "worldlaw.worlds.scenario",],
+        "worldlaw.worlds.scenario",
+    ],
     "beartype.beartype",
 )

@@ -306,7 +306,8 @@ def _explain(error: ValidationError) -> str:
     elif first["type"] == "string_pattern_mismatch":
         text = f"{where}: expected lower-case letters, digits, _ and -; found {first['input']!r:.80}"
     else:
-        said = first["msg"].replace("tuple", "list").replace("dictionary", "mapping")
+        said = first["msg"].replace("Tuple", "list").replace("tuple", "list")
+        said = said.replace("Dictionary", "mapping").replace("dictionary", "mapping")
         text = f"{where}: {said[0].lower()}{said[1:]}; found {first['input']!r:.80}"
     more = len({_address(fault["loc"]) for fault in faults}) - 1
     return text + (f" (and {more} more fault{'s' if more > 1 else ''})" if more else "")

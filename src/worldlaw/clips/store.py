@@ -5,8 +5,9 @@ from __future__ import annotations
 import bisect
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from worldlaw.core.types import TRAJECTORY_ARRAYS, Scene, Trajectory
 
 FORMAT = 1  # of the shard: raise it whenever an older reader would misread a newer file
 ZSTD_LEVEL = 1  # level 3 took 1.5 times as long and saved nothing on these pictures
+MAX_OPEN = 16  # shards held open at a time
 METADATA_KEY = b"worldlaw"
 
 STATE_TYPES = {
@@ -106,9 +108,15 @@ class Shard:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._batch, about = read_batch(path, SCHEMA, "clip shard", version=("format", FORMAT))
-        self.shape: tuple[int, int, int] = tuple(about["shape"][:3])
-        self.fps: float = about["fps"]
-        self.notes: dict[str, Any] = about["notes"]
+        try:
+            num_frames, height, width, _ = map(int, about["shape"])
+            self.shape = num_frames, height, width
+            self.fps = float(about["fps"])
+            self.notes: dict[str, Any] = dict(about["notes"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(
+                f"{path}: not a clip shard: expected shape, fps and notes in its metadata"
+            ) from error
         self._codec = pa.Codec("zstd")
 
     def __len__(self) -> int:
@@ -132,11 +140,14 @@ class Shard:
         total, height, width = self.shape
         count = total if num_frames is None else num_frames
         size = count * height * width * 3
-        if count == total:
-            raw = self._codec.decompress(blob, decompressed_size=size)
-        else:
-            raw = pa.CompressedInputStream(pa.BufferReader(blob), "zstd").read(size)
-        return np.frombuffer(raw, np.uint8).reshape(count, height, width, 3)
+        try:
+            if count == total:
+                raw = self._codec.decompress(blob, decompressed_size=size)
+            else:
+                raw = pa.CompressedInputStream(pa.BufferReader(blob), "zstd").read(size)
+            return np.frombuffer(raw, np.uint8).reshape(count, height, width, 3)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise BadInput(f"{self.path}: clip {self.index(row)} is not of the shape {self.shape}") from error
 
     def scene(self, row: int) -> Scene | None:
         """The scene, if the clip was simulated."""
@@ -194,26 +205,37 @@ class Clips:
             faults = missing_files(self.folder, read_manifest(self.folder)).values()
             if faults:
                 raise BadInput(f"{next(iter(faults))}; run the experiment again to make it anew")
-        self.shards = [Shard(path) for path in paths]
-        self._starts = np.cumsum([0, *map(len, self.shards)]).tolist()
-        for shard, start in zip(self.shards, self._starts, strict=False):
-            if shard.index(0) != start:
-                raise BadInput(f"{shard.path}: begins with clip {shard.index(0)}; expected clip {start}")
-        if len({(shard.shape, shard.fps) for shard in self.shards}) > 1:
-            raise BadInput(f"{folder}: shards differ in frame count, resolution or frame rate")
+        self._paths = paths
+        # Pages of a mapped file count as memory of this process while it is mapped, so few stay open.
+        self._open = lru_cache(MAX_OPEN)(Shard)
+        self._first = self._open(paths[0])
+        self._starts = [0]
+        for shard in self.shards:
+            if shard.index(0) != self._starts[-1]:
+                raise BadInput(
+                    f"{shard.path}: begins with clip {shard.index(0)}; expected clip {self._starts[-1]}"
+                )
+            if (shard.shape, shard.fps) != (self.shape, self.fps):
+                raise BadInput(f"{folder}: shards differ in frame count, resolution or frame rate")
+            self._starts.append(self._starts[-1] + len(shard))
 
     def __len__(self) -> int:
         return self._starts[-1]
 
     @property
+    def shards(self) -> Iterator[Shard]:
+        """All shards in order; each is closed again some shards later."""
+        return map(self._open, self._paths)
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Frames, height and width of every clip."""
-        return self.shards[0].shape
+        return self._first.shape
 
     @property
     def fps(self) -> float:
         """Frames per second."""
-        return self.shards[0].fps
+        return self._first.fps
 
     def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
         """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
@@ -248,7 +270,7 @@ class Clips:
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of {len(self)}")
         number = bisect.bisect_right(self._starts, index) - 1
-        return self.shards[number], index - self._starts[number]
+        return self._open(self._paths[number]), index - self._starts[number]
 
 
 class StoredFrames:
@@ -290,6 +312,7 @@ def read_batch(
             batch, num_batches = file.get_batch(0), file.num_record_batches
             batch.validate(full=True)
             about = json.loads((batch.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+            columns = dict(zip(batch.schema.names, batch.schema.types, strict=True))
     except (pa.ArrowException, ValueError, OSError) as error:
         found = f"{path.stat().st_size} bytes" if path.exists() else "no file"
         raise BadInput(
@@ -302,7 +325,6 @@ def read_batch(
             f"{path}: {what}, {key} {found_number}; this version reads {key} {number}: "
             "make it again, or install the version that wrote it"
         )
-    columns = dict(zip(batch.schema.names, batch.schema.types, strict=True))
     if num_batches != 1 or not batch.num_rows or any(columns.get(f.name) != f.type for f in schema):
         raise BadInput(
             f"{path}: not a {what}: expected one batch of rows with columns {', '.join(schema.names)}"

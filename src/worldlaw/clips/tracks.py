@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from worldlaw.clips.store import METADATA_KEY, STATE_TYPES, list_array, read_batch
 from worldlaw.core.artifact import atomic_path
+from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
 
 FORMAT = 1
@@ -77,7 +78,11 @@ def read_tracks(folder: Path) -> list[Tracked]:
 def read_tracks_file(path: Path) -> list[Tracked]:
     """The tracks of one file, in order of clip. Raises BadInput if it is not complete."""
     batch, about = read_batch(path, SCHEMA, "file of tracks", version=("tracks", FORMAT))
-    return [_row(batch, row, about["fps"]) for row in range(batch.num_rows)]
+    try:
+        fps = float(about["fps"])
+        return [_row(batch, row, fps) for row in range(batch.num_rows)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{path}: not a complete file of tracks; delete it and run again") from error
 
 
 def _row(batch: pa.RecordBatch, row: int, fps: float) -> Tracked:

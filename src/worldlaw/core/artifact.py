@@ -186,12 +186,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def data_files(folder: Path) -> list[str]:
-    """Names of an artifact's files below its folder, in order; no manifest and nothing half-written."""
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and path != folder / MANIFEST and path.suffix != TEMPORARY
-    )
+    """Names of an artifact's files below its folder, in order; no manifest, nothing hidden or half-written."""
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("[!.]*") if path.is_file()]
+    return sorted(name for name in names if name != MANIFEST and not name.endswith(TEMPORARY))
 
 
 def missing_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -55,6 +55,9 @@ class Region:
 
     def sample(self, rng: np.random.Generator) -> Attributes:
         """A point drawn uniformly from the union; where boxes overlap it is no likelier than elsewhere."""
+        if len(self.boxes) == 1:
+            rng.random()  # what the choice of a box takes, so that a second box does not move the other draws
+            return self.boxes[0].sample(rng)
         volumes = np.array([box.volume for box in self.boxes])
         while True:
             box = self.boxes[
@@ -152,6 +155,9 @@ def _pick(values: Values, u: float) -> float | str:
     """The point at share ``u`` of the set: every name, or every metre of interval, is equally likely."""
     if isinstance(values[0], str):
         return values[int(u * len(values))]
+    if len(values) == 1:
+        low, high = values[0]
+        return min(float(low) + u * float(high - low), float(high))
     lengths = np.array([v[1] - v[0] for v in values if not isinstance(v, str)])
     if not lengths.any():
         return float(values[int(u * len(values))][0])

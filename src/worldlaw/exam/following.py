@@ -26,6 +26,52 @@ X, Y, AREA, EDGE, UNEXPLAINED, RED, GREEN, BLUE, COLOR, COMPONENT = range(10)
 NUM_COLUMNS = 10
 
 
+@njit(cache=True, inline="always")
+def _difference(a, b):
+    """Difference of two bytes, as a byte."""
+    return np.uint8(max(a, b) - min(a, b))
+
+
+@njit(cache=True)
+def _apart_by(frame, row, column, color):
+    """Largest difference of a channel between a pixel and a colour, a byte."""
+    return max(
+        _difference(frame[row, column, 0], color[0]),
+        _difference(frame[row, column, 1], color[1]),
+        _difference(frame[row, column, 2], color[2]),
+    )
+
+
+@njit(cache=True)
+def solid_pixels(frame, background):
+    """Colours (M, 3) uint8 of pixels that are like their four neighbours; and where the strongest pixel is.
+
+    Only pixels that differ from the background by more than 40 of 255 in a channel count; like means by at
+    most 8. Neighbours beyond an edge of the picture are those at the other edge.
+    """
+    height, width = frame.shape[:2]
+    found = np.empty((height * width, 3), np.uint8)
+    count = 0
+    most, strongest = 0, (0, 0)
+    for row in range(height):
+        for column in range(width):
+            away = _apart_by(frame, row, column, background)
+            if away > most:
+                most, strongest = away, (row, column)
+            if away <= 40:
+                continue
+            pixel = frame[row, column]
+            if (
+                _apart_by(frame, (row + 1) % height, column, pixel) <= 8
+                and _apart_by(frame, row - 1, column, pixel) <= 8
+                and _apart_by(frame, row, (column + 1) % width, pixel) <= 8
+                and _apart_by(frame, row, column - 1, pixel) <= 8
+            ):
+                found[count] = pixel
+                count += 1
+    return found[:count], strongest
+
+
 @njit(cache=True)
 def components(frame, background, deviation, labels, pixels, starts):
     """Label what differs from the background; returns how many components there are and the noise threshold.
@@ -36,18 +82,20 @@ def components(frame, background, deviation, labels, pixels, starts):
     """
     height, width = labels.shape
     histogram = np.zeros(256, np.int64)
-    b0, b1, b2 = int(background[0]), int(background[1]), int(background[2])
-    for row in range(height):
+    b0, b1, b2 = np.uint8(background[0]), np.uint8(background[1]), np.uint8(background[2])
+    # Bytes in a row, no indices and no branches: so the compiler takes many pixels at once.
+    values, out = frame.reshape(-1), deviation.reshape(-1)
+    for i in range(out.size):
+        d0, d1, d2 = (
+            _difference(values[3 * i], b0),
+            _difference(values[3 * i + 1], b1),
+            _difference(values[3 * i + 2], b2),
+        )
+        out[i] = max(d0, max(d1, d2))
+    labels[:] = -1
+    for row in range(0, height, 4):
         for column in range(width):
-            d = max(
-                abs(int(frame[row, column, 0]) - b0),
-                abs(int(frame[row, column, 1]) - b1),
-                abs(int(frame[row, column, 2]) - b2),
-            )
-            deviation[row, column] = d
-            labels[row, column] = -1
-            if row % 4 == 0:
-                histogram[d] += 1
+            histogram[deviation[row, column]] += 1
     # Most pixels are background, so their median deviation measures the noise.
     half, median = histogram.sum() // 2, 0
     while histogram[: median + 1].sum() <= half and median < 255:
@@ -57,6 +105,11 @@ def components(frame, background, deviation, labels, pixels, starts):
     count = filled = 0
     starts[0] = 0
     for row in range(height):
+        strongest = np.uint8(0)
+        for column in range(width):
+            strongest = max(strongest, deviation[row, column])
+        if strongest <= threshold:
+            continue
         for column in range(width):
             if deviation[row, column] <= threshold or labels[row, column] >= 0:
                 continue

@@ -17,6 +17,7 @@ from worldlaw.core.types import RING_HOLE, Detections, Hints, Tracks, Trajectory
 from worldlaw.exam import following as fo
 from worldlaw.worlds.render import coverage
 
+PACKING = np.array([1 << 16, 1 << 8, 1])  # a colour as one number, in lexicographic order
 VERSION = 1  # raise it whenever the same pixels would give other tracks
 
 SOLID = {"ball": math.pi, "square": 4.0, "ring": math.pi * (1 - RING_HOLE**2)}  # area of a body of size 1
@@ -29,7 +30,7 @@ def read_hints(given: UInt8[np.ndarray, "K H W 3"], *, extent: tuple[float, floa
     told apart.
     Raises BadInput if the first frame shows no body.
     """
-    first = given[0]
+    first = np.ascontiguousarray(given[0])
     background = _border_color(first)
     palette, smallest = _palette(first, background)
     found = _blobs_of(first, background, palette, smallest)
@@ -112,8 +113,8 @@ def track(video: UInt8[np.ndarray, "T H W 3"], hints: Hints, *, fps: float) -> T
 def _border_color(frame: np.ndarray) -> np.ndarray:
     """The most frequent colour along the border of a frame, (3,) uint8."""
     border = np.concatenate([frame[0], frame[-1], frame[:, 0], frame[:, -1]])
-    colors, counts = np.unique(border, axis=0, return_counts=True)
-    return colors[np.argmax(counts)]
+    colors, _ = _by_count(border.astype(np.int64) @ PACKING)
+    return colors[0].astype(np.uint8)
 
 
 def _palette(frame: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,28 +123,26 @@ def _palette(frame: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.
     A colour is solid where a pixel and its four neighbours differ from the background alike; a body too small
     for that lends the colour of its strongest pixel.
     """
-    values = frame.astype(np.int64)
-    away = np.abs(values - background).max(axis=-1)
-    alike = away > 40
-    for axis, shift in ((0, 1), (0, -1), (1, 1), (1, -1)):
-        alike &= np.abs(values - np.roll(values, shift, axis)).max(axis=-1) <= 8
+    solid, strongest = fo.solid_pixels(frame, background)
     colors: list[np.ndarray] = []
     counts: list[int] = []
-    for color, count in zip(*_by_count(values[alike]), strict=True):
+    for color, count in zip(*_by_count(solid.astype(np.int64) @ PACKING), strict=True):
         if all(np.abs(color - known).max() > 40 for known in colors):
             colors.append(color)
             counts.append(int(count))
     if not colors:
-        strongest = np.unravel_index(int(away.argmax()), away.shape)
-        return values[strongest][None].astype(float), np.ones(1)
+        return frame[strongest][None].astype(float), np.ones(1)
     return np.array(colors, float), np.array(counts, float)
 
 
-def _by_count(colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows, the most frequent first, with their counts."""
-    rows, counts = np.unique(colors.reshape(-1, 3), axis=0, return_counts=True)
+def _by_count(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct colours (M, 3) int64, the most frequent first, with their counts (M,), from packed ones.
+
+    Numbers sort many times faster than rows.
+    """
+    codes, counts = np.unique(packed, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    return rows[order], counts[order]
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)[order], counts[order]
 
 
 def _blobs_of(

@@ -109,6 +109,13 @@ def _disc_pixel(column: int, row: int, cx: float, cy: float, r: float) -> float:
     """Share of a pixel that a disc covers, exactly; the pixel is the unit square with that corner."""
     x0, y0 = column - cx, row - cy
     x1, y1 = x0 + 1.0, y0 + 1.0
+    far_x, far_y = max(abs(x0), abs(x1)), max(abs(y0), abs(y1))
+    if far_x * far_x + far_y * far_y <= r * r:
+        return 1.0
+    near_x = 0.0 if x0 < 0.0 < x1 else min(abs(x0), abs(x1))
+    near_y = 0.0 if y0 < 0.0 < y1 else min(abs(y0), abs(y1))
+    if near_x * near_x + near_y * near_y >= r * r:
+        return 0.0
     hx0, hx1 = _half_chord_area(x0, r), _half_chord_area(x1, r)
     hy0, hy1 = _half_chord_area(y0, r), _half_chord_area(y1, r)
     area = (

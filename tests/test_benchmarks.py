@@ -1,0 +1,56 @@
+"""The benchmarks run and report; how fast this machine is today is no matter of right or wrong."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NAMES = {"synthesis", "tracking", "reading", "memory", "startup"}
+
+
+def run(*words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "benchmarks", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def report():
+    done = run("--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_benchmark_reports_our_figure_the_baselines_and_their_ratio(report):
+    assert {figure["benchmark"] for figure in report["figures"]} == NAMES
+    for figure in report["figures"]:
+        for name in ("ours", "baseline", "ratio"):
+            assert math.isfinite(figure[name]), figure
+            assert figure[name] > 0, figure
+        assert figure["unit"], figure
+        assert figure["against"], figure
+
+
+def test_a_smoke_run_is_held_to_no_target(report):
+    assert report["quick"]
+    assert all(figure["target"] is None and figure["met"] is None for figure in report["figures"])
+
+
+def test_the_machine_is_described_without_its_name(report):
+    assert {"cores", "load", "python", "numpy"} <= set(report["machine"])
+
+
+def test_one_benchmark_can_be_chosen_and_read_as_text():
+    done = run("startup", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "worldlaw --help" in done.stdout
+    assert "synthesis" not in done.stdout
+
+
+def test_an_unknown_benchmark_is_one_line_and_exit_code_2():
+    done = run("traking")
+    assert done.returncode == 2
+    assert "unknown benchmark 'traking'" in done.stderr
