@@ -19,6 +19,8 @@ from worldlaw.testing import (
 )
 from worldlaw.worlds import scenarios
 
+QUICK = {"dit": {"steps": 2, "batch": 4, "sampling_steps": 2}}  # options that make a learner learn little
+
 
 @pytest.mark.parametrize("name", scenarios.names())
 def test_every_scenario_keeps_the_contract(name):
@@ -28,7 +30,7 @@ def test_every_scenario_keeps_the_contract(name):
 @pytest.mark.parametrize("name", models.names())
 def test_every_model_keeps_the_contract(name, tmp_path):
     recipe = make_recipe("collision", resolution=32)
-    model = models.get(name)()
+    model = models.get(name)(**QUICK.get(name, {}))
     if model.learns:
         model.fit(recipe, tmp_path, context=CONTEXT, seed=0)
     model = model.load(tmp_path, recipe)

@@ -204,7 +204,13 @@ def _list_scenarios() -> dict[str, str]:
 def _list_models() -> dict[str, str]:
     from worldlaw.models import models
 
-    return {name: _first_line(models.get(name)) for name in models.names()}
+    found = {}
+    for name in models.names():
+        try:
+            found[name] = _first_line(models.get(name))
+        except BadInput as error:
+            found[name] = f"not installed: {error}"
+    return found
 
 
 def _list_references() -> dict[str, str]:

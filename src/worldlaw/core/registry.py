@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from worldlaw.core.errors import BadInput, blamed, unknown
@@ -17,12 +17,16 @@ class Registry(Generic[T]):
 
     Built-in modules are imported at the first look-up, not at start-up. An installed package adds its own
     through the entry-point group ``worldlaw.<kind>s``; anything importable is reachable as
-    ``"package.module:Thing"``.
+    ``"package.module:Thing"``. What needs an extra that not everybody installs is ``optional``: name ->
+    (address, extra), imported only when it is asked for.
     """
 
-    def __init__(self, kind: str, modules: Iterable[str] = ()) -> None:
+    def __init__(
+        self, kind: str, modules: Iterable[str] = (), optional: Mapping[str, tuple[str, str]] | None = None
+    ) -> None:
         self.kind = kind
         self._modules = tuple(modules)
+        self._optional = dict(optional or {})
         self._things: dict[str, T] = {}
         self._loaded = False
 
@@ -38,17 +42,26 @@ class Registry(Generic[T]):
         return lambda thing: self.register(name, thing)
 
     def names(self) -> list[str]:
-        """All registered names, in order of registration (built-in first)."""
+        """All registered names, in order of registration (built-in first, then what needs an extra)."""
         self._load()
-        return list(self._things)
+        return list(dict.fromkeys([*self._things, *self._optional]))
 
     def get(self, name: str) -> T:
-        """The thing of that name. Raises BadInput, with the nearest known name, if there is none."""
+        """The thing of that name.
+
+        Raises BadInput, with the nearest known name if there is none, or with the extra to install.
+        """
         if ":" in name:
             return self._import(name)
+        if name in self._optional:
+            address, extra = self._optional[name]
+            try:
+                return self._import(address)
+            except BadInput as error:
+                raise BadInput(f"{error}; install the extra: pip install 'worldlaw[{extra}]'") from error
         self._load()
         if name not in self._things:
-            raise unknown(self.kind, name, self._things)
+            raise unknown(self.kind, name, self.names())
         return self._things[name]
 
     def _load(self) -> None:

@@ -39,4 +39,8 @@ class VideoModel(ABC):
         return self
 
 
-models: Registry[type[VideoModel]] = Registry("model", ["worldlaw.models.baselines"])
+models: Registry[type[VideoModel]] = Registry(
+    "model",
+    ["worldlaw.models.baselines"],
+    optional={"dit": ("worldlaw.models.video_dit:VideoDiT", "torch")},
+)

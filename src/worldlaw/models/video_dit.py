@@ -1,0 +1,124 @@
+"""The video diffusion transformer as a model: taught on clips, asked for what comes next."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from worldlaw.clips.frames import FrameSource
+from worldlaw.core.artifact import atomic_path, write_text
+from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.types import Conditioning
+from worldlaw.models import training
+from worldlaw.models.diffusion import PROCESSES, SAMPLERS
+from worldlaw.models.dit import PRESETS, DiT
+from worldlaw.models.model import VideoModel
+
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+MICRO_BATCH = (
+    16  # clips sampled at a time, always: a short batch is filled up, so that batching changes nothing
+)
+
+
+class VideoDiT(VideoModel):
+    """A diffusion transformer on patches of pixels, taught from scratch on the training clips."""
+
+    version = 1
+    learns = True
+
+    def __init__(
+        self,
+        *,
+        preset: str = "micro",
+        patch: tuple[int, int, int] | list[int] = (2, 8, 8),
+        process: str = "rectified_flow",
+        sampler: str = "euler",
+        sampling_steps: int = 20,
+        **settings: Any,
+    ) -> None:
+        """``settings`` are those of ``training.Training``. Raises BadInput for a name that is not known."""
+        for kind, name, known in (
+            ("preset", preset, PRESETS), ("process", process, PROCESSES), ("sampler", sampler, SAMPLERS)
+        ):  # fmt: skip
+            if name not in known:
+                raise unknown(kind, name, known)
+        fields = {field.name for field in dataclasses.fields(training.Training)}
+        for name in settings:
+            if name not in fields:
+                raise unknown("option of dit", name, [*fields, "preset", "patch", "process", "sampler"])
+        self.process = PROCESSES[process]()
+        self.sample = SAMPLERS[sampler]
+        self.sampling_steps = sampling_steps if self.process.generative else 1
+        self.options = training.Training(**settings)
+        self.network = DiT(PRESETS[preset], channels=3, patch=(patch[0], patch[1], patch[2]))
+
+    def fit(self, clips: FrameSource, folder: Path, *, context: int, seed: int) -> None:
+        """Teach the network, from a checkpoint if ``folder`` has one, and leave its averaged weights."""
+        if (folder / WEIGHTS).exists():
+            return
+        torch.manual_seed(seed)
+        self.network = DiT(self.network.size, channels=3, patch=self.network.patch)
+        state = training.fit(
+            self.network, self.process, clips, folder, context=context, seed=seed, options=self.options
+        )
+        card = {
+            "steps": state.step,
+            "parameters": sum(value.numel() for value in self.network.parameters()),
+            "clip": list(clips.shape),
+            "context": context,
+            "options": dataclasses.asdict(self.options),
+        }
+        write_text(folder / CARD, json.dumps(card, indent=1) + "\n")
+        with atomic_path(folder / WEIGHTS) as temporary:
+            save_file({name: value.contiguous() for name, value in state.average.items()}, temporary)
+
+    def load(self, folder: Path, clips: FrameSource) -> Self:
+        """The averaged weights that ``fit`` left. Raises BadInput if they are not those of this network."""
+        path = folder / WEIGHTS
+        try:
+            self.network.load_state_dict(load_file(path))
+        except (OSError, RuntimeError) as error:
+            raise BadInput(f"{path}: not the weights of this network ({error})") from error
+        return self
+
+    @torch.no_grad()
+    def generate(self, given: Conditioning, num_new_frames: int, seeds: np.ndarray) -> np.ndarray:
+        """(N, num_new_frames, H, W, 3) uint8, each clip from the noise of its own seed."""
+        device = torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+        network = self.network.to(device).eval()
+        count, context = given.frames.shape[:2]
+        shape = (context + num_new_frames, *given.frames.shape[2:])
+        out = np.empty((count, num_new_frames, *shape[1:]), np.uint8)
+        for start in range(0, count, MICRO_BATCH):
+            rows = np.minimum(np.arange(start, start + MICRO_BATCH), count - 1)
+            noise = torch.stack([self._noise(shape, int(seeds[row])) for row in rows]).to(device)
+            video = torch.zeros_like(noise)
+            video[:, :context] = training.to_network(torch.from_numpy(given.frames[rows])).to(device)
+            shown, mask = training.conditioning(video, context)
+
+            def field(
+                z: torch.Tensor, s: torch.Tensor, shown: torch.Tensor = shown, mask: torch.Tensor = mask
+            ) -> torch.Tensor:
+                with training.autocast(device, self.options.precision):
+                    answer = network(z, shown, mask, s)
+                return self.process.velocity(answer.float(), z, s.view(-1, 1, 1, 1, 1))
+
+            new = (
+                training.to_frames(self.sample(field, noise, self.sampling_steps))[:, context:].cpu().numpy()
+            )
+            kept = min(MICRO_BATCH, count - start)
+            out[start : start + kept] = new[:kept]
+        return out
+
+    def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+        """Noise drawn on the host, so that the device changes nothing; none for plain regression."""
+        if not self.process.generative:
+            return torch.zeros(shape)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
