@@ -158,3 +158,9 @@ def test_help_imports_none_of_the_heavy_rooms():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("setting", ["metrics=[psnr]", "context=1", "models={}", "references=[]"])
+def test_a_report_is_made_of_little_too(setting, tiny, tmp_path, capsys):
+    run("run", tiny, "--out", tmp_path, "--workers", 1, "--set", setting)
+    assert (tmp_path / "tiny" / "report.html").stat().st_size > 10_000

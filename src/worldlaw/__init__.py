@@ -2,7 +2,7 @@
 
     import worldlaw
     experiment = worldlaw.load_experiment("experiments/quickstart.yaml")
-    run = worldlaw.run(experiment, "runs", workers=2)
+    run = worldlaw.run(experiment, "runs")
     print(run.path)                                           # the report
 
 Everything here is imported at first use, so that ``import worldlaw`` costs nothing.

@@ -170,8 +170,8 @@ class _Job:
             yield from results
         except BrokenProcessPool as error:
             raise Failed(
-                "a worker process was killed (out of memory?); what was complete is kept, "
-                "run again with fewer --workers"
+                "a worker process was killed (out of memory? or a script that calls run outside "
+                "`if __name__ == '__main__':`?); what was complete is kept, run again with fewer workers"
             ) from error
 
     @contextlib.contextmanager

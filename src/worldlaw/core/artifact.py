@@ -186,7 +186,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def data_files(folder: Path) -> list[str]:
-    """Names of an artifact's files below its folder, in order; no manifest, nothing hidden or half-written."""
+    """Names of an artifact's files below its folder, sorted: no manifest, nothing hidden or half-written."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("[!.]*") if path.is_file()]
     return sorted(name for name in names if name != MANIFEST and not name.endswith(TEMPORARY))
 

@@ -69,10 +69,11 @@ def nearest_case(question: Question) -> np.ndarray:
 def oracle_law(question: Question) -> np.ndarray:
     """The true law with the starting states that fit the given frames best: more cannot be had.
 
-    Least squares over all starting positions and velocities, through the scenario's own simulator.
+    Least squares over all starting positions and velocities, through the scenario's own simulator; NaN for
+    fewer than two given frames, which hold no velocity.
     """
     given, law = question.given, question.law
-    if not np.isfinite(given.position).all():
+    if len(given.position) < 2 or not np.isfinite(given.position).all():
         return np.full((question.num_frames, given.num_bodies, 2), np.nan)
     scenario = scenarios.get(law.scenario)()
     _, velocity = _straight_line(given)

@@ -95,7 +95,7 @@ def order(board: list[dict[str, Any]], scenario: str) -> list[dict[str, Any]]:
         )
         entry["regions"][row["region"]] = row
     regions = [row["region"] for row in rows]
-    decisive = "OOD" if "OOD" in regions else regions[0]
+    decisive = "OOD" if "OOD" in regions else next(iter(regions), None)
 
     def key(entry: dict[str, Any]) -> tuple[int, float]:
         row = entry["regions"].get(decisive)
