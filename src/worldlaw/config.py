@@ -60,6 +60,7 @@ class Model(Strict):
 
     model: str
     options: dict[str, Any] = {}
+    together: bool = False  # taught once, on the training clips of all worlds
 
 
 class Experiment(Strict):

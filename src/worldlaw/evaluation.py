@@ -22,7 +22,7 @@ from worldlaw.exam.matching import match
 from worldlaw.exam.metrics import Metric, metrics
 from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.exam.references import CaseLibrary, Question, case_library, predicted, references
-from worldlaw.plan import FLOOR, Plan
+from worldlaw.plan import FLOOR, Plan, taught_on
 
 if TYPE_CHECKING:
     from worldlaw.report import ReportInput
@@ -56,12 +56,14 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
     names = experiment.metrics or tuple(metrics.names())
     chosen = [metrics.get(name) for name in names]
     region = experiment.training_region(world)
-    num_training = experiment.worlds[world].train.clips
+    sizes = {name: split.train.clips for name, split in experiment.worlds.items()}
     columns: dict[str, list] = {field.name: [] for field in SCHEMA}
     exam = _Exam(plan, world, split)
     for clip in range(len(exam.clips)):
         level = level_of(exam.clips.scene(clip), region)
         for predictor, kind, case in exam.cases(clip):
+            taught = taught_on(experiment, world, predictor) if kind == "model" else [world]
+            num_training = sum(sizes[name] for name in taught)
             rows = [(-1, metric.name, _value(metric, case), metric.unit, metric.best) for metric in chosen]
             for body, true, measured in speeds(case):
                 rows.append((body, "true_speed", true, "m/s", np.nan))

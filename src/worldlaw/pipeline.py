@@ -23,6 +23,7 @@ import numpy as np
 import yaml
 
 from worldlaw import evaluation
+from worldlaw.clips.frames import FrameSource, Joined
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
 from worldlaw.config import TRAIN, Experiment
@@ -41,7 +42,7 @@ from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Conditioning
 from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
-from worldlaw.plan import BATCH, FLOOR, STAGES, Plan, make_plan, model_of, shard_ranges
+from worldlaw.plan import BATCH, FLOOR, STAGES, Plan, make_plan, model_of, shard_ranges, taught_on
 from worldlaw.worlds.recipe import Recipe
 
 
@@ -264,13 +265,19 @@ def _train(job: _Job) -> Path:
     experiment = job.plan.experiment
     for (world, name), artifact in todo:
         with job.making(artifact) as finish:
-            clips = Clips(job.plan.simulate[world, TRAIN].folder).frames_only()
+            clips = _training_clips(job.plan, world, name)
             model = build_model(experiment, name)
             with blamed(f"model {name}"):
                 model.fit(clips, artifact.folder, context=experiment.context, seed=experiment.seed)
             finish({"clips": len(clips)})
         job.progress.advance(1)
     return job.plan.folder
+
+
+def _training_clips(plan: Plan, world: str, name: str) -> FrameSource:
+    """The frames that a model learns from before it is asked about a world."""
+    folders = [plan.simulate[place, TRAIN].folder for place in taught_on(plan.experiment, world, name)]
+    return Joined([Clips(folder).frames_only() for folder in folders])
 
 
 def build_model(experiment: Experiment, name: str) -> VideoModel:
@@ -292,7 +299,7 @@ def _generate(job: _Job) -> Path:
         with job.making(artifact) as finish:
             model = build_model(experiment, name)
             if model.learns:
-                training = Clips(job.plan.simulate[world, TRAIN].folder).frames_only()
+                training = _training_clips(job.plan, world, name)
                 with blamed(f"model {name}"):
                     model = model.load(job.plan.train[world, name].folder, training)
             questions = Clips(job.plan.simulate[world, split].folder)

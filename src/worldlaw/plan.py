@@ -58,14 +58,19 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
     for world, spec in experiment.worlds.items():
         for name in experiment.models:
             kind, options, address = model_of(experiment, name)
-            about = {"model": address, "version": kind.version, "options": options}
+            about = {
+                "model": address,
+                "version": kind.version,
+                "options": _without(options, kind.runtime_options),
+            }
             taught = {}
             if kind.learns:
                 train[world, name] = Artifact(
                     "train",
                     {
                         **about,
-                        "clips": simulate[world, TRAIN].key,
+                        "options": _without(options, kind.runtime_options + kind.answer_options),
+                        "clips": [simulate[place, TRAIN].key for place in taught_on(experiment, world, name)],
                         "context": experiment.context,
                         "seed": experiment.seed,
                     },
@@ -118,6 +123,16 @@ def model_of(experiment: Experiment, name: str) -> tuple[type[VideoModel], dict,
     spec = experiment.models[name]
     address = spec.model if spec else name
     return models.get(address), (spec.options if spec else {}), address
+
+
+def taught_on(experiment: Experiment, world: str, name: str) -> list[str]:
+    """The worlds whose training clips a model learns from before it is asked about one of them."""
+    spec = experiment.models[name]
+    return list(experiment.worlds) if spec and spec.together else [world]
+
+
+def _without(options: dict, names: tuple[str, ...]) -> dict:
+    return {name: value for name, value in options.items() if name not in names}
 
 
 def shard_ranges(num_clips: int, shard_clips: int) -> list[range]:

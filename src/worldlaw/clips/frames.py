@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """Videos by index, stored or made on the fly; no states, no scenes."""
 
@@ -24,3 +25,30 @@ class FrameSource(Protocol):
 
     def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
         """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
+
+
+class Joined:
+    """Several sources of clips of one size as one, the first source's clips first."""
+
+    def __init__(self, sources: Sequence[FrameSource]) -> None:
+        """Raises ValueError if the sources differ in size or frame rate, or if there is none."""
+        if len({(source.shape, source.fps) for source in sources}) != 1:
+            raise ValueError("expected sources of clips of one size and frame rate")
+        self.shape, self.fps = sources[0].shape, sources[0].fps
+        self._sources = list(sources)
+        self._starts = np.cumsum([0, *map(len, sources)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
+        """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
+        frames, height, width = self.shape
+        out = np.empty((len(indices), num_frames or frames, height, width, 3), np.uint8)
+        chosen = np.asarray(indices)
+        owner = np.searchsorted(self._starts, chosen, side="right") - 1
+        for number in np.unique(owner):
+            rows = np.flatnonzero(owner == number)
+            own = (chosen[rows] - self._starts[number]).tolist()
+            out[rows] = self._sources[number].read(own, num_frames)
+        return out

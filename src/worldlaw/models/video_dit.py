@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +33,8 @@ class VideoDiT(VideoModel):
 
     version = 1
     learns = True
+    answer_options = ("sampler", "sampling_steps")
+    runtime_options = ("checkpoint_minutes", "time_limit")
 
     def __init__(
         self,
@@ -66,7 +69,14 @@ class VideoDiT(VideoModel):
         torch.manual_seed(seed)
         self.network = DiT(self.network.size, channels=3, patch=self.network.patch)
         state = training.fit(
-            self.network, self.process, clips, folder, context=context, seed=seed, options=self.options
+            self.network,
+            self.process,
+            clips,
+            folder,
+            context=context,
+            seed=seed,
+            options=self.options,
+            say=lambda text: print(text, file=sys.stderr),
         )
         card = {
             "steps": state.step,

@@ -1,0 +1,77 @@
+"""Keys: what decides an artifact's bytes is in its key, and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from worldlaw.clips.frames import Joined
+from worldlaw.config import parse_experiment
+from worldlaw.pipeline import run
+from worldlaw.plan import make_plan
+from worldlaw.testing import make_recipe
+
+
+def raw(**changes):
+    base = {
+        "name": "keys",
+        "video": {"resolution": 16, "num_frames": 6, "fps": 10},
+        "context": 2,
+        "worlds": {
+            "uniform_motion": {"train": {"clips": 6}, "test": {"id": {"clips": 3}}},
+            "parabola": {"train": {"clips": 4}, "test": {"id": {"clips": 2}}},
+        },
+        "models": {"dit": {"model": "dit", "options": {"steps": 1, "batch": 2, "warm_up": 1}}},
+    }
+    return {**base, **changes}
+
+
+def plan(**options):
+    together = options.pop("together", False)
+    model = {
+        "model": "dit",
+        "options": {"steps": 1, "batch": 2, "warm_up": 1, **options},
+        "together": together,
+    }
+    return make_plan(parse_experiment(raw(models={"dit": model})), Path("runs"))
+
+
+PLACE = ("uniform_motion", "dit")
+
+
+def test_options_of_sampling_change_answers_and_not_what_is_learnt():
+    first, second = plan(), plan(sampling_steps=7)
+    assert first.train[PLACE].key == second.train[PLACE].key
+    assert first.generate[*PLACE, "id"].key != second.generate[*PLACE, "id"].key
+
+
+def test_options_of_running_change_nothing():
+    first, second = plan(), plan(time_limit=5.0)
+    assert first.generate[*PLACE, "id"].key == second.generate[*PLACE, "id"].key
+
+
+@pytest.mark.parametrize("change", [{"steps": 2}, {"precision": "fp32"}, {"together": True}])
+def test_whatever_changes_the_weights_changes_the_key(change):
+    assert plan().train[PLACE].key != plan(**change).train[PLACE].key
+
+
+def test_a_model_taught_together_is_taught_once_on_all_worlds(tmp_path):
+    model = {"model": "dit", "options": {"steps": 1, "batch": 2, "warm_up": 1}, "together": True}
+    done = run(parse_experiment(raw(models={"dit": model})), tmp_path, until="generate")
+    assert sum(name.startswith("train-") for name in done.made) == 1
+    assert sum(name.startswith("generate-") for name in done.made) == 2
+    keys = {artifact.key for artifact in done.plan.train.values()}
+    assert len(keys) == 1
+
+
+def test_joined_sources_give_each_source_its_clips():
+    first, second = make_recipe("parabola", resolution=16), make_recipe("uniform_motion", resolution=16)
+    both = Joined([first, second])
+    assert len(both) == 16
+    expected = np.concatenate([second.read([3]), first.read([7]), second.read([0])])
+    np.testing.assert_array_equal(both.read([11, 7, 8]), expected)
+
+
+def test_sources_of_different_sizes_are_not_joined():
+    with pytest.raises(ValueError, match="one size"):
+        Joined([make_recipe("parabola", resolution=16), make_recipe("parabola", resolution=32)])
