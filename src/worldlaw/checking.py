@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from worldlaw.clips.store import Shard
@@ -10,13 +11,18 @@ from worldlaw.config import load_experiment
 from worldlaw.core.artifact import MANIFEST, checksum, data_files, key_of, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
 
+Progress = Callable[[Iterable[str]], Iterable[str]]
 
-def check(path: Path) -> tuple[str, list[str]]:
-    """What a path holds, and its faults, one line each. Raises BadInput for what is none of the three."""
+
+def check(path: Path, *, progress: Progress = iter) -> tuple[str, list[str]]:
+    """What a path holds, and its faults, one line each; ``progress`` wraps the names of the files to read.
+
+    Raises BadInput for what is none of the three.
+    """
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder")
     if path.is_dir():
-        return _check_folder(path)
+        return _check_folder(path, progress)
     if path.suffix in (".yaml", ".yml"):
         experiment = load_experiment(path)
         splits = sum(1 + len(world.test) for world in experiment.worlds.values())
@@ -43,7 +49,7 @@ def _check_shard(path: Path) -> tuple[str, list[str]]:
     return f"{len(shard)} clips of {frames} frames of {height} x {width}", faults
 
 
-def _check_folder(folder: Path) -> tuple[str, list[str]]:
+def _check_folder(folder: Path, progress: Progress) -> tuple[str, list[str]]:
     manifest = read_manifest(folder)
     stage, files = manifest["stage"], manifest["files"]
     faults = []
@@ -54,7 +60,7 @@ def _check_folder(folder: Path) -> tuple[str, list[str]]:
     missing = missing_files(folder, manifest)
     faults += missing.values()
     faults += [f"{folder / name}: not in the manifest" for name in data_files(folder) if name not in files]
-    for name in files.keys() - missing.keys():
+    for name in progress(sorted(files.keys() - missing.keys())):
         path = folder / name
         if path.suffix == ".arrow":
             faults += _check_shard(path)[1]

@@ -369,8 +369,10 @@ def _time(seconds: float | None) -> str:
 
 def _check(arguments: argparse.Namespace) -> None:
     from worldlaw.checking import check
+    from worldlaw.progress import counted, progress_for
 
-    summary, faults = check(arguments.path)
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        summary, faults = check(arguments.path, progress=counted(progress, "check", "files"))
     if arguments.json:
         print(json.dumps({"path": str(arguments.path), "summary": summary, "faults": faults}))
     else:
@@ -381,8 +383,12 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     from worldlaw.exporting import export
+    from worldlaw.progress import counted, progress_for
 
-    count = export(arguments.artifact, arguments.out, arguments.to)
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        count = export(
+            arguments.artifact, arguments.out, arguments.to, progress=counted(progress, "export", "clips")
+        )
     if arguments.json:
         print(json.dumps({"path": str(arguments.out), "clips": count}))
         return

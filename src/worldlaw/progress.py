@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from worldlaw import pipeline
 
+T = TypeVar("T")
 PATIENCE = 2.0  # s before a bar appears
 
 
@@ -82,6 +84,19 @@ class _Notes(pipeline.Quiet):
 
     def note(self, text: str) -> None:
         print(f"worldlaw: {text}", file=sys.stderr)
+
+
+def counted(progress: pipeline.Progress, title: str, unit: str) -> Callable[[Iterable[T]], Iterator[T]]:
+    """A wrapper of a sequence that reports each item, once it is done with, to a progress."""
+
+    def wrap(items: Iterable[T]) -> Iterator[T]:
+        every = list(items)
+        progress.start(title, len(every), unit)
+        for item in every:
+            yield item
+            progress.advance(1)
+
+    return wrap
 
 
 @contextlib.contextmanager
