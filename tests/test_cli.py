@@ -110,6 +110,8 @@ def test_what_was_made_is_sound_and_the_experiment_as_used_can_be_run_again(tiny
         run("check", tmp_path / name)
         assert capsys.readouterr().out.endswith("sound\n")
     run("check", tmp_path / "tiny" / "experiment.yaml")
+    run("check", tmp_path / "tiny")
+    assert "artifacts complete, sound" in capsys.readouterr().out
     run("run", tmp_path / "tiny" / "experiment.yaml", "--out", tmp_path, "--workers", 1, "--json")
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["made"] == []
 

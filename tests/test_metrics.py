@@ -9,6 +9,7 @@ from skimage.metrics import structural_similarity as skimage_ssim
 from worldlaw.core.types import LOST, VISIBLE, Body, Case, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.metrics import metrics
 from worldlaw.exam.metrics.pixels import structural_similarity
+from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.worlds.scenario import true_trajectory
 
 CONTEXT = 3
@@ -87,6 +88,32 @@ def test_a_ball_that_vanishes_is_not_an_error_of_zero():
     assert measure("measured_share", gone) == pytest.approx(4 / 8)
     assert measure("lost_share", gone) == pytest.approx(4 / 8)
     assert measure("solved", gone) == 0.0
+
+
+def test_an_interval_that_was_not_measured_is_charged_more_than_standing_still():
+    gone = case(seen=vanish)
+    # Four of eight intervals are exact, four are charged 2 + 1 m/s.
+    assert measure("charged_velocity_error", gone) == pytest.approx(4 * 3.0 / 8)
+    still = case(seen=lambda position: np.repeat(position[2:3], len(position), axis=0))
+    late = case(seen=lambda position: vanish(np.repeat(position[2:3], len(position), axis=0)))
+    assert measure("velocity_error", late) == pytest.approx(measure("velocity_error", still))
+    assert measure("charged_velocity_error", late) > measure("charged_velocity_error", still)
+
+
+def test_a_body_that_was_never_measured_still_has_its_true_speed():
+    never = case(seen=lambda position: np.full_like(position, np.nan))
+    ((body, true, measured),) = speeds(never)
+    assert (body, true) == (0, pytest.approx(2.0))
+    assert np.isnan(measured)
+
+
+def test_a_duplicate_is_not_a_solution():
+    base = case()
+    seen = Detections(np.arange(3, 11), np.zeros((8, 2)), np.ones(8), np.zeros((8, 3)))
+    doubled = dataclasses.replace(base, tracked=Tracks(base.tracked.bodies, seen))
+    assert measure("solved", base) == 1.0
+    assert measure("velocity_error", doubled) == 0.0
+    assert measure("solved", doubled) == 0.0
 
 
 def test_what_the_truth_does_not_show_in_full_is_not_counted():

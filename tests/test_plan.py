@@ -36,6 +36,7 @@ def plan(**options):
     return make_plan(parse_experiment(raw(models={"dit": model})), Path("runs"))
 
 
+MODEL = {"model": "copy_last_frame"}
 PLACE = ("uniform_motion", "dit")
 
 
@@ -53,6 +54,29 @@ def test_options_of_running_change_nothing():
 @pytest.mark.parametrize("change", [{"steps": 2}, {"precision": "fp32"}, {"together": True}])
 def test_whatever_changes_the_weights_changes_the_key(change):
     assert plan().train[PLACE].key != plan(**change).train[PLACE].key
+
+
+def test_an_edited_model_of_the_users_is_asked_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = (
+        "from worldlaw import VideoModel\nclass Mine(VideoModel):\n    def generate(self, *_): return {}\n"
+    )
+    keys = []
+    for text in ("1", "2"):
+        (tmp_path / "mine_for_test.py").write_text(source.format(text))
+        made = make_plan(parse_experiment(raw(models={"mine": {"model": "mine_for_test:Mine"}})), tmp_path)
+        keys.append(made.generate["parabola", "mine", "id"].key)
+    assert keys[0] != keys[1]
+
+
+def test_what_a_result_says_of_its_training_is_in_its_key():
+    keys = {
+        make_plan(
+            parse_experiment(raw(models={"copy_last_frame": {**MODEL, "together": together}})), Path("r")
+        ).evaluate.key
+        for together in (False, True)
+    }
+    assert len(keys) == 2
 
 
 def test_a_model_taught_together_is_taught_once_on_all_worlds(tmp_path):

@@ -59,6 +59,18 @@ def test_regions_overlap_only_where_a_box_meets_a_box_in_every_attribute():
     assert not train.overlaps(region_from({"color": "blue"}, DEFAULT))
 
 
+def test_a_value_outside_has_a_side():
+    region = region_from({"speed": [[1, 2], [3, 4]]}, DEFAULT)
+    assert [region.side("speed", v) for v in (0.5, 2.5, 9.0)] == ["low", "gap", "high"]
+    assert region.side("color", "blue") == ""
+
+
+@pytest.mark.parametrize("bad", [[[1, 3], [2, 4]], [[1, 1], [2, 4]], [[1, 1], [1, 1]], ["red", "red"]])
+def test_what_could_not_be_drawn_evenly_is_refused(bad):
+    with pytest.raises(BadInput, match="speed"):
+        region_from({"speed": bad}, DEFAULT)
+
+
 @pytest.mark.parametrize("bad", [[3, 1], [1, float("nan")], [], None, {"a": 1}, [[1, 2], "red"], True])
 def test_what_is_no_range_is_refused_with_its_name(bad):
     with pytest.raises(BadInput, match="speed"):

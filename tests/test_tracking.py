@@ -229,6 +229,36 @@ def test_blur_moves_positions_by_nothing():
         assert np.nanmax(error) < 0.05
 
 
+@pytest.mark.parametrize("level", [0, 127])
+def test_a_flash_or_a_dark_frame_is_not_the_ball_and_is_forgotten(level):
+    video, truth = film(ball(3, 5, 1.0, size=0.4))
+    video[8, 2:-2, 2:-2] = level
+    tracks = follow(video, truth)
+    assert tracks.bodies.status[8, 0] == LOST
+    assert np.isfinite(tracks.bodies.position[9:]).all()
+    assert worst(tracks, truth) < 0.1
+
+
+@pytest.mark.parametrize("level", [0, 127, 200])
+def test_a_frame_of_one_colour_shows_no_ball(level):
+    video, truth = film(ball(3, 5, 1.0))
+    video[8:] = level
+    seen = follow(video, truth).bodies
+    assert (seen.status[8:, 0] == LOST).all()
+
+
+@pytest.mark.parametrize("level", [250, 235])
+def test_a_background_that_is_a_little_off_moves_nothing_even_in_contact(level):
+    for _, truth, video in split("collision", {}, 8):
+        dimmed = (video.astype(int) * level // 255).astype(np.uint8)
+        dimmed[:3] = video[:3]
+        counted = truth.in_view
+        counted[:2] = False
+        tracks = follow(dimmed, truth)
+        error = np.linalg.norm(tracks.bodies.velocity - truth.velocity, axis=-1)[counted]
+        assert error.mean() < 0.03
+
+
 def test_moving_the_picture_moves_the_track():
     video, truth = film(ball(4, 5, 0.7, 0.3))
     shifted = np.full_like(video, WHITE)

@@ -57,6 +57,13 @@ def test_balls_meet_between_8_and_24_frames_and_never_overlap():
         assert apart.min() >= truth.size[0].sum() - 1e-9
 
 
+def test_very_unequal_balls_start_at_most_a_quarter_farther_than_they_must():
+    for scene in scenes("collision", size1=[0.3, 0.4], size2=[1.0, 2.0]):
+        first, second = scene.bodies
+        nearest = 0.8 * (first.velocity[0] - second.velocity[0]) + first.size + second.size
+        assert second.position[0] - first.position[0] <= 1.25 * nearest + 1e-9
+
+
 def test_a_collision_does_not_depend_on_the_direction_it_is_seen_from():
     right, up = (scenes("collision", 5, direction=d) for d in ("right", "up"))
     for one, other in zip(right, up, strict=True):

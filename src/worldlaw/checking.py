@@ -10,6 +10,7 @@ from worldlaw.clips.tracks import read_tracks_file
 from worldlaw.config import load_experiment
 from worldlaw.core.artifact import MANIFEST, checksum, data_files, key_of, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
+from worldlaw.plan import make_plan
 
 Progress = Callable[[Iterable[str]], Iterable[str]]
 
@@ -50,6 +51,8 @@ def _check_shard(path: Path) -> tuple[str, list[str]]:
 
 
 def _check_folder(folder: Path, progress: Progress) -> tuple[str, list[str]]:
+    if (folder / "experiment.yaml").exists():
+        return _check_run(folder, progress)
     manifest = read_manifest(folder)
     stage, files = manifest["stage"], manifest["files"]
     faults = []
@@ -66,7 +69,18 @@ def _check_folder(folder: Path, progress: Progress) -> tuple[str, list[str]]:
             faults += _check_shard(path)[1]
         if _altered(folder, name, manifest["sha256"]):
             faults.append(f"{path}: not the bytes that were written: its checksum differs")
-    return f"a {stage} artifact of {len(files)} files", sorted(faults)
+    return f"{stage} artifact, {len(files)} file{'s' if len(files) > 1 else ''}", sorted(faults)
+
+
+def _check_run(folder: Path, progress: Progress) -> tuple[str, list[str]]:
+    """The folder of an experiment: every complete artifact that it was made from."""
+    plan = make_plan(load_experiment(folder / "experiment.yaml"), folder.parent)
+    complete = {artifact.folder.name for _, artifact in plan.artifacts() if artifact.complete}
+    faults: list[str] = []
+    for name in progress(sorted(complete)):
+        faults += _check_folder(folder.parent / name, iter)[1]
+    total = len({artifact.folder.name for _, artifact in plan.artifacts()})
+    return f"a run with {len(complete)} of {total} artifacts complete", faults
 
 
 def _altered(folder: Path, name: str, checksums: dict[str, str]) -> bool:

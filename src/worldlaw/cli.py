@@ -209,7 +209,7 @@ def _list_models() -> dict[str, str]:
         try:
             found[name] = _first_line(models.get(name))
         except BadInput as error:
-            found[name] = f"not installed: {error}"
+            found[name] = f"not installed ({str(error).rpartition('; ')[2]})"
     return found
 
 
@@ -320,8 +320,11 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _dry_run(plan: Plan, arguments: argparse.Namespace) -> None:
     from worldlaw.estimate import estimate
+    from worldlaw.progress import counted, progress_for
 
-    rows = [row for row in estimate(plan) if STAGES.index(row.stage) <= STAGES.index(arguments.stage)]
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        every = estimate(plan, progress=counted(progress, "sample", "splits"))
+    rows = [row for row in every if STAGES.index(row.stage) <= STAGES.index(arguments.stage)]
     todo = [row for row in rows if not row.complete]
     seconds = sum(row.seconds or 0 for row in todo)
     size = sum(row.bytes or 0 for row in todo)
@@ -330,12 +333,13 @@ def _dry_run(plan: Plan, arguments: argparse.Namespace) -> None:
         total = {"core_seconds": round(seconds, 1), "bytes": size, "shards": shards}
         print(json.dumps({"artifacts": [vars(row) for row in rows], "to_make": total}))
         return
-    print(f"{'stage':9} {'clips':>9} {'shards':>7} {'size':>9} {'time':>9}  what")
+    width = max(len(row.folder) for row in rows)
+    print(f"{'stage':9} {'clips':>9} {'shards':>7} {'size':>9} {'time':>9}  {'folder':{width}}  what")
     for row in rows:
         state = " (complete)" if row.complete else ""
         print(
             f"{row.stage:9} {_or_dash(row.clips):>9} {_or_dash(row.shards):>7} {_size(row.bytes):>9} "
-            f"{_time(row.seconds):>9}  {row.what}{state}"
+            f"{_time(row.seconds):>9}  {row.folder:{width}}  {row.what}{state}"
         )
     print(
         f"to make: about {_size(size)} in {shards} shards; {_time(seconds)} of one core, "

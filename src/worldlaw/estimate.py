@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from worldlaw.clips.store import Clip, Shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, tracks_name, write_tracks
@@ -31,14 +32,17 @@ class Estimate:
     seconds: float | None  # on one core; None where it depends on the model
 
 
-def estimate(plan: Plan) -> list[Estimate]:
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+
+
+def estimate(plan: Plan, *, progress: Progress = iter) -> list[Estimate]:
     """An estimate for every artifact, from clips of each split made and tracked in a scratch folder.
 
     What a model needs to learn and to answer is not sampled. Raises BadInput for a split without any scene.
     """
     rows: list[Estimate] = []
     costs: dict[tuple[str, str], _Cost] = {}
-    for place, artifact in plan.simulate.items():
+    for place, artifact in progress(plan.simulate.items()):
         recipe = plan.experiment.recipe(*place)
         costs[place] = _sample(recipe, plan.experiment.context)
         cost = costs[place]

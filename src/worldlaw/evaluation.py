@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from worldlaw.core.artifact import atomic_path, read_manifest
 from worldlaw.core.errors import BadInput, blamed
 from worldlaw.core.region import Region
 from worldlaw.core.types import Case, Detections, Scene, Tracks, Trajectory
-from worldlaw.exam.matching import match
+from worldlaw.exam.matching import match, partners
 from worldlaw.exam.metrics import Metric, metrics
 from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.exam.references import CaseLibrary, Question, case_library, predicted, references
@@ -81,12 +82,16 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
 def level_of(scene: Scene, region: Region) -> str:
     """How a scene lies to the training region.
 
-    ``in`` inside it; else the names of the attributes whose value never occurs in training, joined by +; or
+    ``in`` inside it; else the attributes whose value never occurs in training, each with the side on which it
+    lies (``speed low``, ``speed high``, ``speed gap`` in a hole; a name has no side), joined by +; or
     ``combination`` if every value occurs but not together.
     """
     if region.contains(scene.attributes):
         return "in"
-    return "+".join(region.outside(scene.attributes)) or "combination"
+    outside = [
+        f"{name} {region.side(name, scene.attributes[name])}" for name in region.outside(scene.attributes)
+    ]
+    return "+".join(part.strip() for part in outside) or "combination"
 
 
 def write_results(tables: list[pa.Table], folder: Path) -> int:
@@ -133,16 +138,7 @@ class _Exam:
         for name, rows in self.tracks.items():
             if [row.index for row in rows] != list(range(len(self.clips))):
                 raise BadInput(f"{plan.track[world, name, split].folder}: tracks of some clips are missing")
-        self._world = world
-        self._library: CaseLibrary | None = None
-
-    @property
-    def library(self) -> CaseLibrary:
-        """The training cases, read when the first reference asks for them."""
-        if self._library is None:
-            training = Clips(self.plan.simulate[self._world, TRAIN].folder)
-            self._library = case_library((training.trajectory(i) for i in range(len(training))), self.context)
-        return self._library
+        self._training = plan.simulate[world, TRAIN].folder
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
         """(predictor, kind, case) of every predictor on one clip, the floor first."""
@@ -167,12 +163,18 @@ class _Exam:
     def _refer(self, name: str, clip: int, scene: Scene, truth: Trajectory) -> Tracks:
         seen = self.tracks[FLOOR][clip]
         given = match(seen.tracks, truth).bodies[: self.context]
-        # Only looks are taken from the scene's order of bodies: which of the tracked ones is which.
-        question = Question(
-            given, truth.num_frames, scene, tuple(b.shape for b in scene.bodies), self.library
-        )
+        shape = tuple(seen.shape[partner] for partner in partners(seen.tracks.bodies, truth))
+        library = training_cases(self._training, self.context)
+        question = Question(given, truth.num_frames, scene, shape, library)
         with blamed(f"reference {name}"):
             return Tracks(predicted(references.get(name)(question), given), Detections.none())
+
+
+@functools.lru_cache(maxsize=1)
+def training_cases(folder: Path, context: int) -> CaseLibrary:
+    """The training cases of a world; the splits of one world, which come one after the other, share them."""
+    training = Clips(folder)
+    return case_library((training.trajectory(index) for index in range(len(training))), context)
 
 
 def _value(metric: Metric, case: Case) -> float:
@@ -191,10 +193,12 @@ def report_input(plan: Plan) -> ReportInput:
     exams: dict[tuple[str, str], _Exam] = {}
 
     def example(world: str, predictor: str, split: str, clip: int) -> Example:
-        exam = exams.setdefault((world, split), _Exam(plan, world, split))
-        case = exam.case(predictor, clip)
+        if (world, split) not in exams:
+            exams[world, split] = _Exam(plan, world, split)
+        case = exams[world, split].case(predictor, clip)
         shown = case.generated_video() if case.generated_video else None
-        return Example(case.true_video(), shown, case.truth, case.tracked.bodies, case.context)
+        extent = case.scene.extent
+        return Example(case.true_video(), shown, case.truth, case.tracked.bodies, case.context, extent)
 
     exclusions = []
     for (world, split), artifact in plan.simulate.items():

@@ -114,6 +114,7 @@ def run(
         path = job.plan.folder
         for stage in stages:
             path = _STAGES[stage](job)
+        _record(job.plan)
         return Run(path, job.plan, job.made, job.kept)
 
 
@@ -226,7 +227,7 @@ def _simulate(job: _Job) -> Path:
             for count in job.each(_simulate_shard, tasks):
                 job.progress.advance(count)
             finish({"clips": len(recipe), "infeasible": _rejections(artifact.folder)})
-    return job.plan.simulate[next(iter(job.plan.experiment.worlds)), TRAIN].folder
+    return job.plan.folder
 
 
 def _simulate_shard(recipe: Recipe, path: Path, indices: range) -> int:
@@ -306,7 +307,8 @@ def _generate(job: _Job) -> Path:
             for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
                 path = artifact.folder / shard_name(number)
                 if not complete_shard(path, len(indices)):
-                    answers = _answers(model, name, questions, indices, experiment)
+                    place = (experiment.scenario_of(world), split)
+                    answers = _answers(model, name, questions, indices, experiment, place)
                     write_shard(path, answers, fps=questions.fps)
                 job.progress.advance(len(indices))
             finish({"clips": len(questions)})
@@ -314,16 +316,24 @@ def _generate(job: _Job) -> Path:
 
 
 def _answers(
-    model: VideoModel, name: str, questions: Clips, indices: range, experiment: Experiment
+    model: VideoModel,
+    name: str,
+    questions: Clips,
+    indices: range,
+    experiment: Experiment,
+    place: tuple[str, str],
 ) -> Iterator[Clip]:
-    """The given frames joined with what the model makes of them, asked for in batches of one size."""
+    """The given frames joined with what the model makes of them, asked for in batches of one size.
+
+    A clip's seed is addressed by its scenario, split and index, so that no two clips share their noise.
+    """
     context = experiment.context
     num_new = questions.shape[0] - context
     for start in range(indices.start, indices.stop, BATCH):
         asked = list(range(start, min(start + BATCH, indices.stop)))
         padded = asked + [asked[-1]] * (BATCH - len(asked))
         given = questions.read(padded, context)
-        seeds = np.array([rng_for(experiment.seed, "answer", i).integers(2**62) for i in padded])
+        seeds = np.array([rng_for(experiment.seed, "answer", *place, i).integers(2**62) for i in padded])
         conditioning = Conditioning(given.copy(), questions.fps, tuple(f"{i:06d}" for i in padded))
         with blamed(f"model {name}"):
             new = model.generate(conditioning, num_new, seeds)
@@ -408,16 +418,21 @@ def _report(job: _Job) -> Path:
     path = job.plan.folder / "report.html"
     job.progress.start("report", 1, "pages")
     write_report(evaluation.report_input(job.plan), path)
+    job.progress.advance(1)
+    return path
+
+
+def _record(plan: Plan) -> None:
+    """Write which artifact is for what, so that a person finds the folder of a split or a model."""
     record = {
-        "experiment": job.plan.experiment.model_dump(mode="json"),
+        "experiment": plan.experiment.model_dump(mode="json"),
         "artifacts": [
-            {"for": what, "folder": artifact.folder.name} for what, artifact in job.plan.artifacts()
+            {"stage": artifact.stage, "for": what, "folder": artifact.folder.name}
+            for what, artifact in plan.artifacts()
         ],
         "made": provenance(datetime.datetime.now(datetime.UTC)),
     }
-    write_text(job.plan.folder / MANIFEST, json.dumps(record, indent=1) + "\n")
-    job.progress.advance(1)
-    return path
+    write_text(plan.folder / MANIFEST, json.dumps(record, indent=1) + "\n")
 
 
 def _remove(folder: Path) -> None:

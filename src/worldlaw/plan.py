@@ -58,7 +58,9 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
     for world, spec in experiment.worlds.items():
         for name in experiment.models:
             kind, options, address = model_of(experiment, name)
+            code = models.code(address)
             about = {
+                "code": code,
                 "model": address,
                 "version": kind.version,
                 "options": _without(options, kind.runtime_options),
@@ -110,8 +112,11 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
             "experiment": experiment.name,
             "training": [[world, simulate[world, TRAIN].key] for world in experiment.worlds],
             "tracks": [[" / ".join(place), artifact.key] for place, artifact in track.items()],
-            "references": [[name, references.VERSION] for name in experiment.references],
-            "metrics": [[name, metrics.get(name).version] for name in chosen],
+            "taught": [[name, taught_on(experiment, "", name)] for name in experiment.models],
+            "references": [
+                [name, references.VERSION, references.references.code(name)] for name in experiment.references
+            ],
+            "metrics": [[name, metrics.get(name).version, metrics.code(name)] for name in chosen],
         },
         root,
     )
@@ -145,6 +150,7 @@ def _simulate_inputs(experiment: Experiment, world: str, split: str) -> dict:
     return {
         "scenario": recipe.scenario,
         "version": scenarios.get(recipe.scenario).version,
+        "code": scenarios.code(recipe.scenario),
         "renderer": render.VERSION,
         "format": store.FORMAT,
         "region": recipe.region.to_json(),

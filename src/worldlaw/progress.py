@@ -1,4 +1,4 @@
-"""A bar for whatever takes longer than two seconds: how much, how fast, how long still."""
+"""A bar for whatever takes long: how much, how fast, how long still; one line when it is done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from rich.text import Text
 from worldlaw import pipeline
 
 T = TypeVar("T")
-PATIENCE = 2.0  # s before a bar appears
 
 
 class Bars:
@@ -25,18 +24,14 @@ class Bars:
         self._console = console
         self._bars: Progress | None = None
         self._started = 0.0
-        self._title, self._total, self._unit, self._done = "", 0, "", 0
+        self._title, self._unit, self._done = "", "", 0
 
     def start(self, title: str, total: int, unit: str) -> None:
         """Close the stretch before, if any, and begin a new one."""
         self.stop()
-        self._title, self._total, self._unit, self._done = title, total, unit, 0
+        self._title, self._unit, self._done = title, unit, 0
         self._started = time.monotonic()
-
-    def advance(self, count: int) -> None:
-        """Show what is done, once the stretch has proved to be long."""
-        self._done += count
-        if self._bars is None and time.monotonic() - self._started > PATIENCE:
+        if total:
             self._bars = Progress(
                 TextColumn("{task.description:9}"),
                 BarColumn(),
@@ -48,7 +43,11 @@ class Bars:
                 transient=True,
             )
             self._bars.start()
-            self._bars.add_task(self._title, total=self._total, completed=0, unit=self._unit)
+            self._bars.add_task(title, total=total, unit=unit)
+
+    def advance(self, count: int) -> None:
+        """Show what is done."""
+        self._done += count
         if self._bars:
             self._bars.update(self._bars.task_ids[0], completed=self._done)
 

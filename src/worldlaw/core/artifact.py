@@ -85,9 +85,7 @@ def explained(path: Path) -> Iterator[None]:
             ) from error
         reason = os.strerror(error.errno) if error.errno else str(error)
         if error.errno in _REFUSALS:
-            raise BadInput(
-                f"{path}: cannot be written ({reason}); choose another folder with --out"
-            ) from error
+            raise BadInput(f"{path}: cannot be written ({reason}); choose another place") from error
         raise Failed(f"{path}: writing failed ({reason}); what was complete is kept") from error
 
 
@@ -101,7 +99,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Failed(
-                f"{folder}: another run is writing here; wait for it, or choose another folder with --out"
+                f"{folder}: another run is writing here; wait for it, or choose another place"
             ) from error
         yield
     finally:

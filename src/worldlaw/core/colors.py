@@ -10,7 +10,7 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "green": (0, 160, 0),
     "magenta": (200, 0, 200),
     "black": (0, 0, 0),
-    "gray": (120, 120, 120),
     "white": (255, 255, 255),
 }
+# On white, gray would be a mixture of black and white: a pixel could not say which of the two it shows.
 BODY_COLORS = tuple(name for name in COLORS if name != "white")

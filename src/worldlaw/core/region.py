@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,13 @@ class Region:
             )
         )
 
+    def side(self, name: str, value: float | str) -> str:
+        """Where a value that occurs nowhere in the region lies: "low", "high", in a "gap"; "" for names."""
+        if isinstance(value, str):
+            return ""
+        ends = [end for box in self.boxes for v in box.values[name] if not isinstance(v, str) for end in v]
+        return "low" if value < min(ends) else "high" if value > max(ends) else "gap"
+
     def to_json(self) -> list[dict]:
         """Plain lists and dictionaries, for keys and manifests."""
         return [
@@ -92,7 +100,8 @@ def region_from(raw: Mapping | Sequence[Mapping], default: Mapping[str, Values])
     """A region from plain data: one mapping, or a list of them for a union; the rest keeps its default.
 
     A value may be a number, a name, one interval ``[low, high]``, or a list of intervals or names.
-    Raises BadInput if a value is none of these or an interval is turned around.
+    Raises BadInput if a value is none of these, an interval is turned around, or intervals or names of one
+    list overlap.
     """
     boxes = [raw] if isinstance(raw, Mapping) else list(raw)
     if not boxes:
@@ -109,14 +118,32 @@ def _parse(name: str, value: object) -> Values:
         return ((float(value), float(value)),)  # type: ignore[arg-type]
     if isinstance(value, Sequence) and len(value) > 0:
         if all(isinstance(item, str) for item in value):
-            return tuple(value)
+            return _apart(name, tuple(value))
         if len(value) == 2 and all(_is_number(item) for item in value):
             return (_interval(name, value),)
         if all(
             isinstance(item, Sequence) and len(item) == 2 and all(map(_is_number, item)) for item in value
         ):
-            return tuple(_interval(name, item) for item in value)
+            return _apart(name, tuple(_interval(name, item) for item in value))
     raise BadInput(f"{name}: expected a number, a name, [low, high] or a list of these; found {value!r}")
+
+
+def _apart(name: str, values: Values) -> Values:
+    """The values, if each can be drawn as often as its length says; BadInput if they overlap or mix."""
+    if isinstance(values[0], str):
+        if len(set(values)) < len(values):
+            raise BadInput(f"{name}: every name once; found {list(values)}")
+        return values
+    intervals = sorted(v for v in values if not isinstance(v, str))
+    if len(intervals) > 1 and any(a[1] >= b[0] for a, b in itertools.pairwise(intervals)):
+        raise BadInput(f"{name}: intervals must lie apart; found {_lists(intervals)}")
+    if len({low == high for low, high in intervals}) > 1:
+        raise BadInput(f"{name}: either single values or intervals, not both; found {_lists(intervals)}")
+    return values
+
+
+def _lists(intervals: Sequence[Interval]) -> list[list[float]]:
+    return [list(interval) for interval in intervals]
 
 
 def _interval(name: str, pair: Sequence) -> Interval:

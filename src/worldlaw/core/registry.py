@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from worldlaw.core.errors import BadInput, blamed, unknown
@@ -64,14 +66,26 @@ class Registry(Generic[T]):
             raise unknown(self.kind, name, self.names())
         return self._things[name]
 
+    def code(self, name: str) -> str:
+        """Hash of the file that a ``module:Thing`` stands in; empty for what is registered and has a version.
+
+        What is only a file is edited without raising a version, so its text belongs to the key of what it
+        makes.
+        """
+        if ":" not in name:
+            return ""
+        self.get(name)
+        file = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
+
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
         for module in self._modules:
             importlib.import_module(module)
         for entry in importlib.metadata.entry_points(group=f"worldlaw.{self.kind}s"):
             self.register(entry.name, entry.load())
+        self._loaded = True
 
     def _import(self, address: str) -> T:
         module, _, attribute = address.partition(":")

@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
@@ -180,6 +179,3 @@ class Case:
     def measured(self) -> np.ndarray:
         """(T - 1, B) bool: the counted intervals in which the rollout could be measured."""
         return self.counted & np.isfinite(self.tracked.bodies.velocity).all(axis=-1)
-
-
-JSON = dict[str, Any]

@@ -46,8 +46,7 @@ def _apart_by(frame, row, column, color):
 def solid_pixels(frame, background):
     """Colours (M, 3) uint8 of pixels that are like their four neighbours; and where the strongest pixel is.
 
-    Only pixels that differ from the background by more than 40 of 255 in a channel count; like means by at
-    most 8. Neighbours beyond an edge of the picture are those at the other edge.
+    Only pixels that differ from the background by more than 40 of 255 in a channel count.
     """
     height, width = frame.shape[:2]
     found = np.empty((height * width, 3), np.uint8)
@@ -58,18 +57,32 @@ def solid_pixels(frame, background):
             away = _apart_by(frame, row, column, background)
             if away > most:
                 most, strongest = away, (row, column)
-            if away <= 40:
-                continue
-            pixel = frame[row, column]
-            if (
-                _apart_by(frame, (row + 1) % height, column, pixel) <= 8
-                and _apart_by(frame, row - 1, column, pixel) <= 8
-                and _apart_by(frame, row, (column + 1) % width, pixel) <= 8
-                and _apart_by(frame, row, column - 1, pixel) <= 8
-            ):
-                found[count] = pixel
+            if away > 40 and _is_solid(frame, row, column):
+                found[count] = frame[row, column]
                 count += 1
     return found[:count], strongest
+
+
+@njit(cache=True)
+def border_color(frame, out):
+    """The median of each channel along the border of a frame, into ``out`` (3,): what bodies stand before.
+
+    Taken from every frame anew, because generated video does not keep its background to the last level.
+    """
+    height, width = frame.shape[:2]
+    for channel in range(3):
+        histogram = np.zeros(256, np.int64)
+        for column in range(width):
+            histogram[frame[0, column, channel]] += 1
+            histogram[frame[height - 1, column, channel]] += 1
+        for row in range(1, height - 1):
+            histogram[frame[row, 0, channel]] += 1
+            histogram[frame[row, width - 1, channel]] += 1
+        below, value = histogram[0], 0
+        while below <= width + height - 2:  # half of the border's pixels
+            value += 1
+            below += histogram[value]
+        out[channel] = value
 
 
 @njit(cache=True)
@@ -195,6 +208,21 @@ def _nearest_color(frame, row, column, background, palette):
 
 
 @njit(cache=True)
+def _is_solid(frame, row, column):
+    """Whether a pixel has four neighbours that differ from it by at most 8 of 255 in every channel."""
+    height, width = frame.shape[:2]
+    if not (0 < row < height - 1 and 0 < column < width - 1):
+        return False
+    pixel = frame[row, column]
+    return (
+        _apart_by(frame, row + 1, column, pixel) <= 8
+        and _apart_by(frame, row - 1, column, pixel) <= 8
+        and _apart_by(frame, row, column + 1, pixel) <= 8
+        and _apart_by(frame, row, column - 1, pixel) <= 8
+    )
+
+
+@njit(cache=True)
 def _own_color(frame, pixels, deviation, labels, out):
     """Mean colour of a component's core, the pixels that it surrounds; returns how many there are."""
     height, width = labels.shape
@@ -268,12 +296,23 @@ def measure(
     component = labels[members[0] // width, members[0] % width]
 
     if len(present) >= 2:
+        solid = np.zeros(len(palette))
+        own = np.zeros((len(palette), 3))
+        for p in members:
+            row, column = p // width, p % width
+            k = _nearest_color(frame, row, column, background, palette)
+            if k >= 0 and _is_solid(frame, row, column):
+                solid[k] += 1
+                for i in range(3):
+                    own[k, i] += frame[row, column, i]
         first = count
         for k in present:
             if count == MAX_BLOBS:
                 return count
             blobs[count] = 0.0
-            blobs[count, RED : BLUE + 1] = palette[k]
+            # As it looks here, where enough of it shows: a generated red is not quite the red that was given.
+            for i in range(3):
+                blobs[count, RED + i] = own[k, i] / solid[k] if solid[k] >= 3 else palette[k, i]
             blobs[count, COLOR] = k
             blobs[count, COMPONENT] = component
             count += 1
@@ -283,7 +322,12 @@ def measure(
             for i in range(len(present)):
                 for j in range(i + 1, len(present)):
                     share_i, share_j, rest = _two_shares(
-                        frame, row, column, background, palette[present[i]], palette[present[j]]
+                        frame,
+                        row,
+                        column,
+                        background,
+                        blobs[first + i, RED : BLUE + 1],
+                        blobs[first + j, RED : BLUE + 1],
                     )
                     if rest < best_rest:
                         best_rest, best_i, best_j, best_p, best_q = rest, i, j, share_i, share_j
@@ -396,6 +440,7 @@ def follow(video, background, palette, smallest, member, center, step, area, rad
     for t in range(num_frames):
         if t > 0:
             expected += pace
+        border_color(video[t], background)
         num_components, threshold = components(video[t], background, deviation, labels, pixels, starts)
         count = 0
         for c in range(num_components):
@@ -467,7 +512,8 @@ def _assign(found, expected, usual, palette, member, height, width):
     """For each body its blob, or -1: the cheapest pairs first, each blob used once.
 
     Nearness counts in units of the body's size, a full change of colour as much as two sizes, an area twice
-    as large as one. A pair that is both far off and of another colour is no pair.
+    as large as one. A pair that is both far off and of another colour or area is no pair, nor
+    is one whose areas differ more than fourfold: a flash or a dark frame is not the ball.
     """
     num_bodies, count = len(expected), len(found)
     owner = np.full(num_bodies, -1)
@@ -482,7 +528,8 @@ def _assign(found, expected, usual, palette, member, height, width):
             tint = np.sqrt(tint) / 255
             ratio = found[m, AREA] / usual[b]
             growth = 0.0 if found[m, EDGE] > 0.5 and ratio < 1 else abs(np.log2(max(ratio, 1e-3)))
-            if (distance > 2 and (tint > 0.5 or growth > 1)) or ratio < 0.02:
+            odd = tint > 0.5 or growth > 1
+            if (distance > 2 and odd) or growth > 2 or ratio < 0.02:
                 continue
             cost[b, m] = distance + 2 * tint + growth
     for _ in range(min(num_bodies, count)):

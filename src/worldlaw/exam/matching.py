@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Int
 from scipy.optimize import linear_sum_assignment
 
 from worldlaw.core.types import LOST, Detections, Tracks, Trajectory
@@ -15,14 +16,7 @@ def match(tracks: Tracks, truth: Trajectory) -> Tracks:
     true body claims becomes extra detections.
     """
     seen = tracks.bodies
-    start = _first_position(seen)  # (M, 2)
-    distance = np.linalg.norm(start[None] - truth.position[0][:, None], axis=-1)  # (B, M)
-    far = 2 * truth.size[0]
-    rows, columns = linear_sum_assignment(np.where(np.isfinite(distance), distance, 1e9))
-    partner = np.full(truth.num_bodies, -1)
-    for row, column in zip(rows, columns, strict=True):
-        if distance[row, column] <= far[row]:
-            partner[row] = column
+    partner = partners(seen, truth)
     missing = partner < 0
     bodies = Trajectory(
         dt=seen.dt,
@@ -45,6 +39,19 @@ def match(tracks: Tracks, truth: Trajectory) -> Tracks:
             color=np.concatenate([extra.color, seen.color[at]]),
         ),
     )
+
+
+def partners(seen: Trajectory, truth: Trajectory) -> Int[np.ndarray, " B"]:
+    """For each true body the tracked one that starts nearest to it; -1 if none starts within two sizes."""
+    start = _first_position(seen)  # (M, 2)
+    distance = np.linalg.norm(start[None] - truth.position[0][:, None], axis=-1)  # (B, M)
+    far = 2 * truth.size[0]
+    rows, columns = linear_sum_assignment(np.where(np.isfinite(distance), distance, 1e9))
+    partner = np.full(truth.num_bodies, -1)
+    for row, column in zip(rows, columns, strict=True):
+        if distance[row, column] <= far[row]:
+            partner[row] = column
+    return partner
 
 
 def _first_position(seen: Trajectory) -> np.ndarray:

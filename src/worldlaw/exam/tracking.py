@@ -31,7 +31,9 @@ def read_hints(given: UInt8[np.ndarray, "K H W 3"], *, extent: tuple[float, floa
     Raises BadInput if the first frame shows no body.
     """
     first = np.ascontiguousarray(given[0])
-    background = _border_color(first)
+    background = np.empty(3)
+    fo.border_color(first, background)
+    background = background.astype(np.uint8)
     palette, smallest = _palette(first, background)
     found = _blobs_of(first, background, palette, smallest)
     if not len(found):
@@ -108,13 +110,6 @@ def track(video: UInt8[np.ndarray, "T H W 3"], hints: Hints, *, fps: float) -> T
             color=extra[:, 4:7] / 255,
         ),
     )
-
-
-def _border_color(frame: np.ndarray) -> np.ndarray:
-    """The most frequent colour along the border of a frame, (3,) uint8."""
-    border = np.concatenate([frame[0], frame[-1], frame[:, 0], frame[:, -1]])
-    colors, _ = _by_count(border.astype(np.int64) @ PACKING)
-    return colors[0].astype(np.uint8)
 
 
 def _palette(frame: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

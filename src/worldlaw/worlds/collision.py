@@ -48,6 +48,8 @@ class Collision(Scenario):
         both = size1 + size2
         nearest = SECONDS_BEFORE_CONTACT[0] * closing + both
         farthest = min(SECONDS_BEFORE_CONTACT[1] * closing + both, EXTENT - both)
+        if max(size1, size2) > 2 * min(size1, size2):
+            farthest = min(farthest, 1.25 * nearest)  # the study's rule for very unequal bodies
         if nearest > farthest:
             raise Infeasible("too fast or too large to start in view eight frames before contact")
         distance = nearest + u_gap * (farthest - nearest)

@@ -17,7 +17,7 @@ from worldlaw.core.registry import Registry
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import CUT, HIDDEN, OUTSIDE, VISIBLE, Scene, Trajectory
 
-MAX_DRAWS = 20_000  # the narrowest level of the study keeps about one draw in three hundred
+MAX_DRAWS = 20_000  # the narrowest level of the study keeps about one draw in five hundred
 
 
 class Infeasible(Exception):  # noqa: N818

@@ -18,6 +18,7 @@ class Metric:
     unit: str  # "" for a pure number
     best: float  # the value of a perfect rollout; NaN where none is better than another
     version: int  # raise it whenever the same case would give another number
+    absence_is_best: bool = False  # whether a rollout that shows no body at all may score the best value
 
     def __call__(self, case: Case) -> float:
         """The number; NaN where it cannot be measured."""
@@ -41,10 +42,13 @@ metrics: Registry[Metric] = Registry(
 )
 
 
-def metric(*, unit: str, best: float, version: int = 1) -> Callable[[Callable[[Case], float]], Metric]:
+def metric(
+    *, unit: str, best: float, version: int = 1, absence_is_best: bool = False
+) -> Callable[[Callable[[Case], float]], Metric]:
     """Register a function of a case as a metric under its own name."""
 
     def decorate(function: Callable[[Case], float]) -> Metric:
-        return metrics.register(function.__name__, Metric(function.__name__, function, unit, best, version))
+        name = function.__name__
+        return metrics.register(name, Metric(name, function, unit, best, version, absence_is_best))
 
     return decorate

@@ -22,7 +22,7 @@ def lost_share(case: Case) -> float:
     return float(missing[counted].mean()) if counted.any() else np.nan
 
 
-@metric(unit="per frame", best=0.0)
+@metric(unit="per frame", best=0.0, absence_is_best=True)
 def extra_detections(case: Case) -> float:
     """Mean number of things seen per generated frame that are none of the known bodies."""
     num_generated = case.truth.num_frames - case.context

@@ -6,9 +6,12 @@ import numpy as np
 
 from worldlaw.core.types import VISIBLE, Case
 from worldlaw.exam.metrics.metric import metric
+from worldlaw.exam.metrics.presence import extra_detections
 
 SOLVED_SHARE = 0.95  # of the counted intervals must be measured
 SOLVED_ERROR = 0.1  # m/s
+SOLVED_EXTRA = 0.05  # things per frame that are none of the bodies
+CHARGE = 1.0  # m/s beyond the true speed, for an interval that could not be measured
 
 
 @metric(unit="m/s", best=0.0)
@@ -27,6 +30,22 @@ def velocity_error(case: Case) -> float:
     return _mean(np.linalg.norm(_difference(case), axis=-1)[case.measured])
 
 
+@metric(unit="m/s", best=0.0)
+def charged_velocity_error(case: Case) -> float:
+    """velocity_error over all intervals that count, unmeasured ones charged with the true speed plus 1 m/s.
+
+    So to lose a body is always worse than to let it stand still; ties in rankings are broken by this.
+
+    Returns: m/s; NaN if the truth shows no body in full after the given frames.
+    """
+    counted = case.counted
+    if not counted.any():
+        return np.nan
+    charge = np.linalg.norm(case.truth.velocity, axis=-1) + CHARGE
+    error = np.where(case.measured, np.linalg.norm(_difference(case), axis=-1), charge)
+    return float(error[counted].mean())
+
+
 @metric(unit="", best=1.0)
 def measured_share(case: Case) -> float:
     """Share of the intervals fully visible in the truth in which the rollout could be measured.
@@ -39,14 +58,17 @@ def measured_share(case: Case) -> float:
 
 @metric(unit="", best=1.0)
 def solved(case: Case) -> float:
-    """1 if 95 % of the intervals were measured and velocity_error is at most 0.1 m/s; ranks predictors.
+    """1 if 95 % of the intervals were measured, velocity_error is at most 0.1 m/s and nothing else appears.
+
+    Nothing else: at most one thing in twenty frames that is none of the bodies. Rankings use it.
 
     Returns: 0 or 1; NaN if the truth shows no body in full after the given frames.
     """
     share = measured_share(case)
     if np.isnan(share):
         return np.nan
-    return float(share >= SOLVED_SHARE and velocity_error(case) <= SOLVED_ERROR)
+    alone = not extra_detections(case) > SOLVED_EXTRA
+    return float(share >= SOLVED_SHARE and velocity_error(case) <= SOLVED_ERROR and alone)
 
 
 @metric(unit="m/s", best=0.0)
@@ -101,16 +123,17 @@ def color_error(case: Case) -> float:
 
 
 def speeds(case: Case) -> list[tuple[int, float, float]]:
-    """(body, true, measured) mean speeds in m/s over the intervals measured, for every body that has any.
+    """(body, true, measured) mean speeds in m/s of every body that counts; measured is NaN if it never was.
 
     Sizes of the mean velocities of the first half-second measured after the given frames: short enough that
     gravity and impacts have not mixed the speeds that a model was to carry on with those that came later.
     """
-    measured = case.measured
+    counted, measured = case.counted, case.measured
     first = max(1, round(0.5 / case.truth.dt))
     rows = []
     for b in range(measured.shape[1]):
-        intervals = np.flatnonzero(measured[:, b])[:first]
+        chosen = measured if measured[:, b].any() else counted
+        intervals = np.flatnonzero(chosen[:, b])[:first]
         if len(intervals):
             true, seen = (
                 float(np.linalg.norm(states.velocity[intervals, b].mean(axis=0)))
