@@ -475,7 +475,7 @@ def test_a_full_disk_is_one_line_and_more_room_is_enough_to_go_on(complaint, end
 
 def test_a_read_only_folder_is_one_line(complaint, ends_well, small_disk):
     small_disk("remount", "size=64m", "ro")
-    assert "cannot be written (Read-only file system); choose another folder with --out" in complaint(
+    assert "cannot be written (Read-only file system); choose another place" in complaint(
         2, "run", "tiny.yaml"
     )
     small_disk("remount", "rw")

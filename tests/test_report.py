@@ -23,6 +23,7 @@ from worldlaw.report import Example, Exclusion, ReportInput, leaderboard, write_
 from worldlaw.report.answer import answer
 from worldlaw.report.cells import COLUMNS, arrange
 from worldlaw.report.exclusions import losses, unmeasured
+from worldlaw.report.levels import level_groups
 from worldlaw.report.movies import film, outlined, ring_coverage
 from worldlaw.report.page import page
 from worldlaw.report.tables import all_metrics, extremes
@@ -40,10 +41,14 @@ def rows_of(
     scenario: str = "drift",
     split: str = "id",
     level: str = "in",
+    speed: float | None = None,
     more: dict[str, float] | None = None,
     **others: Any,
 ) -> list[dict[str, Any]]:
-    """Rows of the results table: one clip per (velocity error, measured share), solved by the definition."""
+    """Rows of the results table: one clip per (velocity error, measured share), solved by the definition.
+
+    With the true speed of what could not be measured, in m/s, the charged velocity error too.
+    """
     rows = []
     for clip, (error, share) in enumerate(clips):
         metrics = {
@@ -53,6 +58,9 @@ def rows_of(
             "lost_share": 1 - share,
             **(more or {}),
         }
+        if speed is not None:
+            measured = error * share if share else 0.0
+            metrics["charged_velocity_error"] = measured + (1 - share) * (speed + 1)
         for metric, value in metrics.items():
             row = {
                 "experiment": "trial",
@@ -120,7 +128,7 @@ def report(results: pa.Table, **others: Any) -> ReportInput:
         example=example,
         exclusions=[],
         training_speed={"drift": [(1.0, 4.0)]},
-        artifacts=[{"stage": "simulate", "what": "drift", "folder": "simulate-00", "seconds": 1.5}],
+        artifacts=[{"stage": "simulate", "what": "drift", "folder": "simulate-00"}],
         manifest={"seed": 3},
     )
     return replace(data, **others)
@@ -179,6 +187,34 @@ def test_a_perfect_predictor_that_erases_every_second_ball_ranks_below_copying_t
     assert [row["predictor"] for row in board] == ["copy_last_frame", "perfect_eraser"]
     assert board[1]["measured_share"] == 0.5
     assert not board[1]["measured_enough"]
+
+
+def test_erasing_the_ball_late_ranks_below_copying_the_last_frame() -> None:
+    copy = rows_of("copy_last_frame", [(2.0, 1.0)] * 8, speed=3.0)
+    late = rows_of("late_eraser", [(1.8, 0.88)] * 8, speed=3.0)  # the same, but for the worst 12 %
+    board = leaderboard(table_of(late, copy))
+    assert [row["predictor"] for row in board] == ["copy_last_frame", "late_eraser"]
+    assert board[1]["measured_enough"]
+    assert board[1]["velocity_error"] < board[0]["velocity_error"]
+    assert board[1]["charged_velocity_error"] == pytest.approx(0.88 * 1.8 + 0.12 * 4.0)  # 2.064 m/s
+    assert answer(board)[0].startswith(
+        "In distribution, no model solves a single clip. Nearest to the law is “copy"
+    )
+
+
+def test_results_without_a_charged_error_are_ranked_by_the_plain_one(results: pa.Table) -> None:
+    assert all(row["charged_velocity_error"] == row["velocity_error"] for row in leaderboard(results))
+    assert "ties by velocity error. Who" in page(report(results))
+    charged = table_of(rows_of("model", [(1.0, 1.0)], speed=1.0))
+    assert "is charged with the true speed plus 1 m/s. Who" in page(report(charged))
+
+
+def test_the_ratio_to_the_floor_is_over_the_clips_that_were_measured() -> None:
+    floor = rows_of("floor", [(0.01, 1.0), (0.03, 1.0)], kind="floor", speed=1.0)
+    model = rows_of("model", [(0.2, 1.0), (NAN, 0.0)], speed=1.0)
+    row = leaderboard(table_of(floor, model))[1]
+    assert row["floor_ratio"] == pytest.approx(20)  # 0.2 / 0.01
+    assert row["charged_floor_ratio"] == pytest.approx(55)  # (0.2 + 2) / (0.01 + 0.03)
 
 
 def test_the_floor_has_no_rank_and_stands_first(results: pa.Table) -> None:
@@ -252,9 +288,8 @@ def test_one_name_for_two_sizes_of_training_set_is_refused_and_not_averaged() ->
 
 def test_a_metric_that_is_no_number_for_anybody_is_counted_once_as_not_applying() -> None:
     drift = {"momentum_drift": NAN}
-    lines = unmeasured(
-        arrange(table_of(rows_of("a", [(1, 1)] * 3, more=drift), rows_of("b", [(1, 1)] * 3, more=drift)))
-    )
+    floor = rows_of("floor", [(1, 1)] * 3, kind="floor", more=drift)
+    lines = unmeasured(arrange(table_of(floor, rows_of("b", [(1, 1)] * 3, more=drift))))
     assert [(line.what, line.count, line.out_of) for line in lines] == [("momentum drift", 6, 6)]
     assert lines[0].reason.startswith("does not apply")
 
@@ -266,10 +301,38 @@ def test_unmeasured_clips_are_counted_by_metric_and_predictor() -> None:
     ]
 
 
-def test_pictures_of_references_do_not_apply_and_are_added_up() -> None:
-    references = [rows_of(name, [(1, 1)] * 2, kind="reference", more={"psnr": NAN}) for name in ("a", "b")]
-    lines = unmeasured(arrange(table_of(rows_of("model", [(1, 1)] * 2, more={"psnr": 30.0}), *references)))
-    assert [(line.what, line.count, line.out_of) for line in lines] == [("psnr, references", 4, 4)]
+def test_a_clip_without_a_number_for_the_true_video_is_not_scored_and_not_lost() -> None:
+    floor = rows_of("floor", [(0.01, 1), (NAN, NAN), (0.01, 1)], kind="floor")
+    model = rows_of("model", [(1, 1), (NAN, NAN), (NAN, 0.0)])
+    found = {
+        (line.what, line.reason.partition(":")[0], line.count, line.out_of)
+        for line in unmeasured(arrange(table_of(floor, model)))
+        if line.what.startswith("velocity error")
+    }
+    assert found == {
+        ("velocity error", "not scored for this clip", 2, 6),
+        ("velocity error, model", "could not be measured in the rollout", 1, 3),
+    }
+
+
+@pytest.mark.parametrize("metric", ["psnr", "ssim", "study_velocity_error"])
+def test_pictures_of_references_do_not_apply_and_are_added_up(metric: str) -> None:
+    references = [rows_of(name, [(1, 1)] * 2, kind="reference", more={metric: NAN}) for name in ("a", "b")]
+    lines = unmeasured(arrange(table_of(rows_of("model", [(1, 1)] * 2, more={metric: 30.0}), *references)))
+    assert [(line.count, line.out_of) for line in lines] == [(4, 4)]
+    assert lines[0].what.endswith(", references")
+    assert lines[0].reason.startswith("does not apply")
+
+
+def test_a_body_that_was_never_measured_is_marked_and_counted() -> None:
+    results = table_of(rows_of("model", [(1, 1), (NAN, 0)]), speed_rows("model", [(1.0, 1.1), (2.0, NAN)]))
+    lines = [line for line in unmeasured(arrange(results)) if line.what == "measured speed, model"]
+    assert [(line.count, line.out_of) for line in lines] == [(1, 2)]
+    text = page(report(results))
+    assert "1 of 2 not measured" in text
+    panel = text[text.index("measured against true speed in m/s, model") :]
+    assert "var(--lost)" in panel[: panel.index("</svg>")]
+    assert "measured speed, model" in text
 
 
 def test_clips_without_any_result_are_counted() -> None:
@@ -289,7 +352,7 @@ def test_lost_bodies_are_reported_with_the_clips_they_were_lost_in(results: pa.T
 
 def test_every_metric_is_shown_with_its_counts_by_split_and_level(results: pa.Table) -> None:
     tables = {table.metric: table for table in all_metrics(arrange(results), "drift")}
-    assert tables["velocity_error"].columns == [("id", "in"), ("fast", "speed")]
+    assert tables["velocity_error"].columns == [("id", "in training region"), ("fast", "speed")]
     summaries = dict(tables["velocity_error"].rows)["blurry"]
     assert [(entry.num, entry.num_nan) for entry in summaries if entry] == [(4, 0), (4, 0)]
     assert summaries[1] is not None
@@ -301,6 +364,36 @@ def test_the_clip_that_vanished_is_the_worst_and_not_the_best() -> None:
     cells = arrange(table_of(rows_of("model", [(3.0, 1.0), (0.0, 0.2), (NAN, 0.0), (1.0, 1.0)])))
     chosen = {which: about["clip"] for which, about in extremes(cells, "drift", "model", "ID")}
     assert chosen == {"best": 3, "worst": 2}
+
+
+def test_best_and_worst_are_by_charged_error_and_pass_over_clips_with_nothing_to_measure() -> None:
+    cells = arrange(
+        table_of(rows_of("model", [(1.0, 1.0), (0.9, 0.8), (0.95, 0.96), (NAN, NAN)], speed=4.0))
+    )  # charged: 1, 0.72 + 1, 0.912 + 0.2, nothing
+    chosen = {which: about["clip"] for which, about in extremes(cells, "drift", "model", "ID")}
+    assert chosen == {"best": 0, "worst": 1}
+
+
+# Levels
+
+
+def test_levels_stand_in_the_order_in_low_high_gap_and_then_those_of_several_attributes() -> None:
+    levels = ["combination", "size low+speed high", "color", "speed gap", "speed high", "speed low", "in"]
+    assert list(level_groups(levels)) == [
+        "in training region", "low speed", "high speed", "speed in a gap", "color",
+        "low size + high speed", "combination",
+    ]  # fmt: skip
+
+
+def test_too_many_levels_are_shown_by_the_number_of_their_attributes() -> None:
+    sides = ("low", "high", "gap")
+    pairs = [f"size {a}+speed {b}" for a in sides for b in sides]
+    groups = level_groups(["in", *(f"{name} {side}" for name in ("size", "speed") for side in sides), *pairs])
+    assert list(groups)[-1] == "2 attributes"
+    assert sorted(groups["2 attributes"]) == sorted(pairs)
+    assert len(groups) == 8
+    results = table_of(*(rows_of("m", [(1.0, 1.0)] * 2, level=name, split="ood") for name in pairs * 2))
+    assert all_metrics(arrange(results), "drift")[0].columns[0] == ("ood", "low size + low speed")
 
 
 # The answer in words
@@ -329,9 +422,54 @@ def test_the_answer_says_who_follows_the_law(results: pa.Table) -> None:
     sentences = answer(leaderboard(results))
     assert "no model solves a single clip" in sentences[0]
     assert "“blurry”, which solves 50\u202f% of the clips" in sentences[1]
-    assert "“state law” does best and solves 100\u202f% of the clips out of distribution" in sentences[2]
+    assert sentences[2] == "“blurry” could not be measured in 25\u202f% of the intervals."
+    assert "“state law” does best and solves 100\u202f% of the clips out of distribution" in sentences[3]
     only = answer(leaderboard(table_of(rows_of("right", [(0.01, 1.0)] * 2))))
     assert only == ["In distribution, “right” follows the law: it solves 100\u202f% of the clips."]
+
+
+def test_while_few_clips_are_solved_the_nearest_is_named_and_not_who_solves_the_easy_ones() -> None:
+    parts = []
+    for scenario, floor in (("drift", 0.01), ("fall", 0.1)):
+        where: dict[str, Any] = {"scenario": scenario, "level": "speed", "speed": 3.0}
+        parts += [
+            rows_of("floor", [(floor, 1.0)] * 4, kind="floor", **where),
+            rows_of("copy", [(0.0, 1.0)] + [(400 * floor, 1.0)] * 3, **where),  # a quarter stands still
+            rows_of("near", [(100 * floor, 1.0)] * 4, **where),
+        ]
+    board = leaderboard(table_of(*parts))
+    assert [row["predictor"] for row in board if row["rank"] == 1] == ["copy", "copy"]
+    assert [text.replace("\u202f", " ") for text in answer(board)] == [
+        "Out of distribution, no model keeps the law: “near”, the nearest, solves 0 % of the clips, "
+        "with a velocity error of 100 times the floor.",
+        "“copy” solves more, 25 %, but stands farther off, with a velocity error of 300 times the floor.",
+    ]
+
+
+def test_scenarios_weigh_the_same_in_who_is_nearest_whatever_their_floor() -> None:
+    parts = []
+    for scenario, floor, first, second in (("drift", 0.01, 1.0, 4.0), ("fall", 0.1, 20.0, 10.0)):
+        where: dict[str, Any] = {"scenario": scenario, "speed": 3.0}
+        parts += [
+            rows_of("floor", [(floor, 1.0)], kind="floor", **where),
+            rows_of("first", [(first, 1.0)], **where),  # 100 and 200 times the floor
+            rows_of("second", [(second, 1.0)], **where),  # 400 and 100 times, with the smaller mean error
+        ]
+    (text,) = answer(leaderboard(table_of(*parts)))
+    assert text.endswith("is “first”, with a velocity error of 100 to 200 times the floor.")
+
+
+def test_the_answer_warns_of_bodies_that_are_not_there_and_of_those_that_vanish() -> None:
+    floor = rows_of("floor", [(0.01, 1.0)] * 2, kind="floor", speed=1.0)
+    ghosts = rows_of("ghosts", [(1.0, 0.9)] * 2, speed=1.0, more={"extra_detections": 0.25})
+    far = rows_of("far", [(9.0, 0.8)] * 2, speed=1.0, more={"extra_detections": 3.0})  # not named
+    first, caution = answer(leaderboard(table_of(floor, ghosts, far)))
+    assert first.endswith(
+        "“ghosts”, with a velocity error of 110 times the floor (unmeasured intervals charged)."
+    )
+    assert caution.replace("\u202f", " ") == (
+        "“ghosts” shows 0.25 bodies per frame too many and could not be measured in 10 % of the intervals."
+    )
 
 
 # How numbers are written
@@ -474,7 +612,7 @@ def test_names_from_outside_are_escaped() -> None:
             name=evil,
             about=evil,
             exclusions=[Exclusion(evil, evil, evil, 1)],
-            artifacts=[{"stage": evil, "what": evil, "folder": evil, "seconds": None}],
+            artifacts=[{"stage": evil, "what": evil, "folder": evil}],
             manifest={evil: evil},
         )
     )

@@ -31,11 +31,11 @@ class PerClip:
     rows: np.ndarray  # (N,) rows of the table behind each value
     nan_rows: np.ndarray  # (N,) of those, the ones that are not finite
 
-    def where(self, **equal: str) -> PerClip:
-        """The clips for which the named fields have these values."""
+    def where(self, **among: str | tuple[str, ...]) -> PerClip:
+        """The clips for which the named fields have this value, or one of these."""
         keep = np.ones(len(self.value), bool)
-        for field, value in equal.items():
-            keep &= getattr(self, field) == value
+        for field, values in among.items():
+            keep &= np.isin(getattr(self, field), values)
         return PerClip(**{name: array[keep] for name, array in vars(self).items()})
 
     @staticmethod

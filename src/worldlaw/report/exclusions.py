@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldlaw.core.stats import summarize
-from worldlaw.report.cells import Cells
+from worldlaw.report.cells import Cells, PerClip
 from worldlaw.report.source import Exclusion
 from worldlaw.report.wording import pretty
 
-PICTURES_ONLY = ("psnr", "ssim")  # metrics of pixels: a predictor on states has none
+PICTURES_ONLY = ("psnr", "ssim", "study_velocity_error")  # a predictor on states has none of these
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _without_result(cells: Cells, scenario: str) -> list[Exclusion]:
     clips: dict[str, set[tuple[str, int]]] = {}
     for (its, name, _), values in cells.per_clip.items():
         if its == scenario:
-            clips.setdefault(name, set()).update(zip(values.split, values.clip.tolist(), strict=True))
+            clips.setdefault(name, set()).update(_clips(values))
     every = set().union(*clips.values())
     return [
         Exclusion(f"clips, {pretty(name)}", pretty(scenario), "no result", len(every - its), len(every))
@@ -84,27 +84,45 @@ def _without_result(cells: Cells, scenario: str) -> list[Exclusion]:
 
 
 def _without_value(cells: Cells, scenario: str, metric: str) -> list[Exclusion]:
-    """NaN rows of one metric, with the reason; one line for all predictors where it does not apply."""
+    """NaN rows of one metric, with the reason; one line for all predictors where nothing can be said of them.
+
+    A clip on which the true video has no number either is not scored by the metric; what remains could not
+    be measured in the rollout.
+    """
     present = [(name, kind, cells.get(scenario, name, metric)) for name, kind in cells.predictors(scenario)]
-    counts = [
-        (name, kind, int(values.nan_rows.sum()), int(values.rows.sum()))
-        for name, kind, values in present
-        if len(values.value)
-    ]
-    if counts and all(num_nan == num for _, _, num_nan, num in counts):
-        total = sum(num for _, _, _, num in counts)
+    present = [entry for entry in present if len(entry[2].value)]
+    unscored = {
+        pair
+        for _, kind, values in present
+        if kind == "floor"
+        for pair, value in zip(_clips(values), values.value, strict=True)
+        if np.isnan(value)
+    }
+    total = sum(int(values.rows.sum()) for _, _, values in present)
+    if unscored and all(values.nan_rows.sum() == values.rows.sum() for _, _, values in present):
         reason = "does not apply: not a number for anybody, the floor included"
         return [Exclusion(pretty(metric), pretty(scenario), reason, total, total)]
     found = []
-    for name, kind, num_nan, num in counts:
-        if num_nan:
-            who, reason = pretty(name), "could not be measured in the rollout"
-            if num_nan == num and metric in PICTURES_ONLY and kind == "reference":
-                who, reason = "references", "does not apply: they predict states and draw no picture"
-            elif num_nan == num and metric in PICTURES_ONLY and kind == "floor":
-                reason = "does not apply: the true video would be compared with itself"
-            found.append(Exclusion(f"{pretty(metric)}, {who}", pretty(scenario), reason, num_nan, num))
+    for name, kind, values in present:
+        num, num_nan = int(values.rows.sum()), int(values.nan_rows.sum())
+        if metric in PICTURES_ONLY and kind == "reference" and num_nan == num:
+            reason = "does not apply: they predict states and draw no picture"
+            found.append(Exclusion(f"{pretty(metric)}, references", pretty(scenario), reason, num, num))
+            continue
+        either = np.array([pair in unscored for pair in _clips(values)])
+        num_unscored = int(values.nan_rows[either].sum())
+        if num_unscored:
+            reason = "not scored for this clip: no number for the true video either"
+            found.append(Exclusion(pretty(metric), pretty(scenario), reason, num_unscored, num))
+        if num_nan > num_unscored:
+            reason = "could not be measured in the rollout"
+            what = f"{pretty(metric)}, {pretty(name)}"
+            found.append(Exclusion(what, pretty(scenario), reason, num_nan - num_unscored, num))
     return found
+
+
+def _clips(values: PerClip) -> list[tuple[str, int]]:
+    return list(zip(values.split, values.clip.tolist(), strict=True))
 
 
 def _without_speed(cells: Cells, scenario: str) -> list[Exclusion]:

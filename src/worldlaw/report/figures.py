@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.stats import Summary, summarize
 from worldlaw.report.cells import Cells, Speeds
+from worldlaw.report.levels import level_groups, side_of
 from worldlaw.report.svg import (
     BAND,
     ID_COLOR,
@@ -23,11 +25,12 @@ from worldlaw.report.svg import (
     drawing,
     inline,
 )
-from worldlaw.report.wording import level_order, level_words, pretty
+from worldlaw.report.wording import pretty
 
 MAX_POINTS = 300  # per panel and region
 SOLVED_ERROR = 0.1  # m/s
-LEVEL_MARKERS = "^DsvPX<>*ph"
+SIDE_MARKERS = {"low": "v", "high": "^", "gap": "D"}
+OTHER_MARKERS = "sPX<>*phd8"
 
 
 @dataclass(frozen=True)
@@ -109,15 +112,15 @@ def _ticks(limit: float) -> list[float]:
     return [step * index for index in range(int(limit / step) + 1)]
 
 
-def levels_of(cells: Cells, scenario: str) -> list[str]:
-    """The levels on which velocity error was measured, in training region first."""
+def levels_of(cells: Cells, scenario: str) -> dict[str, tuple[str, ...]]:
+    """The levels on which velocity error was measured by their words, in training region first."""
     found = {
         level
         for key, values in cells.per_clip.items()
         if key[0] == scenario and key[2] == "velocity_error"
         for level in values.level
     }
-    return sorted(found, key=level_order)
+    return level_groups(found)
 
 
 def level_figure(cells: Cells, scenario: str, slug: str) -> str:
@@ -125,10 +128,11 @@ def level_figure(cells: Cells, scenario: str, slug: str) -> str:
 
     The axis is logarithmic where errors differ by more than a factor of 20; zeros then stand at its left end.
     """
-    levels = levels_of(cells, scenario)
+    groups = levels_of(cells, scenario)
+    levels, styles = list(groups), _styles(groups)
     predictors = list(cells.predictors(scenario))
     summaries = {
-        (name, level): summarize(cells.get(scenario, name, "velocity_error").where(level=level).value)
+        (name, level): summarize(cells.get(scenario, name, "velocity_error").where(level=groups[level]).value)
         for name, _ in predictors
         for level in levels
     }
@@ -144,7 +148,7 @@ def level_figure(cells: Cells, scenario: str, slug: str) -> str:
 
     step = 9.0  # points between two levels of one predictor
     row = step * max(len(levels), 2) + 9
-    per_line = 2 if max(len(level_words(level)) for level in levels) <= 26 else 1
+    per_line = 2 if max(map(len, levels), default=0) <= 26 else 1
     legend = 15.0 * -(-len(levels) // per_line)
     width, height = 350.0, row * len(predictors) + legend + 40
     with drawing(width, height) as figure:
@@ -157,7 +161,7 @@ def level_figure(cells: Cells, scenario: str, slug: str) -> str:
                 axes.axhline(index * row, color=RULE, linewidth=0.6, zorder=0)
             for place, level in enumerate(levels):
                 y = (index + 0.5) * row + (place - (len(levels) - 1) / 2) * step
-                _mark(axes, summaries[name, level], y, level, place, left, right)
+                _mark(axes, summaries[name, level], y, styles[level], left, right)
         if left < SOLVED_ERROR < right:
             axes.axvline(SOLVED_ERROR, color=MUTED, linewidth=0.8, dashes=(3, 2), zorder=1)
         if logarithmic:
@@ -172,39 +176,52 @@ def level_figure(cells: Cells, scenario: str, slug: str) -> str:
         )
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.spines["left"].set_visible(False)
-        _legend(figure, levels, per_line, width, height)
+        _legend(figure, styles, per_line, width, height)
         return inline(figure, slug, f"velocity error by level, {pretty(scenario)}")
 
 
-def _mark(axes: Any, summary: Summary, y: float, level: str, place: int, left: float, right: float) -> None:
+def _mark(axes: Any, summary: Summary, y: float, style: dict[str, Any], left: float, right: float) -> None:
     """One mean with its interval; words where there is none."""
     if not np.isfinite(summary.mean):
         across = axes.get_yaxis_transform()
         axes.text(0.0, y, "  not measured", transform=across, color=MUTED, fontsize=8, va="center")
         return
-    style = _style(level, place)
     if np.isfinite(summary.low):
         low, high = np.clip([summary.low, summary.high], left, right)
         axes.plot([low, high], [y, y], color=style["markeredgecolor"], linewidth=1.2, zorder=2)
     axes.plot([np.clip(summary.mean, left, right)], [y], clip_on=False, zorder=3, **style)
 
 
-def _style(level: str, place: int) -> dict[str, Any]:
-    """In distribution a full blue disc, every other level an empty orange shape of its own."""
-    style = {"linestyle": "none", "markersize": 5, "markeredgewidth": 1}
-    if level == "in":
-        return {**style, "marker": "o", "markerfacecolor": ID_COLOR, "markeredgecolor": ID_COLOR}
-    marker = LEVEL_MARKERS[place % len(LEVEL_MARKERS)]
-    return {**style, "marker": marker, "markerfacecolor": PAPER, "markeredgecolor": OOD_COLOR}
+def _styles(groups: dict[str, tuple[str, ...]]) -> dict[str, dict[str, Any]]:
+    """In distribution a full blue disc, every other level an empty orange shape of its own.
+
+    The first low, high and gap are a triangle down, a triangle up and a diamond.
+    """
+    sides, others = dict(SIDE_MARKERS), cycle(OTHER_MARKERS)
+    found: dict[str, dict[str, Any]] = {}
+    for words, levels in groups.items():
+        inside = levels == ("in",)
+        marker = "o" if inside else sides.pop(side_of(levels[0]), "") or next(others)
+        found[words] = {
+            "linestyle": "none",
+            "markersize": 5,
+            "markeredgewidth": 1,
+            "marker": marker,
+            "markerfacecolor": ID_COLOR if inside else PAPER,
+            "markeredgecolor": ID_COLOR if inside else OOD_COLOR,
+        }
+    return found
 
 
-def _legend(figure: Any, levels: list[str], per_line: int, width: float, height: float) -> None:
+def _legend(
+    figure: Any, styles: dict[str, dict[str, Any]], per_line: int, width: float, height: float
+) -> None:
     from matplotlib.lines import Line2D
 
-    for place, level in enumerate(levels):
+    for place, (words, style) in enumerate(styles.items()):
         x, y = place % per_line * width / 2 + 8, height - 10 - 15 * (place // per_line)
-        figure.add_artist(Line2D([x / width], [y / height], **_style(level, place)))
-        figure.text((x + 9) / width, y / height, level_words(level), va="center", fontsize=9.5)
+        figure.add_artist(Line2D([x / width], [y / height], **style))
+        figure.text((x + 9) / width, y / height, words, va="center", fontsize=9.5)
 
 
 def _short(text: str) -> str:

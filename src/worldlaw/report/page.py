@@ -17,7 +17,7 @@ from worldlaw.report.exclusions import losses, unmeasured
 from worldlaw.report.figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
 from worldlaw.report.movies import BUDGET, film
 from worldlaw.report.source import ReportInput
-from worldlaw.report.tables import ENOUGH, MetricTable, all_metrics, extremes, order, rank
+from worldlaw.report.tables import CHARGED, ENOUGH, MetricTable, all_metrics, extremes, nearness, order, rank
 from worldlaw.report.wording import (
     KIND_WORDS,
     NOTHING,
@@ -53,8 +53,6 @@ def page(data: ReportInput) -> str:
         number=number,
         ratio=ratio,
         percent=percent,
-        level=wording.level_words,
-        seconds=_seconds,
     )
     films, num_left_out = _films(data, cells)
     return environment.get_template("page.html.jinja").render(
@@ -67,6 +65,7 @@ def page(data: ReportInput) -> str:
         main=_main_table(cells, board),
         compares="ID" in cells.regions and "OOD" in cells.regions,
         enough=percent(ENOUGH),
+        charged=nearness(cells) == CHARGED,
         solved_error=f"{SOLVED_ERROR:g}",
         speeds=_speeds(data, cells),
         max_points=MAX_POINTS,
@@ -230,7 +229,3 @@ def _metric_cell(summary: Summary | None) -> dict[str, str]:
         "num": f"n {summary.num}",
         "nan": f"{summary.num_nan} NaN" if summary.num_nan else "",
     }
-
-
-def _seconds(value: Any) -> str:
-    return f"{value:.1f}" if isinstance(value, int | float) else NOTHING

@@ -46,5 +46,5 @@ class ReportInput:
     example: Callable[[str, str, str, int], Example]  # (scenario, predictor, split, clip)
     exclusions: list[Exclusion]  # what results cannot tell, as draws without a scene; NaN are counted here
     training_speed: dict[str, list[tuple[float, float]]]  # scenario -> bands of speed in m/s seen in training
-    artifacts: list[dict[str, Any]]  # stage, what, folder, seconds
+    artifacts: list[dict[str, Any]]  # stage, what, folder
     manifest: dict[str, Any]  # the experiment as used, versions, commit, seeds, platform

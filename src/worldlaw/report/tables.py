@@ -9,23 +9,26 @@ import numpy as np
 import pyarrow as pa
 
 from worldlaw.core.stats import Summary, summarize
-from worldlaw.report.cells import KINDS, REGIONS, Cells, arrange
-from worldlaw.report.wording import level_order, level_words
+from worldlaw.report.cells import KINDS, REGIONS, Cells, PerClip, arrange
+from worldlaw.report.levels import level_groups, level_words
 
 ENOUGH = 0.75  # a predictor with a smaller measured share is not measured enough to rank
+CHARGED = "charged_velocity_error"  # m/s, in which what could not be measured is charged, never left out
 
 
 def leaderboard(results: pa.Table) -> list[dict[str, Any]]:
     """One JSON-able row per scenario, region (ID, OOD) and predictor, the floor first, then by rank.
 
     **The rule.** Within a scenario and region, predictors are ranked by the share of clips solved, ties by
-    velocity error. But a predictor whose measured share is below 0.75 is not measured enough to rank, and
-    stands after all that are: making a ball vanish must never pay. Models and references share one ranking;
-    the floor, which is what can be measured at best, has no rank.
+    velocity error in which every interval that could not be measured is charged with the true speed plus
+    1 m/s. And a predictor whose measured share is below 0.75 is not measured enough to rank, and stands after
+    all that are: making a ball vanish must never pay. Models and references share one ranking; the floor has
+    no rank.
 
-    ``floor_ratio`` is the velocity error over that of the floor in the same scenario and region,
-    ``ood_id_ratio`` that of a predictor out of distribution over that in distribution. What could not be
-    measured is None.
+    ``charged_velocity_error`` is that error in m/s; the velocity error where results have no such metric.
+    ``floor_ratio`` and ``charged_floor_ratio`` are the two errors over those of the floor, each a ratio of
+    means over the clips of the region on which both are numbers. ``ood_id_ratio`` is the velocity error out
+    of distribution over that in distribution. What could not be measured is None.
     """
     return rank(arrange(results))
 
@@ -33,8 +36,10 @@ def leaderboard(results: pa.Table) -> list[dict[str, Any]]:
 def rank(cells: Cells) -> list[dict[str, Any]]:
     """The rows of ``leaderboard``."""
     board = []
+    charged = nearness(cells)
     for scenario in cells.scenarios:
         predictors = list(cells.predictors(scenario))
+        floor = next((name for name, kind in predictors if kind == "floor"), "")
         summaries = {
             (name, metric, region): summarize(cells.get(scenario, name, metric).where(region=region).value)
             for name, _ in predictors
@@ -42,9 +47,6 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
             for region in REGIONS
         }
         for region in cells.regions:
-            floors = [
-                summaries[name, "velocity_error", region].mean for name, its in predictors if its == "floor"
-            ]
             rows = []
             for name, kind in predictors:
                 solved, error, share = (
@@ -53,6 +55,10 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
                 )
                 if not error.num + error.num_nan + share.num + share.num_nan:
                     continue
+                plain, dear, extra = (
+                    cells.get(scenario, name, metric).where(region=region)
+                    for metric in ("velocity_error", charged, "extra_detections")
+                )
                 inside, outside = (summaries[name, "velocity_error", which].mean for which in ("ID", "OOD"))
                 row = {
                     "scenario": scenario,
@@ -68,8 +74,11 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
                     "velocity_error": error.mean,
                     "velocity_error_low": error.low,
                     "velocity_error_high": error.high,
+                    "charged_velocity_error": _mean(dear.value),
                     "measured_share": share.mean,
-                    "floor_ratio": _ratio(error.mean, floors[0] if floors else np.nan),
+                    "extra_detections": _mean(extra.value),
+                    "floor_ratio": _over(plain, cells.get(scenario, floor, "velocity_error")),
+                    "charged_floor_ratio": _over(dear, cells.get(scenario, floor, charged)),
                     "ood_id_ratio": _ratio(outside, inside),
                 }
                 rows.append({key: _plain(value) for key, value in row.items()})
@@ -79,9 +88,14 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
     return board
 
 
+def nearness(cells: Cells) -> str:
+    """The metric that says who is nearest: the charged velocity error, or the plain one of older results."""
+    return CHARGED if CHARGED in cells.units else "velocity_error"
+
+
 def place(row: dict[str, Any]) -> tuple[bool, float, float, str]:
     """Sorts by the rule of ``leaderboard``; names break what ties are left."""
-    error = np.inf if row["velocity_error"] is None else row["velocity_error"]
+    error = np.inf if row["charged_velocity_error"] is None else row["charged_velocity_error"]
     return not row["measured_enough"], -(row["solved"] or 0.0), error, row["predictor"]
 
 
@@ -111,28 +125,31 @@ class MetricTable:
     metric: str
     unit: str
     best: float
-    columns: list[tuple[str, str]]  # (split, level)
+    columns: list[tuple[str, str]]  # (split, words of a level or of several)
     rows: list[tuple[str, list[Summary | None]]]  # predictor, one summary per column; None without any row
 
 
 def all_metrics(cells: Cells, scenario: str) -> list[MetricTable]:
     """Every metric of a scenario with its interval and counts, by predictor, split and level."""
     names = [name for name, _ in cells.predictors(scenario)]
-    columns = sorted(
-        {
-            pair
-            for key, values in cells.per_clip.items()
-            if key[0] == scenario
-            for pair in set(zip(values.split, values.level, strict=True))
-        },
-        key=lambda pair: (level_order(pair[1]), pair[0]),
-    )
+    pairs = {
+        pair
+        for key, values in cells.per_clip.items()
+        if key[0] == scenario
+        for pair in set(zip(values.split, values.level, strict=True))
+    }
+    groups = level_groups(level for _, level in pairs)
+    columns = [
+        (split, words)
+        for words, levels in groups.items()
+        for split in sorted({split for split, level in pairs if level in levels})
+    ]
     tables = []
     for metric in cells.units:
         rows = []
         for name in names:
             values = cells.get(scenario, name, metric)
-            parts = [values.where(split=split, level=level).value for split, level in columns]
+            parts = [values.where(split=split, level=groups[words]).value for split, words in columns]
             if len(values.value):
                 rows.append((name, [summarize(part) if len(part) else None for part in parts]))
         if rows:
@@ -141,21 +158,23 @@ def all_metrics(cells: Cells, scenario: str) -> list[MetricTable]:
 
 
 def extremes(cells: Cells, scenario: str, predictor: str, region: str) -> list[tuple[str, dict[str, Any]]]:
-    """The best and the worst clip, by the rule of the ranking; one clip is both and stands once.
+    """The clips of the smallest and the largest charged velocity error; one clip is both and stands once.
 
-    A clip that was not measured enough is worse than any that was; without a velocity error it is the worst.
+    As in the ranking, a clip that was not measured enough is worse than any that was; without an error it is
+    the worst. Clips in which nothing was to be measured are passed over.
     """
     error = cells.get(scenario, predictor, "velocity_error").where(region=region)
-    if not len(error.value):
-        return []
 
     def of(metric: str) -> np.ndarray:
         values = cells.get(scenario, predictor, metric).where(region=region)
         known = dict(zip(zip(values.split, values.clip, strict=True), values.value, strict=True))
         return np.array([known.get(pair, np.nan) for pair in zip(error.split, error.clip, strict=True)])
 
-    share, lost = of("measured_share"), of("lost_share")
-    badness = np.lexsort([np.where(np.isfinite(error.value), error.value, np.inf), ~(share >= ENOUGH)])
+    share, lost, charged = of("measured_share"), of("lost_share"), of(nearness(cells))
+    badness = np.lexsort([np.where(np.isfinite(charged), charged, np.inf), ~(share >= ENOUGH)])
+    badness = badness[(np.isfinite(charged) | np.isfinite(share))[badness]]
+    if not len(badness):
+        return []
     chosen = [("only", badness[0])] if len(badness) == 1 else [("best", badness[0]), ("worst", badness[-1])]
     return [
         (
@@ -176,6 +195,19 @@ def extremes(cells: Cells, scenario: str, predictor: str, region: str) -> list[t
 
 def _ratio(above: float, below: float) -> float:
     return above / below if below > 0 else np.nan
+
+
+def _mean(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else np.nan
+
+
+def _over(above: PerClip, below: PerClip) -> float:
+    """The ratio of two means over the clips on which both are numbers."""
+    floor = dict(zip(zip(below.split, below.clip, strict=True), below.value, strict=True))
+    other = np.array([floor.get(pair, np.nan) for pair in zip(above.split, above.clip, strict=True)], float)
+    both = np.isfinite(above.value) & np.isfinite(other)
+    return _ratio(_mean(above.value[both]), _mean(other[both]))
 
 
 def _plain(value: Any) -> Any:
