@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from worldlaw.clips.store import Clips
 from worldlaw.clips.tracks import Tracked, read_tracks
 from worldlaw.config import TRAIN
-from worldlaw.core.artifact import atomic_path, read_manifest
+from worldlaw.core.artifact import atomic_path, key_of, read_manifest
 from worldlaw.core.errors import BadInput, blamed
 from worldlaw.core.region import Region
 from worldlaw.core.types import Case, Detections, Scene, Tracks, Trajectory
@@ -221,6 +221,7 @@ def report_input(plan: Plan) -> ReportInput:
             for what, artifact in plan.artifacts()
         ],
         manifest={
+            "config": key_of(plan.experiment.model_dump(mode="json")),
             "experiment": plan.experiment.model_dump(mode="json"),
             # No times: the same experiment gives the same page.
             **{

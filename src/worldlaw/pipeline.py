@@ -31,6 +31,7 @@ from worldlaw.core.artifact import (
     MANIFEST,
     Artifact,
     explained,
+    key_of,
     locked,
     make_folder,
     provenance,
@@ -425,6 +426,7 @@ def _report(job: _Job) -> Path:
 def _record(plan: Plan) -> None:
     """Write which artifact is for what, so that a person finds the folder of a split or a model."""
     record = {
+        "config": key_of(plan.experiment.model_dump(mode="json")),
         "experiment": plan.experiment.model_dump(mode="json"),
         "artifacts": [
             {"stage": artifact.stage, "for": what, "folder": artifact.folder.name}

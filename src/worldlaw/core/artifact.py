@@ -214,7 +214,7 @@ def provenance(started: datetime.datetime) -> dict[str, Any]:
         "started": started.isoformat(timespec="seconds"),
         "seconds": round((finished - started).total_seconds(), 3),
         "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": _versions(),
         **_commit(),
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
