@@ -198,6 +198,15 @@ def test_a_ball_that_shrinks_is_measured_as_it_is():
     np.testing.assert_allclose(tracks.bodies.size[:, 0], [0.8] * 6 + [0.6] * 10, atol=0.01)
 
 
+def test_a_ball_that_comes_out_three_times_as_large_is_still_the_ball():
+    video, truth = film(ball(3, 5, 1.0, size=0.4))
+    large, _ = film(ball(3, 5, 1.0, size=1.2))
+    video[3:] = large[3:]
+    tracks = follow(video, truth)
+    assert worst(tracks, truth) < 0.05
+    np.testing.assert_allclose(tracks.bodies.size[3:, 0], 1.2, atol=0.01)
+
+
 def test_a_jump_is_measured_as_a_jump():
     video, truth = film(ball(3, 5, 1.0))
     far, _ = film(ball(5, 7, 1.0))

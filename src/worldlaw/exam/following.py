@@ -512,8 +512,8 @@ def _assign(found, expected, usual, palette, member, height, width):
     """For each body its blob, or -1: the cheapest pairs first, each blob used once.
 
     Nearness counts in units of the body's size, a full change of colour as much as two sizes, an area twice
-    as large as one. A pair that is both far off and of another colour or area is no pair, nor
-    is one whose areas differ more than fourfold: a flash or a dark frame is not the ball.
+    as large as one. A pair that is both far off and of another colour or area is no pair; nor is one whose
+    areas differ more than sixteenfold, nor a blob that fills two fifths of the frame: a flash is not the ball.
     """
     num_bodies, count = len(expected), len(found)
     owner = np.full(num_bodies, -1)
@@ -529,7 +529,8 @@ def _assign(found, expected, usual, palette, member, height, width):
             ratio = found[m, AREA] / usual[b]
             growth = 0.0 if found[m, EDGE] > 0.5 and ratio < 1 else abs(np.log2(max(ratio, 1e-3)))
             odd = tint > 0.5 or growth > 1
-            if (distance > 2 and odd) or growth > 2 or ratio < 0.02:
+            flash = found[m, AREA] > 0.4 * height * width
+            if (distance > 2 and odd) or growth > 4 or ratio < 0.02 or flash:
                 continue
             cost[b, m] = distance + 2 * tint + growth
     for _ in range(min(num_bodies, count)):
