@@ -513,7 +513,7 @@ def _assign(found, expected, usual, palette, member, height, width):
 
     Nearness counts in units of the body's size, a full change of colour as much as two sizes, an area twice
     as large as one. A pair that is both far off and of another colour or area is no pair; nor is one whose
-    areas differ more than sixteenfold, nor a blob that fills two fifths of the frame: a flash is not the ball.
+    areas differ more than sixteenfold, nor a blob that fills 40 % of the frame: a flash is not the ball.
     """
     num_bodies, count = len(expected), len(found)
     owner = np.full(num_bodies, -1)
