@@ -1,6 +1,8 @@
 """Streams, registries, statistics and artifacts."""
 
 import datetime
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -113,3 +115,17 @@ def test_a_folder_is_held_by_one_run_at_a_time(tmp_path):
         pass
     with locked(tmp_path):
         pass
+
+
+def test_without_a_place_for_a_cache_code_is_compiled_all_the_same():
+    script = (
+        "from numba.core.caching import CacheImpl\n"
+        "for kind in CacheImpl.__subclasses__(): kind._locator_classes = []\n"
+        "CacheImpl._locator_classes = []\n"
+        "from worldlaw.core.compiled import compiled\n"
+        "double = compiled(lambda x: 2 * x)\n"
+        "assert double(21) == 42\n"
+        "print(type(double._cache).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "NullCache\n"

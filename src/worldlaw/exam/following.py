@@ -13,8 +13,8 @@ stands in one file because numba's cache does not notice a change in another.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from worldlaw.core.compiled import compiled
 from worldlaw.core.types import CUT, LOST, OUTSIDE, VISIBLE
 
 MAX_BLOBS = 64
@@ -26,13 +26,13 @@ X, Y, AREA, EDGE, UNEXPLAINED, RED, GREEN, BLUE, COLOR, COMPONENT = range(10)
 NUM_COLUMNS = 10
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _difference(a, b):
     """Difference of two bytes, as a byte."""
     return np.uint8(max(a, b) - min(a, b))
 
 
-@njit(cache=True)
+@compiled
 def _apart_by(frame, row, column, color):
     """Largest difference of a channel between a pixel and a colour, a byte."""
     return max(
@@ -42,7 +42,7 @@ def _apart_by(frame, row, column, color):
     )
 
 
-@njit(cache=True)
+@compiled
 def solid_pixels(frame, background):
     """Colours (M, 3) uint8 of pixels that are like their four neighbours; and where the strongest pixel is.
 
@@ -63,7 +63,7 @@ def solid_pixels(frame, background):
     return found[:count], strongest
 
 
-@njit(cache=True)
+@compiled
 def border_color(frame, out):
     """The median of each channel along the border of a frame, into ``out`` (3,): what bodies stand before.
 
@@ -85,7 +85,7 @@ def border_color(frame, out):
         out[channel] = value
 
 
-@njit(cache=True)
+@compiled
 def components(frame, background, deviation, labels, pixels, starts):
     """Label what differs from the background; returns how many components there are and the noise threshold.
 
@@ -151,7 +151,7 @@ def components(frame, background, deviation, labels, pixels, starts):
     return count, threshold
 
 
-@njit(cache=True)
+@compiled
 def _share(frame, row, column, background, color):
     """Share of a colour in a pixel by projection, and the squared length of what it leaves unexplained."""
     dot = norm = 0.0
@@ -166,7 +166,7 @@ def _share(frame, row, column, background, color):
     return share, rest
 
 
-@njit(cache=True)
+@compiled
 def _two_shares(frame, row, column, background, first, second):
     """Shares of two colours in a pixel by least squares with both at least 0 and at most 1 together."""
     a11 = a12 = a22 = b1 = b2 = 0.0
@@ -193,7 +193,7 @@ def _two_shares(frame, row, column, background, first, second):
     return 0.0, q, rest_q
 
 
-@njit(cache=True)
+@compiled
 def _nearest_color(frame, row, column, background, palette):
     """The palette colour whose mixture with the background explains a pixel best; -1 if none does."""
     best, best_rest = -1, 0.0
@@ -207,7 +207,7 @@ def _nearest_color(frame, row, column, background, palette):
     return best
 
 
-@njit(cache=True)
+@compiled
 def _is_solid(frame, row, column):
     """Whether a pixel has four neighbours that differ from it by at most 8 of 255 in every channel."""
     height, width = frame.shape[:2]
@@ -222,7 +222,7 @@ def _is_solid(frame, row, column):
     )
 
 
-@njit(cache=True)
+@compiled
 def _own_color(frame, pixels, deviation, labels, out):
     """Mean colour of a component's core, the pixels that it surrounds; returns how many there are."""
     height, width = labels.shape
@@ -248,7 +248,7 @@ def _own_color(frame, pixels, deviation, labels, out):
     return count
 
 
-@njit(cache=True)
+@compiled
 def _add(row_of, row, column, share, rest, height, width):
     """Add a pixel to the running sums of a blob row."""
     x, y = column + 0.5, row + 0.5
@@ -260,7 +260,7 @@ def _add(row_of, row, column, share, rest, height, width):
         row_of[EDGE] = max(row_of[EDGE], share)
 
 
-@njit(cache=True)
+@compiled
 def _close(row_of, signal):
     """Turn running sums into a centre and a share of signal; False if there is nothing."""
     if row_of[AREA] < 0.05:
@@ -271,7 +271,7 @@ def _close(row_of, signal):
     return True
 
 
-@njit(cache=True)
+@compiled
 def measure(
     frame, background, palette, smallest, deviation, labels, pixels, start, stop, threshold, blobs, count
 ):
@@ -370,7 +370,7 @@ def measure(
     return count + 1 if _close(blob, signal) else count
 
 
-@njit(cache=True)
+@compiled
 def split_alike(frame, background, color, pixels, start, stop, width, center, radius):
     """Centres (2, 2) and areas (2,) of two bodies of one colour in one component, by their power diagram.
 
@@ -406,7 +406,7 @@ def split_alike(frame, background, color, pixels, start, stop, width, center, ra
     return center, area
 
 
-@njit(cache=True)
+@compiled
 def follow(video, background, palette, smallest, member, center, step, area, radius):
     """Follow bodies from frame to frame, all in pixels.
 
@@ -507,7 +507,7 @@ def follow(video, background, palette, smallest, member, center, step, area, rad
     return position, areas, color, status, confidence, extra[:num_extra].copy()
 
 
-@njit(cache=True)
+@compiled
 def _assign(found, expected, usual, palette, member, height, width):
     """For each body its blob, or -1: the cheapest pairs first, each blob used once.
 
@@ -546,7 +546,7 @@ def _assign(found, expected, usual, palette, member, height, width):
     return owner
 
 
-@njit(cache=True)
+@compiled
 def _share_component(
     frame, background, palette, member, pixels, starts, found, owner, b, expected, usual, radius
 ):

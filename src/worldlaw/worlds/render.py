@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from numba import njit
 
 from worldlaw.core.colors import COLORS
+from worldlaw.core.compiled import compiled
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import RING_HOLE, SHAPES, Scene, Trajectory
 
@@ -78,14 +78,14 @@ def coverage(
     return out
 
 
-@njit(cache=True)
+@compiled
 def _half_chord_area(x: float, r: float) -> float:
     """Area of the upper half of a disc between 0 and x: the integral of sqrt(r² - s²) ds from 0 to x."""
     x = min(max(x, -r), r)
     return 0.5 * (x * math.sqrt(max(r * r - x * x, 0.0)) + r * r * math.asin(x / r))
 
 
-@njit(cache=True)
+@compiled
 def _corner_area(x: float, y: float, r: float, hx: float, hy: float) -> float:
     """Area of a disc at the origin left of x and below y, given the half-chord areas at x and at y."""
     quarter = 0.25 * math.pi * r * r
@@ -104,7 +104,7 @@ def _corner_area(x: float, y: float, r: float, hx: float, hy: float) -> float:
     return left + below - 4 * quarter
 
 
-@njit(cache=True)
+@compiled
 def _disc_pixel(column: int, row: int, cx: float, cy: float, r: float) -> float:
     """Share of a pixel that a disc covers, exactly; the pixel is the unit square with that corner."""
     x0, y0 = column - cx, row - cy
@@ -127,12 +127,12 @@ def _disc_pixel(column: int, row: int, cx: float, cy: float, r: float) -> float:
     return min(max(area, 0.0), 1.0)
 
 
-@njit(cache=True)
+@compiled
 def _overlap(low: float, high: float, center: float, half: float) -> float:
     return max(0.0, min(high, center + half) - max(low, center - half))
 
 
-@njit(cache=True)
+@compiled
 def _pixel(shape: int, column: int, row: int, cx: float, cy: float, size: float) -> float:
     """Share of a pixel that a body covers."""
     if shape == SQUARE:
@@ -143,7 +143,7 @@ def _pixel(shape: int, column: int, row: int, cx: float, cy: float, size: float)
     return cover
 
 
-@njit(cache=True)
+@compiled
 def _cover(out, shape, cx, cy, size):
     left, right = _bounds(cx, size, out.shape[1])
     top, bottom = _bounds(cy, size, out.shape[0])
@@ -152,12 +152,12 @@ def _cover(out, shape, cx, cy, size):
             out[row, column] = _pixel(shape, column, row, cx, cy, size)
 
 
-@njit(cache=True)
+@compiled
 def _bounds(center: float, size: float, limit: int) -> tuple[int, int]:
     return max(0, math.floor(center - size)), min(limit, math.ceil(center + size))
 
 
-@njit(cache=True)
+@compiled
 def _paint_alone(frame, color, cx, cy, r, hx):
     """Paint a ball that shares no pixel with another body: whole rows inside, exact shares along the edge."""
     height, width = frame.shape[:2]
@@ -203,14 +203,14 @@ def _paint_alone(frame, color, cx, cy, r, hx):
                     frame[row, column, channel] = int(below + cover * (color[channel] - below) + 0.5)
 
 
-@njit(cache=True)
+@compiled
 def _apart(first, first_size, second, second_size):
     """Whether no pixel can be covered by both bodies: their boxes, grown to whole pixels, do not meet."""
     reach = first_size + second_size + 2.0
     return abs(first[0] - second[0]) > reach or abs(first[1] - second[1]) > reach
 
 
-@njit(cache=True)
+@compiled
 def _paint_together(frame, shape, color, background, center, size, b):
     """Paint the pixels of body b with all that is in them: the last drawn covers first."""
     height, width = frame.shape[:2]
@@ -236,7 +236,7 @@ def _paint_together(frame, shape, color, background, center, size, b):
             frame[row, column, 2] = int(blue + rest * background[2] + 0.5)
 
 
-@njit(cache=True)
+@compiled
 def _paint(frames, shape, color, center, size):
     """Paint all bodies into frames (T, H, W, 3) full of background; centres and sizes in pixels, y down."""
     num_bodies = len(shape)
@@ -254,7 +254,7 @@ def _paint(frames, shape, color, center, size):
                 _paint_together(frames[t], shape, color, background, center[t], size[t], b)
 
 
-@njit(cache=True)
+@compiled
 def _paint_study(frames, shape, color, position, size, extent):
     """Paint as the study did: pixel i of N is the point i / (N - 1) of the view, colours are truncated.
 
