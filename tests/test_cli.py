@@ -166,3 +166,8 @@ def test_help_imports_none_of_the_heavy_rooms():
 def test_a_report_is_made_of_little_too(setting, tiny, tmp_path, capsys):
     run("run", tiny, "--out", tmp_path, "--workers", 1, "--set", setting)
     assert (tmp_path / "tiny" / "report.html").stat().st_size > 10_000
+
+
+def test_the_primary_metric_is_listed_first(capsys):
+    run("list", "metrics", "--json")
+    assert next(iter(json.loads(capsys.readouterr().out)["metrics"])) == "velocity_error"

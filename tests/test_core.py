@@ -129,3 +129,17 @@ def test_without_a_place_for_a_cache_code_is_compiled_all_the_same():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "NullCache\n"
+
+
+def test_the_order_of_names_does_not_depend_on_what_was_imported_first():
+    script = (
+        "import worldlaw.exam.metrics.{}; from worldlaw.exam.metrics import metrics; print(metrics.names())"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script.format(name)], capture_output=True, text=True, check=True
+        ).stdout
+        for name in ("pixels", "trajectory")
+    ]
+    assert said[0] == said[1]
+    assert said[0].startswith("['velocity_error'")

@@ -81,8 +81,12 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        for module in self._modules:
-            importlib.import_module(module)
+        # In the order of the modules and of their lines, whichever was imported first: orders are part of
+        # keys.
+        lines = [value for name in self._modules for value in vars(importlib.import_module(name)).values()]
+        place = {id(value): number for number, value in reversed(list(enumerate(lines)))}
+        ours = sorted(self._things.items(), key=lambda item: place.get(id(item[1]), len(lines)))
+        self._things = dict(ours)
         for entry in importlib.metadata.entry_points(group=f"worldlaw.{self.kind}s"):
             self.register(entry.name, entry.load())
         self._loaded = True

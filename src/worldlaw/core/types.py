@@ -176,6 +176,12 @@ class Case:
         return counted
 
     @property
+    def extra_per_frame(self) -> float:
+        """Mean number of things seen per generated frame that are none of the known bodies."""
+        num_generated = self.truth.num_frames - self.context
+        return float((self.tracked.extra.frame >= self.context).sum() / num_generated)
+
+    @property
     def measured(self) -> np.ndarray:
         """(T - 1, B) bool: the counted intervals in which the rollout could be measured."""
         return self.counted & np.isfinite(self.tracked.bodies.velocity).all(axis=-1)

@@ -25,7 +25,4 @@ def lost_share(case: Case) -> float:
 @metric(unit="per frame", best=0.0, absence_is_best=True)
 def extra_detections(case: Case) -> float:
     """Mean number of things seen per generated frame that are none of the known bodies."""
-    num_generated = case.truth.num_frames - case.context
-    return (
-        float((case.tracked.extra.frame >= case.context).sum() / num_generated) if num_generated else np.nan
-    )
+    return case.extra_per_frame

@@ -6,7 +6,6 @@ import numpy as np
 
 from worldlaw.core.types import VISIBLE, Case
 from worldlaw.exam.metrics.metric import metric
-from worldlaw.exam.metrics.presence import extra_detections
 
 SOLVED_SHARE = 0.95  # of the counted intervals must be measured
 SOLVED_ERROR = 0.1  # m/s
@@ -67,7 +66,7 @@ def solved(case: Case) -> float:
     share = measured_share(case)
     if np.isnan(share):
         return np.nan
-    alone = not extra_detections(case) > SOLVED_EXTRA
+    alone = case.extra_per_frame <= SOLVED_EXTRA
     return float(share >= SOLVED_SHARE and velocity_error(case) <= SOLVED_ERROR and alone)
 
 
