@@ -73,6 +73,6 @@ def test_a_body_that_could_not_be_tracked_is_not_predicted():
     position = asked.given.position.copy()
     position[:, 1] = np.nan
     given: Trajectory = dataclasses.replace(asked.given, position=position)
-    for name in ("constant_velocity", "oracle_law"):
+    for name in references.names():
         predicted = references.get(name)(dataclasses.replace(asked, given=given))
         assert np.isnan(predicted[:, 1]).all()

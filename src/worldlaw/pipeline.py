@@ -99,7 +99,7 @@ def run(
     anew.
     Raises BadInput or Failed, one line each; whatever was complete is kept.
     """
-    job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet(), [], [])
+    job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet())
     stages = STAGES[: STAGES.index(until) + 1]
     if "train" in stages:
         for name in experiment.models:
@@ -127,14 +127,12 @@ def dump(experiment: Experiment) -> str:
 class _Job:
     """One run: its plan, its workers, and what it has made so far."""
 
-    def __init__(
-        self, plan: Plan, workers: int, progress: Progress, made: list[str], kept: list[str]
-    ) -> None:
+    def __init__(self, plan: Plan, workers: int, progress: Progress) -> None:
         self.plan = plan
         self.workers = workers
         self.progress = progress
-        self.made = made
-        self.kept = kept
+        self.made: list[str] = []
+        self.kept: list[str] = []
         self._executor: ProcessPoolExecutor | None = None
         self._lifeline: Connection | None = None  # when it closes, by will or by death, the workers end
 

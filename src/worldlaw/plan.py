@@ -15,9 +15,8 @@ from worldlaw.worlds import render, scenarios
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 FLOOR = "floor"
-BATCH = (
-    32  # clips given to a model at a time; a short last batch is filled up, so that batching changes nothing
-)
+# Clips given to a model at a time; a short last batch is filled up, so that batching changes nothing.
+BATCH = 32
 EVALUATE_VERSION = 1  # of what evaluation does beside metrics and references
 
 

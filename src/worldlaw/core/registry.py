@@ -44,7 +44,7 @@ class Registry(Generic[T]):
         return lambda thing: self.register(name, thing)
 
     def names(self) -> list[str]:
-        """All registered names, in order of registration (built-in first, then what needs an extra)."""
+        """All names: built-in ones in order of their modules, then plugins, then what needs an extra."""
         self._load()
         return list(dict.fromkeys([*self._things, *self._optional]))
 

@@ -133,7 +133,6 @@ class Hints:
     """What the given frames show of each body: all that a tracker gets besides pixels."""
 
     extent: tuple[float, float]  # m, width and height of the view
-    background: UInt8[np.ndarray, "3"]
     shape: tuple[str, ...]  # as it looks: one of SHAPES
     position: Float[np.ndarray, "B 2"]  # m, in the first frame
     velocity: Float[np.ndarray, "B 2"]  # m/s over the given frames

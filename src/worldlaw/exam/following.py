@@ -22,8 +22,8 @@ MAX_COMPONENTS = 4096
 MIN_SHARE = 0.1  # of a palette colour's smallest body: less of it in a blob is not a second body
 
 # Columns of a blob row.
-X, Y, AREA, EDGE, UNEXPLAINED, RED, GREEN, BLUE, COLOR, COMPONENT = range(10)
-NUM_COLUMNS = 10
+X, Y, AREA, EDGE, UNEXPLAINED, RED, GREEN, BLUE, COMPONENT = range(9)
+NUM_COLUMNS = 9
 
 
 @compiled(inline="always")
@@ -313,7 +313,6 @@ def measure(
             # As it looks here, where enough of it shows: a generated red is not quite the red that was given.
             for i in range(3):
                 blobs[count, RED + i] = own[k, i] / solid[k] if solid[k] >= 3 else palette[k, i]
-            blobs[count, COLOR] = k
             blobs[count, COMPONENT] = component
             count += 1
         for p in members:
@@ -343,7 +342,6 @@ def measure(
     blob[:] = 0.0
     color = blob[RED : BLUE + 1]
     core = _own_color(frame, members, deviation, labels, color)
-    blob[COLOR] = present[0] if len(present) == 1 else -1
     if core < 3 and len(present) == 1:
         color[:] = palette[present[0]]
     elif core < 3:
@@ -407,7 +405,7 @@ def split_alike(frame, background, color, pixels, start, stop, width, center, ra
 
 
 @compiled
-def follow(video, background, palette, smallest, member, center, step, area, radius):
+def follow(video, palette, smallest, member, center, step, area, radius):
     """Follow bodies from frame to frame, all in pixels.
 
     ``palette`` (P, 3) holds the bodies' colours, ``smallest`` (P,) the area of the smallest body of each,
@@ -424,6 +422,7 @@ def follow(video, background, palette, smallest, member, center, step, area, rad
     pixels = np.empty(height * width, np.int32)
     starts = np.empty(MAX_COMPONENTS + 1, np.int64)
     found = np.empty((MAX_BLOBS, NUM_COLUMNS))
+    background = np.empty(3)
 
     position = np.full((num_frames, num_bodies, 2), np.nan)
     areas = np.full((num_frames, num_bodies), np.nan)

@@ -38,9 +38,8 @@ class Question:
     library: CaseLibrary
 
 
-Reference = Callable[
-    [Question], np.ndarray
-]  # -> (T, B, 2) m; NaN for a body that the given frames do not show
+# -> (T, B, 2) m; NaN for a body that the given frames do not show
+Reference = Callable[[Question], np.ndarray]
 
 references: Registry[Reference] = Registry("reference", ["worldlaw.exam.references"])
 
@@ -60,6 +59,8 @@ def nearest_case(question: Question) -> np.ndarray:
     """The training case nearest in size, colour and velocity, continued from the last given position."""
     library, given = question.library, question.given
     wanted = case_features(given)
+    if not np.isfinite(wanted).all():  # nothing is nearest to what was not seen
+        return np.full((question.num_frames, given.num_bodies, 2), np.nan)
     distance = np.abs((library.features - wanted) / library.scale).sum(axis=1)
     moved = library.displacement[int(np.argmin(distance))]
     return np.concatenate([given.position, given.position[-1] + moved])

@@ -24,7 +24,7 @@ SOLID = {"ball": math.pi, "square": 4.0, "ring": math.pi * (1 - RING_HOLE**2)}  
 
 
 def read_hints(given: UInt8[np.ndarray, "K H W 3"], *, extent: tuple[float, float], fps: float) -> Hints:
-    """What the given frames show: background, and each body's look, place and velocity, largest first.
+    """What the given frames show of each body: its look, place and velocity, the largest first.
 
     Bodies are what differs from the background in the first frame; touching bodies of different colours are
     told apart.
@@ -46,7 +46,6 @@ def read_hints(given: UInt8[np.ndarray, "K H W 3"], *, extent: tuple[float, floa
     area = found[:, fo.AREA] / scale**2
     still = Hints(
         extent=extent,
-        background=background,
         shape=shape,
         position=_to_metres(found[:, [fo.X, fo.Y]], extent, scale),
         velocity=np.zeros((len(found), 2)),
@@ -83,7 +82,6 @@ def track(video: UInt8[np.ndarray, "T H W 3"], hints: Hints, *, fps: float) -> T
     radius = hints.size * scale
     position, areas, color, status, confidence, extra = fo.follow(
         np.ascontiguousarray(video),
-        hints.background.astype(float),
         palette.astype(float),
         smallest,
         member.astype(np.int64).ravel(),

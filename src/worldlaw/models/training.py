@@ -92,7 +92,9 @@ def fit(
     """
     rank, world = _processes()
     device = (
-        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else _cpu()
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        if torch.cuda.is_available()
+        else torch.device("cpu")
     )
     state = State(network.to(device), {}, [])
     state.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -310,10 +312,6 @@ def _processes() -> tuple[int, int]:
     if not torch.distributed.is_initialized():
         return 0, 1
     return torch.distributed.get_rank(), torch.distributed.get_world_size()
-
-
-def _cpu() -> torch.device:
-    return torch.device("cpu")
 
 
 def _log(folder: Path, step: int, loss: float, rate: float) -> None:
