@@ -13,8 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from worldlaw.core.errors import BadInput
+
 Field = Callable[[Tensor, Tensor], Tensor]  # (z, s) -> dz/ds
-NEAREST = 0.05  # of the way to data: beyond it the weight of a velocity error stops growing
 
 
 class Process(ABC):
@@ -42,21 +43,29 @@ class Process(ABC):
 class RectifiedFlow(Process):
     """Straight paths from noise to data: z = s x + (1 - s) e (Liu et al. 2022, arXiv:2209.03003).
 
-    The network says x; the loss is that of the velocity (x - z) / (1 - s), with times from a logit-normal
-    (Esser et al. 2024, arXiv:2403.03206).
+    The network says x and is scored by |x - answer|², with times from a logit-normal (Esser et al. 2024,
+    arXiv:2403.03206) that lies far towards the noise, and is wide. Where a body will be is decided while the
+    picture is almost all noise; later it can be seen, and only its edges are left to draw (what other choices
+    gave is in docs/training.md).
     """
 
+    def __init__(self, *, time_mean: float = -2.5, time_width: float = 1.7) -> None:
+        """Mean and standard deviation of the normal whose sigmoid is a training time; 0 and 1 are usual."""
+        if time_width <= 0:
+            raise BadInput(f"time_width: expected a positive number; found {time_width:g}")
+        self.time_mean, self.time_width = time_mean, time_width
+
     def times(self, count: int, generator: torch.Generator) -> Tensor:
-        """Sigmoid of a standard normal."""
-        return torch.randn(count, generator=generator).sigmoid()
+        """Sigmoid of a normal."""
+        return (self.time_mean + self.time_width * torch.randn(count, generator=generator)).sigmoid()
 
     def mix(self, data: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """z = s x + (1 - s) e."""
         return time * data + (1 - time) * noise
 
     def error(self, answer: Tensor, data: Tensor, noise: Tensor, time: Tensor) -> Tensor:
-        """|x - answer|² / (1 - s)², the weight held constant near the data."""
-        return ((answer - data) / (1 - time).clamp(min=NEAREST)) ** 2
+        """|x - answer|²."""
+        return (answer - data) ** 2
 
     def velocity(self, answer: Tensor, mixed: Tensor, time: Tensor) -> Tensor:
         """(answer - z) / (1 - s)."""

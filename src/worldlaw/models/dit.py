@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 TIME_FREQUENCIES = 256
+PLAIN_ATTENTION = 512  # tokens up to which a CPU attends by plain products
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,20 @@ class Block(nn.Module):
         query, key, value = self.query_key_value(tokens).unflatten(-1, (3, self.heads, -1)).unbind(dim=2)
         query = rotate(normalize(query, self.query_scale), rotation).transpose(1, 2)
         key = rotate(normalize(key, self.key_scale), rotation).transpose(1, 2)
-        mixed = functional.scaled_dot_product_attention(query, key, value.transpose(1, 2))
+        mixed = attention(query, key, value.transpose(1, 2))
         return self.project(mixed.transpose(1, 2).flatten(2))
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Full attention of (N, heads, L, width).
+
+    On a CPU the fused kernel's backward pass is slow: for a few hundred tokens plain products take a quarter
+    of its time, and their L x L table still fits.
+    """
+    if query.is_cuda or query.shape[-2] > PLAIN_ATTENTION:
+        return functional.scaled_dot_product_attention(query, key, value)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    return scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype) @ value
 
 
 def normalize(heads: Tensor, scale: Tensor) -> Tensor:

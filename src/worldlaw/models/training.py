@@ -42,8 +42,8 @@ class Training:
     batch: int = 32  # clips a step, over all processes and micro-batches
     accumulate: int = 1  # micro-batches a step
     optimizer: str = "muon"  # for hidden matrices; everything else is always AdamW's
-    learning_rate: float = 1e-3  # of AdamW
-    muon_rate: float = 0.02  # of Muon
+    learning_rate: float = 2e-3  # of AdamW
+    muon_rate: float = 0.05  # of Muon
     weight_decay: float = 0.01
     warm_up: int = 200  # steps
     clip_gradient: float = 1.0  # largest norm

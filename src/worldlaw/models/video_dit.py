@@ -31,7 +31,7 @@ MICRO_BATCH = (
 class VideoDiT(VideoModel):
     """A diffusion transformer on patches of pixels, taught from scratch on the training clips."""
 
-    version = 1
+    version = 2
     learns = True
     answer_options = ("sampler", "sampling_steps")
     runtime_options = ("checkpoint_minutes", "time_limit")
@@ -42,6 +42,7 @@ class VideoDiT(VideoModel):
         preset: str = "micro",
         patch: tuple[int, int, int] | list[int] = (2, 8, 8),
         process: str = "rectified_flow",
+        process_options: dict[str, float] | None = None,
         sampler: str = "euler",
         sampling_steps: int = 20,
         **settings: Any,
@@ -55,8 +56,15 @@ class VideoDiT(VideoModel):
         fields = {field.name for field in dataclasses.fields(training.Training)}
         for name in settings:
             if name not in fields:
-                raise unknown("option of dit", name, [*fields, "preset", "patch", "process", "sampler"])
-        self.process = PROCESSES[process]()
+                raise unknown(
+                    "option of dit",
+                    name,
+                    [*fields, "preset", "patch", "process", "process_options", "sampler"],
+                )
+        try:
+            self.process = PROCESSES[process](**(process_options or {}))
+        except TypeError as error:
+            raise BadInput(f"process_options of {process}: {error}") from error
         self.sample = SAMPLERS[sampler]
         self.sampling_steps = sampling_steps if self.process.generative else 1
         self.options = training.Training(**settings)
