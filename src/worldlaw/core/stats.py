@@ -60,8 +60,9 @@ def log_slope(at: Sequence[float], cells: Sequence[np.ndarray], *, seed: int = 0
 
     ``cells`` are (N, S) values of the same N clips by training seed, one array for each number in ``at``. The
     interval is that of the hierarchical bootstrap of ``summarize``: a resample draws clips once for all
-    cells, and the seeds of each cell apart. NaN if there are fewer than two cells, a mean is not positive, or
-    fewer than two clips count; ``num`` are the clips that count in every cell.
+    cells, and the seeds of each cell apart. The slope is NaN for fewer than two cells or a mean that is not
+    positive; the interval for fewer than two clips or a resample in which a cell has no value. ``num`` are
+    the clips that count in every cell.
     Raises ValueError if cells differ in their clips.
     """
     if len({len(cell) for cell in cells}) > 1:
@@ -70,18 +71,21 @@ def log_slope(at: Sequence[float], cells: Sequence[np.ndarray], *, seed: int = 0
     measured = [np.isfinite(cell).any(axis=1) for cell in cells]
     num = int(np.logical_and.reduce(measured).sum()) if cells else 0
     num_nan = (len(cells[0]) if cells else 0) - num
-    means = np.array([_seed_means(cell, np.ones((1, len(cell)))).mean() for cell in cells])
-    if len(cells) < 2 or num < 2 or not (means > 0).all():
+    means = np.array([_seed_mean(cell) for cell in cells])
+    if len(cells) < 2 or not (means > 0).all():
         return Summary(np.nan, np.nan, np.nan, num, num_nan)
+    place = np.log10(np.asarray(at, float))
+    weight = (place - place.mean()) / ((place - place.mean()) ** 2).sum()
+    mean = float(np.log10(means) @ weight)
+    if num < 2:
+        return Summary(mean, np.nan, np.nan, num, num_nan)
     counts = _clip_counts(len(cells[0]), seed)
     resampled = np.stack(
         [_draw_seeds(_seed_means(cell, counts), seed, index) for index, cell in enumerate(cells)], axis=1
     )  # (R, C)
-    place = np.log10(np.asarray(at, float))
-    weight = (place - place.mean()) / ((place - place.mean()) ** 2).sum()
     slopes = np.log10(np.maximum(resampled, np.finfo(float).tiny)) @ weight
     low, high = np.percentile(slopes, [2.5, 97.5])
-    return Summary(float(np.log10(means) @ weight), float(low), float(high), num, num_nan)
+    return Summary(mean, float(low), float(high), num, num_nan)
 
 
 def _over_seeds(values: np.ndarray, seed: int) -> Summary:
@@ -89,7 +93,7 @@ def _over_seeds(values: np.ndarray, seed: int) -> Summary:
     counted = np.isfinite(values).any(axis=1)
     num, num_nan = int(counted.sum()), int((~counted).sum())
     values = values[counted]
-    mean = float(_seed_means(values, np.ones((1, num))).mean())
+    mean = _seed_mean(values)
     if num < 2:
         return Summary(mean, np.nan, np.nan, num, num_nan)
     low, high = np.nanpercentile(
@@ -111,6 +115,12 @@ def _seed_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     finite = np.isfinite(values)
     weight = counts @ finite
     return np.where(weight > 0, counts @ np.where(finite, values, 0.0) / np.maximum(weight, 1), np.nan)
+
+
+def _seed_mean(values: np.ndarray) -> float:
+    """The mean of the means of the seeds that have one."""
+    means = _seed_means(values, np.ones((1, len(values))))[0]
+    return float(means[np.isfinite(means)].mean()) if np.isfinite(means).any() else np.nan
 
 
 def _draw_seeds(means: np.ndarray, seed: int, cell: int) -> np.ndarray:

@@ -13,13 +13,15 @@ import numpy as np
 from worldlaw.core.stats import Summary, log_slope
 from worldlaw.report.cells import Cells
 from worldlaw.report.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
-from worldlaw.report.wording import NOTHING, REGION_WORDS, aligned, interval, listed, number, pretty
+from worldlaw.report.wording import NOTHING, REGION_WORDS, aligned, interval, listed, number, percent, pretty
 
 FLAT = 1.25  # an error that changes by less than this factor for ten times the clips is said to hardly change
 REGIONS = ("ID", "OOD")
 MARKERS = "os^Dv<>p"
+ENOUGH = 0.95  # a smaller measured share is written beside an error
 ERRORS = {
     "velocity_error": "Velocity error, m/s",
+    "charged_velocity_error": "Charged velocity error, m/s, in which what could not be measured is charged",
     "mean_velocity_error": "Mean velocity error, m/s, the nearest to what the study printed",
 }
 PER_TENFOLD = "for ten times the clips"
@@ -72,6 +74,7 @@ def scaling(cells: Cells, cards: dict[str, dict[str, dict[str, Any]]], laws: dic
             _table(cells, scenario, sizes, regions, metric, title)
             for metric, title in ERRORS.items()
             if metric in cells.units
+            and (metric != "charged_velocity_error" or _lossy(cells, scenario, sizes))
         ]
         if laws.get(scenario, scenario) in STUDY:
             tables.append(_study_table(STUDY[laws.get(scenario, scenario)], regions))
@@ -178,6 +181,20 @@ def _size(predictors: dict[int, str], cards: dict[str, dict[str, Any]]) -> Size:
     return Size(shared or names[0], ", ".join(about), parameters, predictors)
 
 
+def _lossy(cells: Cells, scenario: str, sizes: list[Size]) -> bool:
+    """Whether anything of any of these models' rollouts could not be measured."""
+    every = [
+        cells.get(scenario, name, "measured_share") for size in sizes for name in size.predictors.values()
+    ]
+    return any((share.by_seed < 1).any() for share in every)
+
+
+def _measured(cells: Cells, scenario: str, name: str, region: str) -> str:
+    """The measured share, where it is not as good as all."""
+    share = cells.get(scenario, name, "measured_share").where(region=region).summary().mean
+    return f"{percent(share)} measured" if share < ENOUGH else ""
+
+
 def _columns(sizes: Iterable[Size]) -> list[int]:
     return sorted({clips for size in sizes for clips in size.predictors})
 
@@ -194,7 +211,8 @@ def _table(
             for clips in columns:
                 name = size.predictors.get(clips, "")
                 found = cells.get(scenario, name, metric).where(region=region).summary()
-                row.append((number(found.mean), interval(found.low, found.high)))
+                few = _measured(cells, scenario, name, region) if metric == "velocity_error" else ""
+                row.append((number(found.mean), interval(found.low, found.high), few))
             if with_slope:
                 row.append(_factor(slope(cells, scenario, size, region, metric)))
         texts.append(row)
@@ -218,9 +236,9 @@ def _study_table(
         row = []
         for region in regions:
             errors = {clips: pair[REGIONS.index(region)] for clips, pair in cells.items()}
-            row += [(number(error), "") for error in errors.values()]
-            found = log_slope(list(errors), [np.full((2, 1), error) for error in errors.values()])
-            row.append((f"{10**found.mean:.2f}×", ""))
+            row += [(number(error), "", "") for error in errors.values()]
+            found = log_slope(list(errors), [np.full((1, 1), error) for error in errors.values()])
+            row.append(_factor(found))
         rows.append((name, f"{millions:g} M parameters", row))
     heads = [f"{clips:,} clips" for clips in next(iter(numbers.values()))] + [PER_TENFOLD]
     return _laid_out("The study", regions, heads, rows, STUDY_NOTE)
@@ -230,7 +248,7 @@ def _laid_out(
     title: str,
     regions: list[str],
     heads: list[str],
-    rows: list[tuple[str, str, list[tuple[str, str]]]],
+    rows: list[tuple[str, str, list[tuple[str, str, str]]]],  # name, about, (mean, interval, measured share)
     note: str,
 ) -> dict[str, Any]:
     """A table as the page takes it, each column's numbers on one line of decimal points."""
@@ -244,8 +262,8 @@ def _laid_out(
                 "name": name,
                 "about": about,
                 "cells": [
-                    {"mean": means[at][index], "interval": bounds, "starts": at % len(heads) == 0}
-                    for at, (_, bounds) in enumerate(row)
+                    {"mean": means[at][index], "interval": bounds, "few": few, "starts": at % len(heads) == 0}
+                    for at, (_, bounds, few) in enumerate(row)
                 ],
             }
             for index, (name, about, row) in enumerate(rows)
@@ -254,12 +272,12 @@ def _laid_out(
     }
 
 
-def _factor(found: Summary) -> tuple[str, str]:
+def _factor(found: Summary) -> tuple[str, str, str]:
     """A slope as the factor for ten times the clips."""
     if not np.isfinite(found.mean):
-        return NOTHING, ""
+        return NOTHING, "", ""
     bounds = interval(10**found.low, 10**found.high) if np.isfinite(found.low) else ""
-    return f"{10**found.mean:.2f}×", bounds
+    return f"{10**found.mean:.2f}×", bounds, ""
 
 
 def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], slug: str) -> str:
@@ -281,7 +299,8 @@ def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], s
     every = every[np.isfinite(every) & (every > 0)]
     bottom, top = every.min() / 1.25, every.max() * 1.25
 
-    legend = 15.0 * -(-len(sizes) // 2)
+    per_line = 3 if max(len(size.name) for size in sizes) <= 14 else 2
+    legend = 15.0 * -(-len(sizes) // per_line)
     width, height = 350.0, 215 + legend
     with drawing(width, height) as canvas:
         axes = canvas.add_axes(
@@ -308,7 +327,8 @@ def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], s
                     markerfacecolor=color if region == "ID" else PAPER, markeredgecolor=color,
                     markeredgewidth=1, clip_on=False, zorder=3,
                 )  # fmt: skip
-            _legend_entry(canvas, index, marker, pretty(size.name), width, height)
+            place = (index % per_line * width / per_line + 8, height - 8 - 15 * (index // per_line))
+            _legend_entry(canvas, place, marker, pretty(size.name), width, height)
         axes.set(xlim=(columns[0] / 1.4, columns[-1] * 1.4), ylim=(bottom, top))
         axes.set(xlabel="training clips", ylabel="velocity error, m/s")
         axes.minorticks_off()
@@ -319,10 +339,12 @@ def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], s
         return inline(canvas, slug, f"velocity error against training clips, {pretty(scenario)}")
 
 
-def _legend_entry(canvas: Any, index: int, marker: str, words: str, width: float, height: float) -> None:
+def _legend_entry(
+    canvas: Any, place: tuple[float, float], marker: str, words: str, width: float, height: float
+) -> None:
     from matplotlib.lines import Line2D
 
-    x, y = index % 2 * width / 2 + 8, height - 8 - 15 * (index // 2)
+    x, y = place
     line = Line2D([x / width], [y / height], marker=marker, linestyle="none", markersize=5, color=MUTED)
     canvas.add_artist(line)
     canvas.text((x + 9) / width, y / height, words, va="center", fontsize=9.5)
