@@ -111,7 +111,7 @@ def trajectory(position: np.ndarray, status: int = VISIBLE) -> Trajectory:
     )
 
 
-def example(scenario: str, predictor: str, split: str, clip: int) -> Example:
+def example(scenario: str, predictor: str, split: str, clip: int, seed: int = 0) -> Example:
     """Six frames of 16 x 16 pixels over 10 m; a predictor whose name starts with "state" draws none."""
     video = np.full((6, 16, 16, 3), 255, np.uint8)
     video[:, 4:8, 4:8] = (255, 0, 0)

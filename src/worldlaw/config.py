@@ -61,6 +61,10 @@ class Model(Strict):
     model: str
     options: dict[str, Any] = {}
     together: bool = False  # taught once, on the training clips of all worlds
+    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, min_length=1)  # training seeds
+    clips: int | None = Field(
+        default=None, ge=1
+    )  # it learns from the first ones of each world; all by default
 
 
 class Experiment(Strict):
@@ -203,6 +207,7 @@ def _check_names(experiment: Experiment) -> None:
                 raise BadInput(f"scenario {address!r}: the class has no {attribute!r}")
     for name, model in experiment.models.items():
         _check_model(name, model or Model(model=name))
+        _check_training(experiment, name, model or Model(model=name))
     for name in experiment.references:
         if not callable(references.get(name)):
             raise BadInput(f"reference {name!r}: expected a function of a question")
@@ -242,6 +247,25 @@ def _check_model(name: str, model: Model) -> None:
         raise BadInput(
             f"models.{name}.options: expected numbers, texts, lists and mappings; {error}"
         ) from error
+
+
+def _check_training(experiment: Experiment, name: str, model: Model) -> None:
+    """That seeds and clips are those of a model that learns, and that there are so many."""
+    from worldlaw.models import models
+
+    for key in ("seeds", "clips"):
+        if getattr(model, key) is not None and not models.get(model.model).learns:
+            raise BadInput(f"models.{name}.{key}: {model.model} does not learn; remove it")
+    seeds = model.seeds or []
+    for seed in seeds:
+        if seeds.count(seed) > 1:
+            raise BadInput(f"models.{name}.seeds: {seed} is given twice; it would be the same training")
+    for world, spec in experiment.worlds.items():
+        if model.clips is not None and model.clips > spec.train.clips:
+            raise BadInput(
+                f"models.{name}.clips: expected at most the {spec.train.clips:,} training clips of {world}; "
+                f"found {model.clips:,}"
+            )
 
 
 def _inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:

@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +23,14 @@ from worldlaw.exam.matching import match, partners
 from worldlaw.exam.metrics import Metric, metrics
 from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.exam.references import CaseLibrary, Question, case_library, predicted, references
-from worldlaw.plan import FLOOR, Plan, taught_on
+from worldlaw.models.model import CARD
+from worldlaw.plan import FLOOR, Plan, instances, model_of, num_training_clips
 
 if TYPE_CHECKING:
     from worldlaw.report import ReportInput
 
 RESULTS = "results.parquet"
+CARDS = "models.json"
 SCHEMA = pa.schema(
     [
         ("experiment", pa.string()),
@@ -57,22 +59,24 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
     names = experiment.metrics or tuple(metrics.names())
     chosen = [metrics.get(name) for name in names]
     region = experiment.training_region(world)
-    sizes = {name: split.train.clips for name, split in experiment.worlds.items()}
+    trained = instances(experiment)
     columns: dict[str, list] = {field.name: [] for field in SCHEMA}
     exam = _Exam(plan, world, split)
     for clip in range(len(exam.clips)):
         level = level_of(exam.clips.scene(clip), region)
         for predictor, kind, case in exam.cases(clip):
-            taught = taught_on(experiment, world, predictor) if kind == "model" else [world]
-            num_training = sum(sizes[name] for name in taught)
+            name, training_seed = trained.get(predictor, (predictor, experiment.seed))
+            num_training = experiment.worlds[world].train.clips
+            if kind == "model":
+                num_training = sum(num_training_clips(experiment, world, name).values())
             rows = [(-1, metric.name, _value(metric, case), metric.unit, metric.best) for metric in chosen]
             for body, true, measured in speeds(case):
                 rows.append((body, "true_speed", true, "m/s", np.nan))
                 rows.append((body, "measured_speed", measured, "m/s", np.nan))
-            for body, name, value, unit, best in rows:
+            for body, measure, value, unit, best in rows:
                 row = (
-                    experiment.name, world, predictor, kind, num_training, experiment.seed, split, level,
-                    clip, experiment.seed, body, "yes" if level == "in" else "no", name, value, unit, best,
+                    experiment.name, world, name, kind, num_training, training_seed, split, level,
+                    clip, experiment.seed, body, "yes" if level == "in" else "no", measure, value, unit, best,
                 )  # fmt: skip
                 for field, entry in zip(SCHEMA.names, row, strict=True):
                     columns[field].append(entry)
@@ -121,6 +125,27 @@ def training_speeds(plan: Plan, world: str, *, most: int = 1000) -> list[tuple[f
     return [(float(values[a]), float(values[b])) for a, b in zip(starts, ends, strict=True)]
 
 
+def model_cards(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
+    """World -> model that learns -> what it is and what it says of itself: parameters and steps.
+
+    None for a number that the model's training left no record of.
+    """
+    cards: dict[str, dict[str, dict[str, Any]]] = {}
+    for instance, (name, _) in instances(plan.experiment).items():
+        for world in plan.experiment.worlds:
+            if (world, instance) in plan.train:
+                path = plan.train[world, instance].folder / CARD
+                said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+                kind, options, address = model_of(plan.experiment, name)
+                cards.setdefault(world, {})[name] = {
+                    "model": address,
+                    "options": {key: options[key] for key in options if key not in kind.runtime_options},
+                    "parameters": said.get("parameters"),
+                    "steps": said.get("steps"),
+                }
+    return cards
+
+
 class _Exam:
     """One test split with all that is needed to judge every predictor on it."""
 
@@ -129,11 +154,11 @@ class _Exam:
         self.context = plan.experiment.context
         self.clips = Clips(plan.simulate[world, split].folder)
         self.answers = {
-            name: Clips(plan.generate[world, name, split].folder) for name in plan.experiment.models
+            name: Clips(plan.generate[world, name, split].folder) for name in instances(plan.experiment)
         }
         self.tracks: dict[str, list[Tracked]] = {
             name: read_tracks(plan.track[world, name, split].folder)
-            for name in (FLOOR, *plan.experiment.models)
+            for name in (FLOOR, *instances(plan.experiment))
         }
         for name, rows in self.tracks.items():
             if [row.index for row in rows] != list(range(len(self.clips))):
@@ -141,9 +166,9 @@ class _Exam:
         self._training = plan.simulate[world, TRAIN].folder
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
-        """(predictor, kind, case) of every predictor on one clip, the floor first."""
+        """(predictor, kind, case) of every predictor on one clip: the floor, every instance of models, …"""
         yield FLOOR, "floor", self.case(FLOOR, clip)
-        for name in self.plan.experiment.models:
+        for name in instances(self.plan.experiment):
             yield name, "model", self.case(name, clip)
         for name in self.plan.experiment.references:
             yield name, "reference", self.case(name, clip)
@@ -192,10 +217,12 @@ def report_input(plan: Plan) -> ReportInput:
 
     exams: dict[tuple[str, str], _Exam] = {}
 
-    def example(world: str, predictor: str, split: str, clip: int) -> Example:
+    names = {pair: name for name, pair in instances(plan.experiment).items()}
+
+    def example(world: str, predictor: str, split: str, clip: int, seed: int) -> Example:
         if (world, split) not in exams:
             exams[world, split] = _Exam(plan, world, split)
-        case = exams[world, split].case(predictor, clip)
+        case = exams[world, split].case(names.get((predictor, seed), predictor), clip)
         shown = case.generated_video() if case.generated_video else None
         extent = case.scene.extent
         return Example(case.true_video(), shown, case.truth, case.tracked.bodies, case.context, extent)
@@ -216,6 +243,7 @@ def report_input(plan: Plan) -> ReportInput:
         example=example,
         exclusions=exclusions,
         training_speed=json.loads((plan.evaluate.folder / "training_speed.json").read_text()),
+        cards=json.loads((plan.evaluate.folder / CARDS).read_text()),
         artifacts=[
             {"stage": artifact.stage, "what": what, "folder": artifact.folder.name}
             for what, artifact in plan.artifacts()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import io
 import json
 import os
 import shutil
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ import numpy as np
 import yaml
 
 from worldlaw import evaluation
-from worldlaw.clips.frames import FrameSource, Joined
+from worldlaw.clips.frames import First, FrameSource, Joined
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
 from worldlaw.config import TRAIN, Experiment
@@ -43,7 +45,17 @@ from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Conditioning
 from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
-from worldlaw.plan import BATCH, FLOOR, STAGES, Plan, make_plan, model_of, shard_ranges, taught_on
+from worldlaw.plan import (
+    BATCH,
+    FLOOR,
+    STAGES,
+    Plan,
+    instances,
+    make_plan,
+    model_of,
+    num_training_clips,
+    shard_ranges,
+)
 from worldlaw.worlds.recipe import Recipe
 
 
@@ -150,9 +162,9 @@ class _Job:
                 self._executor.shutdown(cancel_futures=True)
                 self._lifeline.close()
 
-    def each(self, function: Callable, tasks: list[tuple]) -> Iterator[Any]:
-        """The function's results in the order of the tasks, computed by all workers."""
-        if self.workers == 1 or len(tasks) <= 1:
+    def each(self, function: Callable, tasks: list[tuple], *, at_once: bool = True) -> Iterator[Any]:
+        """The function's results in the order of the tasks, computed by all workers, or here, one by one."""
+        if not at_once or self.workers == 1 or len(tasks) <= 1:
             yield from (function(*task) for task in tasks)
             return
         if self._executor is None:
@@ -176,14 +188,15 @@ class _Job:
             ) from error
 
     @contextlib.contextmanager
-    def making(self, artifact: Artifact) -> Iterator[Callable[[dict], None]]:
-        """Hold an artifact's folder while it is made; the value finishes it with what was counted."""
-        make_folder(artifact.folder)
-        with locked(artifact.folder):
-            sweep(artifact.folder)
-            started = datetime.datetime.now(datetime.UTC)
-            yield lambda results: artifact.finish(results, started=started)
-        self.made.append(artifact.folder.name)
+    def making(self, artifact: Artifact) -> Iterator[Callable[[dict], None] | None]:
+        """Hold an artifact's folder as ``_making`` does, and note whether it was made here."""
+        with _making(artifact, self.progress.note) as finish:
+            yield finish
+        self.count(artifact, made=finish is not None)
+
+    def count(self, artifact: Artifact, *, made: bool) -> None:
+        """Note an artifact as made by this run, or as kept."""
+        (self.made if made else self.kept).append(artifact.folder.name)
 
     def missing(self, group: dict[Any, Artifact]) -> list[tuple[Any, Artifact]]:
         """What of a group has to be made; the rest is noted as kept. Equal artifacts are made once."""
@@ -197,6 +210,23 @@ class _Job:
                     self.progress.note(f"{artifact.faults()[0]}; it is made anew")
                 todo[artifact.key] = (place, artifact)
         return list(todo.values())
+
+
+@contextlib.contextmanager
+def _making(artifact: Artifact, note: Callable[[str], None]) -> Iterator[Callable[[dict], None] | None]:
+    """Hold an artifact's folder while it is made; the value finishes it with what was counted.
+
+    While another run is making it, this one waits; the value is None if then nothing is left to do.
+    """
+    make_folder(artifact.folder)
+    waiting = f"{artifact.folder}: another run is writing here; waiting until it is done"
+    with locked(artifact.folder, waiting=lambda: note(waiting)):
+        if artifact.complete:
+            yield None
+            return
+        sweep(artifact.folder)
+        started = datetime.datetime.now(datetime.UTC)
+        yield lambda results: artifact.finish(results, started=started)
 
 
 def _end_with(lifeline: Connection) -> None:
@@ -219,6 +249,8 @@ def _simulate(job: _Job) -> Path:
     for place, artifact in todo:
         recipe = recipes[place]
         with job.making(artifact) as finish:
+            if finish is None:
+                continue
             tasks = [
                 (recipe, artifact.folder / shard_name(number), indices)
                 for number, indices in enumerate(shard_ranges(len(recipe), job.plan.experiment.shard_clips))
@@ -262,22 +294,80 @@ def _rejections(folder: Path) -> dict[str, int]:
 def _train(job: _Job) -> Path:
     todo = job.missing(job.plan.train)
     job.progress.start("train", len(todo), "models")
-    experiment = job.plan.experiment
-    for (world, name), artifact in todo:
-        with job.making(artifact) as finish:
-            clips = _training_clips(job.plan, world, name)
-            model = build_model(experiment, name)
-            with blamed(f"model {name}"):
-                model.fit(clips, artifact.folder, context=experiment.context, seed=experiment.seed)
-            finish({"clips": len(clips)})
+    threads = _threads(job, len(todo))
+    tasks = [(job.plan, world, instance, threads) for (world, instance), _ in todo]
+    results = job.each(_train_one, tasks, at_once=threads > 0)
+    for (_, artifact), made in zip(todo, results, strict=True):
+        job.count(artifact, made=made)
         job.progress.advance(1)
     return job.plan.folder
 
 
+def _train_one(plan: Plan, world: str, instance: str, threads: int) -> bool:
+    """Train an instance of a model; whether it was done here and not by another run."""
+    experiment, artifact = plan.experiment, plan.train[world, instance]
+    name, seed = instances(experiment)[instance]
+    prefixed = contextlib.redirect_stderr(_Prefixed(sys.stderr, f"{world} / {instance}"))
+    with prefixed, _making(artifact, _say) as finish:
+        if finish is None:
+            return False
+        clips = _training_clips(plan, world, name)
+        model = build_model(experiment, name)
+        _limit_threads(threads)
+        with blamed(f"model {instance}"):
+            model.fit(clips, artifact.folder, context=experiment.context, seed=seed)
+        finish({"clips": len(clips)})
+    return True
+
+
 def _training_clips(plan: Plan, world: str, name: str) -> FrameSource:
     """The frames that a model learns from before it is asked about a world."""
-    folders = [plan.simulate[place, TRAIN].folder for place in taught_on(plan.experiment, world, name)]
-    return Joined([Clips(folder).frames_only() for folder in folders])
+    counts = num_training_clips(plan.experiment, world, name)
+    return Joined(
+        [
+            First(Clips(plan.simulate[place, TRAIN].folder).frames_only(), count)
+            for place, count in counts.items()
+        ]
+    )
+
+
+def _threads(job: _Job, num_tasks: int) -> int:
+    """Threads for each of the models that work at once, one a worker; 0 if they work one by one.
+
+    They do where they share an accelerator.
+    """
+    torch = sys.modules.get("torch")  # loaded if a model of the experiment needs it
+    at_once = min(job.workers, num_tasks)
+    if at_once <= 1 or (torch and torch.cuda.is_available()):
+        return 0
+    return max(1, (os.cpu_count() or 1) // at_once)
+
+
+def _limit_threads(threads: int) -> None:
+    """Let this process's models use no more threads than this; 0 leaves them what they have."""
+    torch = sys.modules.get("torch")
+    if threads and torch:
+        torch.set_num_threads(min(threads, torch.get_num_threads()))
+
+
+class _Prefixed(io.TextIOBase):
+    """A text stream that writes whole lines, each with who says it."""
+
+    def __init__(self, stream: Any, prefix: str) -> None:
+        self._stream, self._prefix, self._line = stream, prefix, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._stream.write(f"{self._prefix}: {line}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def build_model(experiment: Experiment, name: str) -> VideoModel:
@@ -292,26 +382,52 @@ def build_model(experiment: Experiment, name: str) -> VideoModel:
 
 def _generate(job: _Job) -> Path:
     todo = job.missing(job.plan.generate)
-    sizes = {place: job.plan.experiment.recipe(place[0], place[2]).num_clips for place, _ in todo}
-    job.progress.start("generate", sum(sizes.values()), "rollouts")
-    experiment = job.plan.experiment
-    for (world, name, split), artifact in todo:
-        with job.making(artifact) as finish:
-            model = build_model(experiment, name)
-            if model.learns:
-                training = _training_clips(job.plan, world, name)
-                with blamed(f"model {name}"):
-                    model = model.load(job.plan.train[world, name].folder, training)
-            questions = Clips(job.plan.simulate[world, split].folder)
-            for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
-                path = artifact.folder / shard_name(number)
-                if not complete_shard(path, len(indices)):
-                    place = (experiment.scenario_of(world), split)
-                    answers = _answers(model, name, questions, indices, experiment, place)
-                    write_shard(path, answers, fps=questions.fps)
-                job.progress.advance(len(indices))
-            finish({"clips": len(questions)})
+    sizes = [job.plan.experiment.recipe(place[0], place[2]).num_clips for place, _ in todo]
+    job.progress.start("generate", sum(sizes), "rollouts")
+    threads = _threads(job, len(todo))
+    tasks = [(job.plan, *place, threads) for place, _ in todo]
+    results = job.each(_generate_one, tasks, at_once=threads > 0)
+    for (_, artifact), size, made in zip(todo, sizes, results, strict=True):
+        job.count(artifact, made=made)
+        job.progress.advance(size)
     return job.plan.folder
+
+
+def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: int) -> bool:
+    """Let an instance of a model answer a split; whether it was done here and not by another run."""
+    experiment, artifact = plan.experiment, plan.generate[world, instance, split]
+    name, seed = instances(experiment)[instance]
+    prefixed = contextlib.redirect_stderr(_Prefixed(sys.stderr, f"{world} / {instance} / {split}"))
+    with prefixed, _making(artifact, _say) as finish:
+        if finish is None:
+            return False
+        model = build_model(experiment, name)
+        _limit_threads(threads)
+        if model.learns:
+            training = _training_clips(plan, world, name)
+            with blamed(f"model {instance}"):
+                model = model.load(plan.train[world, instance].folder, training)
+        questions = Clips(plan.simulate[world, split].folder)
+        place = (experiment.scenario_of(world), split)
+        seeds = [
+            answer_seed(experiment.seed, place, clip, training_seed=seed) for clip in range(len(questions))
+        ]
+        for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
+            path = artifact.folder / shard_name(number)
+            if not complete_shard(path, len(indices)):
+                answers = _answers(model, instance, questions, indices, experiment.context, seeds)
+                write_shard(path, answers, fps=questions.fps)
+        finish({"clips": len(questions)})
+    return True
+
+
+def answer_seed(seed: int, place: tuple[str, str], clip: int, *, training_seed: int) -> int:
+    """The seed of an answer, addressed by (scenario, split) and index: no two clips share their noise.
+
+    Nor do two trained instances of a model; the training seed that is the experiment's is not named.
+    """
+    trained = () if training_seed == seed else ("training seed", training_seed)
+    return int(rng_for(seed, "answer", *place, clip, *trained).integers(2**62))
 
 
 def _answers(
@@ -319,20 +435,16 @@ def _answers(
     name: str,
     questions: Clips,
     indices: range,
-    experiment: Experiment,
-    place: tuple[str, str],
+    context: int,
+    answer_seeds: list[int],
 ) -> Iterator[Clip]:
-    """The given frames joined with what the model makes of them, asked for in batches of one size.
-
-    A clip's seed is addressed by its scenario, split and index, so that no two clips share their noise.
-    """
-    context = experiment.context
+    """The given frames joined with what the model makes of them, asked for in batches of one size."""
     num_new = questions.shape[0] - context
     for start in range(indices.start, indices.stop, BATCH):
         asked = list(range(start, min(start + BATCH, indices.stop)))
         padded = asked + [asked[-1]] * (BATCH - len(asked))
         given = questions.read(padded, context)
-        seeds = np.array([rng_for(experiment.seed, "answer", *place, i).integers(2**62) for i in padded])
+        seeds = np.array([answer_seeds[i] for i in padded])
         conditioning = Conditioning(given.copy(), questions.fps, tuple(f"{i:06d}" for i in padded))
         with blamed(f"model {name}"):
             new = model.generate(conditioning, num_new, seeds)
@@ -355,6 +467,8 @@ def _track(job: _Job) -> Path:
     for (world, name, split), artifact in todo:
         source = job.plan.simulate[world, split] if name == FLOOR else job.plan.generate[world, name, split]
         with job.making(artifact) as finish:
+            if finish is None:
+                continue
             extent = Clips(job.plan.simulate[world, split].folder).scene(0).extent
             tasks = [
                 (path, artifact.folder / tracks_name(number), experiment.context, extent)
@@ -392,6 +506,8 @@ def _evaluate(job: _Job) -> Path:
     todo = job.missing({"all": artifact})
     if todo:
         with job.making(artifact) as finish:
+            if finish is None:
+                return artifact.folder
             tasks = [
                 (job.plan, world, split)
                 for world, spec in job.plan.experiment.worlds.items()
@@ -407,6 +523,7 @@ def _evaluate(job: _Job) -> Path:
                 world: evaluation.training_speeds(job.plan, world) for world in job.plan.experiment.worlds
             }
             write_text(artifact.folder / "training_speed.json", json.dumps(training))
+            write_text(artifact.folder / evaluation.CARDS, json.dumps(evaluation.model_cards(job.plan)))
             finish({"rows": rows})
     return artifact.folder
 

@@ -17,7 +17,7 @@ STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 FLOOR = "floor"
 # Clips given to a model at a time; a short last batch is filled up, so that batching changes nothing.
 BATCH = 32
-EVALUATE_VERSION = 1  # of what evaluation does beside metrics and references
+EVALUATE_VERSION = 2  # of what evaluation does beside metrics and references
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Plan:
     experiment: Experiment
     root: Path
     simulate: dict[tuple[str, str], Artifact]  # (world, split)
-    train: dict[tuple[str, str], Artifact]  # (world, model), models that learn only
-    generate: dict[tuple[str, str, str], Artifact]  # (world, model, split)
-    track: dict[tuple[str, str, str], Artifact]  # (world, model or floor, split)
+    train: dict[tuple[str, str], Artifact]  # (world, instance of a model), models that learn only
+    generate: dict[tuple[str, str, str], Artifact]  # (world, instance, split)
+    track: dict[tuple[str, str, str], Artifact]  # (world, instance or floor, split)
     evaluate: Artifact
 
     @property
@@ -55,7 +55,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
     generate: dict[tuple[str, str, str], Artifact] = {}
     track: dict[tuple[str, str, str], Artifact] = {}
     for world, spec in experiment.worlds.items():
-        for name in experiment.models:
+        for instance, (name, seed) in instances(experiment).items():
             kind, options, address = model_of(experiment, name)
             code = models.code(address)
             about = {
@@ -66,20 +66,21 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
             }
             taught = {}
             if kind.learns:
-                train[world, name] = Artifact(
+                train[world, instance] = Artifact(
                     "train",
                     {
                         **about,
                         "options": _without(options, kind.runtime_options + kind.answer_options),
                         "clips": [simulate[place, TRAIN].key for place in taught_on(experiment, world, name)],
+                        **_first_clips(experiment, world, name),
                         "context": experiment.context,
-                        "seed": experiment.seed,
+                        "seed": seed,
                     },
                     root,
                 )
-                taught = {"train": train[world, name].key}
+                taught = {"train": train[world, instance].key}
             for split in spec.test:
-                generate[world, name, split] = Artifact(
+                generate[world, instance, split] = Artifact(
                     "generate",
                     {
                         **about,
@@ -87,6 +88,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                         "questions": simulate[world, split].key,
                         "context": experiment.context,
                         "seed": experiment.seed,
+                        **({} if seed == experiment.seed else {"training_seed": seed}),
                         "batch": BATCH,
                         "format": store.FORMAT,
                     },
@@ -94,7 +96,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 )
         for split in spec.test:
             sources = {FLOOR: simulate[world, split]}
-            sources |= {name: generate[world, name, split] for name in experiment.models}
+            sources |= {name: generate[world, name, split] for name in instances(experiment)}
             for name, source in sources.items():
                 inputs = {
                     "videos": source.key,
@@ -127,6 +129,37 @@ def model_of(experiment: Experiment, name: str) -> tuple[type[VideoModel], dict,
     spec = experiment.models[name]
     address = spec.model if spec else name
     return models.get(address), (spec.options if spec else {}), address
+
+
+def instances(experiment: Experiment) -> dict[str, tuple[str, int]]:
+    """Every trained instance of every model, by its name in the plan: (model, training seed).
+
+    A model without ``seeds`` has one, of its own name and the experiment's seed.
+    """
+    found = {}
+    for name, spec in experiment.models.items():
+        if spec is None or spec.seeds is None:
+            found[name] = (name, experiment.seed)
+        else:
+            found |= {f"{name} seed {seed}": (name, seed) for seed in spec.seeds}
+    return found
+
+
+def num_training_clips(experiment: Experiment, world: str, name: str) -> dict[str, int]:
+    """World -> how many of its training clips, the first ones, a model learns from."""
+    spec = experiment.models[name]
+    return {
+        place: (spec and spec.clips) or experiment.worlds[place].train.clips
+        for place in taught_on(experiment, world, name)
+    }
+
+
+def _first_clips(experiment: Experiment, world: str, name: str) -> dict:
+    """What a train key says of a model that learns from some of the clips only."""
+    counts = num_training_clips(experiment, world, name)
+    if all(count == experiment.worlds[place].train.clips for place, count in counts.items()):
+        return {}
+    return {"first": list(counts.values())}
 
 
 def taught_on(experiment: Experiment, world: str, name: str) -> list[str]:

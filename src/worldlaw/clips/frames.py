@@ -27,6 +27,26 @@ class FrameSource(Protocol):
         """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
 
 
+class First:
+    """The first clips of a source as one."""
+
+    def __init__(self, source: FrameSource, num_clips: int) -> None:
+        """Raises ValueError if there are not so many."""
+        if not 1 <= num_clips <= len(source):
+            raise ValueError(f"expected 1 to {len(source)} clips; found {num_clips}")
+        self.shape, self.fps = source.shape, source.fps
+        self._source, self._num_clips = source, num_clips
+
+    def __len__(self) -> int:
+        return self._num_clips
+
+    def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
+        """(N, num_frames, H, W, 3) uint8. Raises IndexError beyond the first clips."""
+        if any(not 0 <= index < self._num_clips for index in indices):
+            raise IndexError(f"expected clips 0 to {self._num_clips - 1}")
+        return self._source.read(indices, num_frames)
+
+
 class Joined:
     """Several sources of clips of one size as one, the first source's clips first."""
 

@@ -16,7 +16,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +90,23 @@ def explained(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process. Raises Failed if another run holds it; a killed run holds nothing."""
+def locked(folder: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold a folder for this process; a killed run holds nothing.
+
+    If another run holds it: calls ``waiting`` and waits, or raises Failed if there is nothing to call.
+    """
     with explained(folder):
         handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Failed(
-                f"{folder}: another run is writing here; wait for it, or choose another place"
-            ) from error
+            if waiting is None:
+                raise Failed(
+                    f"{folder}: another run is writing here; wait for it, or choose another place"
+                ) from error
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

@@ -29,6 +29,8 @@ class DiTSize:
 
 # S to XL are the study's (arXiv:2411.02385, table 1): 22.5, 89.5, 310 and 456 million parameters.
 PRESETS = {
+    "nano": DiTSize(3, 64, 1),
+    "mini": DiTSize(4, 128, 2),
     "micro": DiTSize(4, 192, 3),
     "S": DiTSize(12, 384, 6),
     "B": DiTSize(12, 768, 12),

@@ -13,6 +13,8 @@ from worldlaw.clips.frames import FrameSource
 from worldlaw.core.registry import Registry
 from worldlaw.core.types import Conditioning
 
+CARD = "model.json"  # what a model may say of itself beside its weights: parameters, steps, …
+
 
 class VideoModel(ABC):
     """A predictor of video. Options of an experiment are keyword arguments of the constructor."""

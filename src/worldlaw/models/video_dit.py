@@ -19,10 +19,9 @@ from worldlaw.core.types import Conditioning
 from worldlaw.models import training
 from worldlaw.models.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.dit import PRESETS, DiT
-from worldlaw.models.model import VideoModel
+from worldlaw.models.model import CARD, VideoModel
 
 WEIGHTS = "model.safetensors"
-CARD = "model.json"
 MICRO_BATCH = (
     16  # clips sampled at a time, always: a short batch is filled up, so that batching changes nothing
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from worldlaw.core.errors import BadInput
+from worldlaw.core.stats import Summary, summarize
 
 COLUMNS = (
     "experiment", "scenario", "predictor", "kind", "training_clips", "training_seed", "split", "level",
@@ -21,13 +22,17 @@ ALL_BODIES = -1
 
 @dataclass(frozen=True)
 class PerClip:
-    """One metric of one predictor in one scenario; several answers to a clip count by their mean."""
+    """One metric of one predictor in one scenario; several answers to a clip count by their mean.
+
+    S is the number of the predictor's training seeds, in the order of ``Cells.seeds``.
+    """
 
     split: np.ndarray  # (N,) str
     level: np.ndarray  # (N,) str
     region: np.ndarray  # (N,) str, one of REGIONS
     clip: np.ndarray  # (N,) int
-    value: np.ndarray  # (N,) NaN where no row of the clip is finite
+    value: np.ndarray  # (N,) the mean over answers and seeds, NaN where no row of the clip is finite
+    by_seed: np.ndarray  # (N, S) the mean over answers, NaN where a seed has none
     rows: np.ndarray  # (N,) rows of the table behind each value
     nan_rows: np.ndarray  # (N,) of those, the ones that are not finite
 
@@ -38,11 +43,15 @@ class PerClip:
             keep &= np.isin(getattr(self, field), values)
         return PerClip(**{name: array[keep] for name, array in vars(self).items()})
 
+    def summary(self) -> Summary:
+        """Its mean over clips and training seeds, with the interval of both."""
+        return summarize(self.by_seed)
+
     @staticmethod
     def none() -> PerClip:
         """No clip at all."""
         text, whole = np.zeros(0, object), np.zeros(0, np.int64)
-        return PerClip(text, text, text, whole, np.zeros(0), whole, whole)
+        return PerClip(text, text, text, whole, np.zeros(0), np.zeros((0, 1)), whole, whole)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,8 @@ class Cells:
     regions: tuple[str, ...]  # those of REGIONS that occur
     per_clip: dict[tuple[str, str, str], PerClip]
     speeds: dict[tuple[str, str], Speeds]
+    training_clips: dict[tuple[str, str], int]  # (scenario, predictor)
+    seeds: dict[tuple[str, str], tuple[int, ...]]  # (scenario, predictor) -> training seeds, ascending
 
     def get(self, scenario: str, predictor: str, metric: str) -> PerClip:
         """The values per clip; empty where there are none."""
@@ -96,7 +107,15 @@ def arrange(results: pa.Table) -> Cells:
     best = results["best"].to_numpy().astype(float)
     of_metric = {labels["metric"][code]: row for code, row in _first_rows(codes["metric"])}
     of_predictor = {labels["predictor"][code]: row for code, row in _first_rows(codes["predictor"])}
+    seeds, codes["training_seed"] = np.unique(results["training_seed"].to_numpy(), return_inverse=True)
     rows = _Rows(codes, labels, region, results["clip"].to_numpy(), value)
+    trained: dict[tuple[str, str], list[int]] = {}  # the columns of a predictor's seeds
+    for scenario, predictor, column in _distinct(
+        codes["scenario"], codes["predictor"], codes["training_seed"]
+    ):
+        trained.setdefault((labels["scenario"][scenario], labels["predictor"][predictor]), []).append(column)
+    pair = codes["scenario"] * len(labels["predictor"]) + codes["predictor"]
+    clips = results["training_clips"].to_numpy()[np.unique(pair, return_index=True)[1]].tolist()
     body = results["body"].to_numpy()
     return Cells(
         scenarios=tuple(str(name) for name in labels["scenario"]),
@@ -104,8 +123,10 @@ def arrange(results: pa.Table) -> Cells:
         units={name: str(labels["unit"][codes["unit"][row]]) for name, row in of_metric.items()},
         best={name: float(best[row]) for name, row in of_metric.items()},
         regions=tuple(name for name in REGIONS if (region == name).any()),
-        per_clip=_per_clip(rows, np.flatnonzero(body == ALL_BODIES)),
+        per_clip=_per_clip(rows, np.flatnonzero(body == ALL_BODIES), trained),
         speeds=_speeds(rows, results, body),
+        training_clips=dict(zip(trained, clips, strict=True)),
+        seeds={pair: tuple(seeds[columns].tolist()) for pair, columns in trained.items()},
     )
 
 
@@ -124,6 +145,15 @@ def _encoded(results: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     return array.indices.to_numpy(zero_copy_only=False), np.array(array.dictionary.to_pylist(), object)
+
+
+def _distinct(*columns: np.ndarray) -> list[tuple[int, ...]]:
+    """The combinations of whole numbers that occur, ascending."""
+    if not len(columns[0]):
+        return []
+    sides = [int(column.max()) + 1 for column in columns]
+    found = np.unravel_index(np.unique(np.ravel_multi_index(columns, sides)), sides)
+    return list(zip(*(column.tolist() for column in found), strict=True))
 
 
 def _first_rows(codes: np.ndarray) -> list[tuple[int, int]]:
@@ -147,8 +177,10 @@ def _check(results: pa.Table, codes: dict[str, np.ndarray], labels: dict[str, np
             )
 
 
-def _per_clip(rows: _Rows, chosen: np.ndarray) -> dict[tuple[str, str, str], PerClip]:
-    """Group the rows of whole clips; several answers or training seeds for one clip become their mean."""
+def _per_clip(
+    rows: _Rows, chosen: np.ndarray, trained: dict[tuple[str, str], list[int]]
+) -> dict[tuple[str, str, str], PerClip]:
+    """Group the rows of whole clips; several answers to one clip become their mean."""
     if not len(chosen):
         return {}
     names = ("scenario", "predictor", "metric", "split")
@@ -161,6 +193,12 @@ def _per_clip(rows: _Rows, chosen: np.ndarray) -> dict[tuple[str, str, str], Per
     num_finite = np.bincount(group, weights=finite)
     total = np.bincount(group, weights=np.where(finite, value, 0))
     mean = np.where(num_finite > 0, total / np.maximum(num_finite, 1), np.nan)
+    seed = rows.codes["training_seed"][chosen]
+    shape = (len(count), int(seed.max()) + 1)
+    place, size = group * shape[1] + seed, shape[0] * shape[1]
+    num_by_seed = np.bincount(place, weights=finite, minlength=size).reshape(shape)
+    total_by_seed = np.bincount(place, weights=np.where(finite, value, 0), minlength=size).reshape(shape)
+    by_seed = np.where(num_by_seed > 0, total_by_seed / np.maximum(num_by_seed, 1), np.nan)
     first = chosen[first]
     cell = np.stack([rows.codes[name][first] for name in names[:3]])
     starts = np.flatnonzero(np.r_[True, (cell[:, 1:] != cell[:, :-1]).any(axis=0)])
@@ -174,6 +212,7 @@ def _per_clip(rows: _Rows, chosen: np.ndarray) -> dict[tuple[str, str, str], Per
             region=rows.region[at],
             clip=rows.clip[at],
             value=mean[low:high],
+            by_seed=by_seed[low:high, trained[scenario, predictor]],
             rows=count[low:high],
             nan_rows=(count - num_finite)[low:high].astype(np.int64),
         )

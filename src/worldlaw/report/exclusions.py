@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldlaw.core.stats import summarize
 from worldlaw.report.cells import Cells, PerClip
 from worldlaw.report.source import Exclusion
 from worldlaw.report.wording import pretty
@@ -33,9 +32,10 @@ def losses(cells: Cells) -> list[Lost]:
     for scenario in cells.scenarios:
         for name, kind in cells.predictors(scenario):
             for region in cells.regions:
-                share = cells.get(scenario, name, "measured_share").where(region=region).value
-                lost = cells.get(scenario, name, "lost_share").where(region=region).value
-                unmeasured, gone = 1 - summarize(share).mean, summarize(lost).mean
+                shares = cells.get(scenario, name, "measured_share").where(region=region)
+                losts = cells.get(scenario, name, "lost_share").where(region=region)
+                unmeasured, gone = 1 - shares.summary().mean, losts.summary().mean
+                share, lost = shares.value, losts.value
                 if kind != "floor" and (unmeasured > 0 or gone > 0):
                     num = int((share < 1).sum()) if len(share) else int((lost > 0).sum())
                     found.append(

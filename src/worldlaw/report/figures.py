@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.stats import Summary, summarize
+from worldlaw.core.stats import Summary
 from worldlaw.report.cells import Cells, Speeds
 from worldlaw.report.levels import level_groups, side_of
 from worldlaw.report.svg import (
@@ -132,7 +132,7 @@ def level_figure(cells: Cells, scenario: str, slug: str) -> str:
     levels, styles = list(groups), _styles(groups)
     predictors = list(cells.predictors(scenario))
     summaries = {
-        (name, level): summarize(cells.get(scenario, name, "velocity_error").where(level=groups[level]).value)
+        (name, level): cells.get(scenario, name, "velocity_error").where(level=groups[level]).summary()
         for name, _ in predictors
         for level in levels
     }

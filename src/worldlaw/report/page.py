@@ -16,6 +16,7 @@ from worldlaw.report.cells import Cells, arrange
 from worldlaw.report.exclusions import losses, unmeasured
 from worldlaw.report.figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
 from worldlaw.report.movies import BUDGET, film
+from worldlaw.report.scaling import scaling
 from worldlaw.report.source import ReportInput
 from worldlaw.report.tables import CHARGED, ENOUGH, MetricTable, all_metrics, extremes, nearness, order, rank
 from worldlaw.report.wording import (
@@ -70,6 +71,8 @@ def page(data: ReportInput) -> str:
         speeds=_speeds(data, cells),
         max_points=MAX_POINTS,
         levels=_levels(cells),
+        scaling=scaling(cells, data.cards, _laws(data)),
+        most_seeds=max(map(len, cells.seeds.values()), default=1),
         films=films,
         films_left_out=num_left_out,
         longest=max((shot["film"].num_frames for shot in _walk(films)), default=0),
@@ -102,6 +105,7 @@ def _main_table(cells: Cells, board: list[dict[str, Any]]) -> list[dict[str, Any
                 "predictor": entry["predictor"],
                 "kind": entry["kind"],
                 "starts": entry["kind"] not in kinds[:index],
+                "num_seeds": len(cells.seeds[scenario, entry["predictor"]]),
                 "cells": [columns[region][index] for region in cells.regions],
                 "growth": growth[index],
             }
@@ -115,6 +119,12 @@ def _main_table(cells: Cells, board: list[dict[str, Any]]) -> list[dict[str, Any
         }
         tables.append({"scenario": scenario, "rows": rows, "clips": clips})
     return tables
+
+
+def _laws(data: ReportInput) -> dict[str, str]:
+    """World -> its scenario, as far as the manifest says."""
+    worlds = data.manifest.get("experiment", {}).get("worlds", {})
+    return {world: spec.get("scenario") or world for world, spec in worlds.items()}
 
 
 def _growth(regions: dict[str, dict[str, Any]]) -> float:
@@ -186,7 +196,7 @@ def _films(data: ReportInput, cells: Cells) -> tuple[list[dict[str, Any]], int]:
         for group in entry["groups"].values():
             for row in group:
                 for shot in row["shots"]:
-                    at = (entry["scenario"], row["predictor"], shot["split"], shot["clip"])
+                    at = (entry["scenario"], row["predictor"], shot["split"], shot["clip"], shot["seed"])
                     shot["film"] = film(data.example(*at), allowance)
                 row["shots"] = [shot for shot in row["shots"] if shot["film"] is not None]
     return wanted, num_wanted - len(list(_walk(wanted)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,10 @@ class ReportInput:
     name: str
     about: str
     results: pa.Table  # one row per number; the columns are ``cells.COLUMNS``
-    example: Callable[[str, str, str, int], Example]  # (scenario, predictor, split, clip)
+    example: Callable[[str, str, str, int, int], Example]  # (scenario, predictor, split, clip, training seed)
     exclusions: list[Exclusion]  # what results cannot tell, as draws without a scene; NaN are counted here
     training_speed: dict[str, list[tuple[float, float]]]  # scenario -> bands of speed in m/s seen in training
     artifacts: list[dict[str, Any]]  # stage, what, folder
     manifest: dict[str, Any]  # the experiment as used, versions, commit, seeds, platform
+    # scenario -> model that learns -> model (registered name), options, parameters, steps
+    cards: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)

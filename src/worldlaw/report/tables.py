@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from worldlaw.core.stats import Summary, summarize
+from worldlaw.core.stats import Summary
 from worldlaw.report.cells import KINDS, REGIONS, Cells, PerClip, arrange
 from worldlaw.report.levels import level_groups, level_words
 
@@ -41,7 +41,7 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
         predictors = list(cells.predictors(scenario))
         floor = next((name for name, kind in predictors if kind == "floor"), "")
         summaries = {
-            (name, metric, region): summarize(cells.get(scenario, name, metric).where(region=region).value)
+            (name, metric, region): cells.get(scenario, name, metric).where(region=region).summary()
             for name, _ in predictors
             for metric in ("solved", "velocity_error", "measured_share")
             for region in REGIONS
@@ -149,9 +149,9 @@ def all_metrics(cells: Cells, scenario: str) -> list[MetricTable]:
         rows = []
         for name in names:
             values = cells.get(scenario, name, metric)
-            parts = [values.where(split=split, level=groups[words]).value for split, words in columns]
+            parts = [values.where(split=split, level=groups[words]) for split, words in columns]
             if len(values.value):
-                rows.append((name, [summarize(part) if len(part) else None for part in parts]))
+                rows.append((name, [part.summary() if len(part.value) else None for part in parts]))
         if rows:
             tables.append(MetricTable(metric, cells.units[metric], cells.best[metric], columns, rows))
     return tables
@@ -161,15 +161,18 @@ def extremes(cells: Cells, scenario: str, predictor: str, region: str) -> list[t
     """The clips of the smallest and the largest charged velocity error; one clip is both and stands once.
 
     As in the ranking, a clip that was not measured enough is worse than any that was; without an error it is
-    the worst. Clips in which nothing was to be measured are passed over.
+    the worst. Clips in which nothing was to be measured are passed over. With several training seeds, every
+    seed's answer to a clip is one to choose from.
     """
     error = cells.get(scenario, predictor, "velocity_error").where(region=region)
 
     def of(metric: str) -> np.ndarray:
         values = cells.get(scenario, predictor, metric).where(region=region)
-        known = dict(zip(zip(values.split, values.clip, strict=True), values.value, strict=True))
-        return np.array([known.get(pair, np.nan) for pair in zip(error.split, error.clip, strict=True)])
+        known = dict(zip(zip(values.split, values.clip, strict=True), values.by_seed, strict=True))
+        pairs = zip(error.split, error.clip, strict=True)
+        return np.array([known.get(pair, np.full(len(seeds), np.nan)) for pair in pairs]).reshape(-1)
 
+    seeds = cells.seeds.get((scenario, predictor), (0,))
     share, lost, charged = of("measured_share"), of("lost_share"), of(nearness(cells))
     badness = np.lexsort([np.where(np.isfinite(charged), charged, np.inf), ~(share >= ENOUGH)])
     badness = badness[(np.isfinite(charged) | np.isfinite(share))[badness]]
@@ -181,10 +184,12 @@ def extremes(cells: Cells, scenario: str, predictor: str, region: str) -> list[t
             which,
             {
                 "region": region,
-                "split": str(error.split[at]),
-                "level": level_words(error.level[at]),
-                "clip": int(error.clip[at]),
-                "velocity_error": float(error.value[at]),
+                "split": str(error.split[at // len(seeds)]),
+                "level": level_words(error.level[at // len(seeds)]),
+                "clip": int(error.clip[at // len(seeds)]),
+                "seed": seeds[at % len(seeds)],
+                "num_seeds": len(seeds),
+                "velocity_error": float(error.by_seed.reshape(-1)[at]),
                 "measured_share": float(share[at]),
                 "lost_share": float(lost[at]),
             },

@@ -35,7 +35,8 @@ GLOSSARY = {
     "every attribute lies inside, and only their combination is new.",
     "reference": "A predictor that reads positions instead of pixels, shown beside the models for scale.",
     "given frames": "The first frames of a clip, which the predictor sees. Only what follows is examined.",
-    "95 % interval": "Percentile bootstrap of the mean, clips resampled.",
+    "95 % interval": "Percentile bootstrap of the mean, clips resampled; of a model that was trained several "
+    "times, trainings and clips.",
 }
 
 

@@ -1,0 +1,357 @@
+"""Error against training clips and size of the model: what more of either buys, ID and OOD."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import cycle, takewhile
+from typing import Any
+
+import numpy as np
+
+from worldlaw.core.stats import Summary, log_slope
+from worldlaw.report.cells import Cells
+from worldlaw.report.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
+from worldlaw.report.wording import NOTHING, REGION_WORDS, aligned, interval, listed, number, percent, pretty
+
+FLAT = 1.25  # an error that changes by less than this factor for ten times the clips is said to hardly change
+REGIONS = ("ID", "OOD")
+MARKERS = "os^Dv<>p"
+ENOUGH = 0.95  # a smaller measured share is written beside an error
+ERRORS = {
+    "velocity_error": "Velocity error, m/s",
+    "charged_velocity_error": "Charged velocity error, m/s, in which what could not be measured is charged",
+    "mean_velocity_error": "Mean velocity error, m/s, the nearest to what the study printed",
+}
+PER_TENFOLD = "for ten times the clips"
+
+# Law -> model, parameters in millions -> training clips -> (ID, OOD). Kang et al. 2024 (arXiv:2411.02385),
+# figure 3; the numbers are the authors' own, in issue 7 of github.com/phyworld/phyworld.
+STUDY: dict[str, dict[tuple[str, float], dict[int, tuple[float, float]]]] = {
+    "uniform_motion": {
+        ("DiT-S", 22.5): {
+            30_000: (0.0221, 0.4349), 300_000: (0.0184, 0.2929), 3_000_000: (0.0149, 0.2875),
+        },
+        ("DiT-B", 89.5): {
+            30_000: (0.0166, 0.4330), 300_000: (0.0148, 0.3281), 3_000_000: (0.0138, 0.3583),
+        },
+        ("DiT-L", 310.0): {
+            30_000: (0.0150, 0.3783), 300_000: (0.0140, 0.3847), 3_000_000: (0.0124, 0.4270),
+        },
+    }
+}  # fmt: skip
+STUDY_NOTE = (
+    "Kang et al. 2024 (arXiv:2411.02385), figure 3, numbers from the authors (issue 7 of their repository): "
+    "one run a cell, so no intervals; 32 frames, training clips mirrored half of the time. Its error is that "
+    "of the mean velocity along x and leaves out most small balls: compare how it changes, not its digits."
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Models that differ in nothing but training clips (and steps): one row, one line."""
+
+    name: str
+    about: str  # parameters and steps in words
+    parameters: int | None
+    predictors: dict[int, str]  # training clips -> predictor, ascending
+
+
+def scaling(cells: Cells, cards: dict[str, dict[str, dict[str, Any]]], laws: dict[str, str]) -> list[dict]:
+    """For every scenario in which models differ in training clips or size: sentences, a figure, tables.
+
+    ``cards`` are scenario -> model that learns -> model, options, parameters, steps; ``laws`` scenario ->
+    registered scenario, by which the study's numbers are found.
+    """
+    found = []
+    for index, scenario in enumerate(cells.scenarios):
+        sizes = sizes_of(cells, cards.get(scenario, {}), scenario)
+        regions = [region for region in REGIONS if region in cells.regions]
+        if not sizes or not regions:
+            continue
+        tables = [
+            _table(cells, scenario, sizes, regions, metric, title)
+            for metric, title in ERRORS.items()
+            if metric in cells.units
+            and (metric != "charged_velocity_error" or _lossy(cells, scenario, sizes))
+        ]
+        if laws.get(scenario, scenario) in STUDY:
+            tables.append(_study_table(STUDY[laws.get(scenario, scenario)], regions))
+        found.append(
+            {
+                "scenario": scenario,
+                "sentences": _sentences(cells, scenario, sizes, regions),
+                "svg": figure(cells, scenario, sizes, regions, f"scaling{index}"),
+                "tables": tables,
+            }
+        )
+    return found
+
+
+def sizes_of(cells: Cells, cards: dict[str, dict[str, Any]], scenario: str) -> list[Size]:
+    """The rows of a scenario, small models first; none if nothing differs in clips or parameters.
+
+    Models belong to one row if they are the same but for training clips and steps. A model without a count of
+    parameters (one that only remembers) stands here if it was given several numbers of clips.
+    """
+    rows: dict[tuple[str, int], dict[int, str]] = {}
+    for name, kind in cells.predictors(scenario):
+        if kind == "model" and name in cards:
+            clips = cells.training_clips[scenario, name]
+            key, place = _identity(cards[name]), 0
+            while clips in rows.get((key, place), {}):
+                place += 1
+            rows.setdefault((key, place), {})[clips] = name
+    sizes = [_size(dict(sorted(names.items())), cards) for names in rows.values()]
+    networks = [size for size in sizes if size.parameters is not None]
+    several = [size for size in sizes if len(size.predictors) > 1]
+    if len({size.parameters for size in networks}) < 2 and not several:
+        return []
+    shown = [size for size in sizes if size.parameters is not None or len(size.predictors) > 1]
+    return sorted(shown, key=lambda size: (size.parameters or 0, size.name))
+
+
+def slope(cells: Cells, scenario: str, size: Size, region: str, metric: str = "velocity_error") -> Summary:
+    """Slope of log error on log training clips with its hierarchical interval."""
+    parts = [cells.get(scenario, name, metric).where(region=region) for name in size.predictors.values()]
+    known = [
+        dict(zip(zip(part.split, part.clip.tolist(), strict=True), part.by_seed, strict=True))
+        for part in parts
+    ]
+    clips = sorted({clip for its in known for clip in its})
+    values = [
+        np.array([its.get(clip, np.full(part.by_seed.shape[1], np.nan)) for clip in clips]).reshape(
+            len(clips), -1
+        )
+        for its, part in zip(known, parts, strict=True)
+    ]
+    return log_slope(list(size.predictors), values)
+
+
+def verdict(low: float, high: float) -> str:
+    """What the interval of a slope says: ``flat``, ``falls``, ``rises`` or ``open``.
+
+    ``flat`` is an equivalence test: the whole interval lies within a factor of 1.25 for ten times the clips.
+    """
+    margin = np.log10(FLAT)
+    if -margin < low and high < margin:
+        return "flat"
+    return "falls" if high < 0 else "rises" if low > 0 else "open"
+
+
+def _sentences(cells: Cells, scenario: str, sizes: list[Size], regions: list[str]) -> list[str]:
+    words = {
+        "falls": "falls with more training clips for {}",
+        "rises": "rises with more training clips for {}",
+        "flat": f"hardly changes with training clips for {{}}: by less than a factor of {FLAT:g} "
+        f"{PER_TENFOLD}, interval and all",
+        "open": "cannot be said to fall, to rise or to stay for {}",
+    }
+    sentences = []
+    for region in regions:
+        said: dict[str, list[str]] = {}
+        for size in sizes:
+            found = slope(cells, scenario, size, region)
+            if np.isfinite(found.low):
+                said.setdefault(verdict(found.low, found.high), []).append(f"“{pretty(size.name)}”")
+        parts = [text.format(listed(said[key])) for key, text in words.items() if key in said]
+        if parts:
+            where = REGION_WORDS[region]
+            sentences.append(f"{where[:1].upper()}{where[1:]}, the error {'; it '.join(parts)}.")
+    return sentences
+
+
+def _identity(card: dict[str, Any]) -> str:
+    options = {key: value for key, value in card["options"].items() if key != "steps"}
+    return json.dumps([card["model"], card["parameters"], options], sort_keys=True)
+
+
+def _size(predictors: dict[int, str], cards: dict[str, dict[str, Any]]) -> Size:
+    names = list(predictors.values())
+    shared = "".join(
+        letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    )
+    shared = shared.rstrip("_-0123456789") if len(names) > 1 else names[0]
+    parameters = cards[names[0]]["parameters"]
+    steps = sorted({cards[name]["steps"] for name in names} - {None})
+    about = [f"{parameters / 1e6:.3g} M parameters"] if parameters is not None else []
+    if steps:
+        about.append(" to ".join(f"{count:,}" for count in dict.fromkeys((steps[0], steps[-1]))) + " steps")
+    return Size(shared or names[0], ", ".join(about), parameters, predictors)
+
+
+def _lossy(cells: Cells, scenario: str, sizes: list[Size]) -> bool:
+    """Whether anything of any of these models' rollouts could not be measured."""
+    every = [
+        cells.get(scenario, name, "measured_share") for size in sizes for name in size.predictors.values()
+    ]
+    return any((share.by_seed < 1).any() for share in every)
+
+
+def _measured(cells: Cells, scenario: str, name: str, region: str) -> str:
+    """The measured share, where it is not as good as all."""
+    share = cells.get(scenario, name, "measured_share").where(region=region).summary().mean
+    return f"{percent(share)} measured" if share < ENOUGH else ""
+
+
+def _columns(sizes: Iterable[Size]) -> list[int]:
+    return sorted({clips for size in sizes for clips in size.predictors})
+
+
+def _table(
+    cells: Cells, scenario: str, sizes: list[Size], regions: list[str], metric: str, title: str
+) -> dict[str, Any]:
+    columns = _columns(sizes)
+    with_slope = any(len(size.predictors) > 1 for size in sizes)
+    texts = []
+    for size in sizes:
+        row = []
+        for region in regions:
+            for clips in columns:
+                name = size.predictors.get(clips, "")
+                found = cells.get(scenario, name, metric).where(region=region).summary()
+                few = _measured(cells, scenario, name, region) if metric == "velocity_error" else ""
+                row.append((number(found.mean), interval(found.low, found.high), few))
+            if with_slope:
+                row.append(_factor(slope(cells, scenario, size, region, metric)))
+        texts.append(row)
+    heads = [f"{clips:,} clips" for clips in columns] + ([PER_TENFOLD] if with_slope else [])
+    note = ""
+    if with_slope and metric == "velocity_error":
+        note = (
+            f"{PER_TENFOLD.capitalize()}: the factor by which the error changes, from the slope of log error "
+            "on log training clips. Its interval, as all here, resamples trainings and clips; over two or "
+            "three trainings a cell it is on the narrow side."
+        )
+    rows = [(size.name, size.about, row) for size, row in zip(sizes, texts, strict=True)]
+    return _laid_out(title, regions, heads, rows, note)
+
+
+def _study_table(
+    numbers: dict[tuple[str, float], dict[int, tuple[float, float]]], regions: list[str]
+) -> dict[str, Any]:
+    rows = []
+    for (name, millions), cells in numbers.items():
+        row = []
+        for region in regions:
+            errors = {clips: pair[REGIONS.index(region)] for clips, pair in cells.items()}
+            row += [(number(error), "", "") for error in errors.values()]
+            found = log_slope(list(errors), [np.full((1, 1), error) for error in errors.values()])
+            row.append(_factor(found))
+        rows.append((name, f"{millions:g} M parameters", row))
+    heads = [f"{clips:,} clips" for clips in next(iter(numbers.values()))] + [PER_TENFOLD]
+    return _laid_out("The study", regions, heads, rows, STUDY_NOTE)
+
+
+def _laid_out(
+    title: str,
+    regions: list[str],
+    heads: list[str],
+    rows: list[tuple[str, str, list[tuple[str, str, str]]]],  # name, about, (mean, interval, measured share)
+    note: str,
+) -> dict[str, Any]:
+    """A table as the page takes it, each column's numbers on one line of decimal points."""
+    means = [aligned([row[at][0] for _, _, row in rows]) for at in range(len(heads) * len(regions))]
+    return {
+        "title": title,
+        "regions": regions,
+        "columns": heads,
+        "rows": [
+            {
+                "name": name,
+                "about": about,
+                "cells": [
+                    {"mean": means[at][index], "interval": bounds, "few": few, "starts": at % len(heads) == 0}
+                    for at, (_, bounds, few) in enumerate(row)
+                ],
+            }
+            for index, (name, about, row) in enumerate(rows)
+        ],
+        "note": note,
+    }
+
+
+def _factor(found: Summary) -> tuple[str, str, str]:
+    """A slope as the factor for ten times the clips."""
+    if not np.isfinite(found.mean):
+        return NOTHING, "", ""
+    bounds = interval(10**found.low, 10**found.high) if np.isfinite(found.low) else ""
+    return f"{10**found.mean:.2f}×", bounds, ""
+
+
+def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], slug: str) -> str:
+    """Velocity error against training clips, both logarithmic, one line per size; empty with one column."""
+    columns = _columns(sizes)
+    points = {
+        (size.name, place, region): (
+            clips, cells.get(scenario, name, "velocity_error").where(region=region).summary()
+        )
+        for size in sizes
+        for place, (clips, name) in enumerate(size.predictors.items())
+        for region in regions
+    }  # fmt: skip
+    means = np.array([found.mean for _, found in points.values()])
+    if len(columns) < 2 or not (means > 0).any():
+        return ""
+    spread = np.array([[found.low, found.high] for _, found in points.values()]).reshape(-1)
+    every = np.concatenate([means, spread])
+    every = every[np.isfinite(every) & (every > 0)]
+    bottom, top = every.min() / 1.25, every.max() * 1.25
+
+    per_line = 3 if max(len(size.name) for size in sizes) <= 14 else 2
+    legend = 15.0 * -(-len(sizes) // per_line)
+    width, height = 350.0, 215 + legend
+    with drawing(width, height) as canvas:
+        axes = canvas.add_axes(
+            (44 / width, 34 / height, (width - 56) / width, (height - legend - 44) / height)
+        )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for index, (size, marker) in enumerate(zip(sizes, cycle(MARKERS), strict=False)):
+            shift = 1.04 ** (
+                index - (len(sizes) - 1) / 2
+            )  # side by side, so that intervals can be told apart
+            for region in regions:
+                color = ID_COLOR if region == "ID" else OOD_COLOR
+                its = [points[size.name, place, region] for place in range(len(size.predictors))]
+                at = [clips * shift for clips, _ in its]
+                axes.plot(at, [found.mean for _, found in its], color=color, linewidth=0.9, zorder=2)
+                for x, (_, found) in zip(at, its, strict=True):
+                    if np.isfinite(found.low):
+                        axes.plot(
+                            [x, x], np.clip([found.low, found.high], bottom, top), color=color, zorder=2
+                        )
+                axes.plot(
+                    at, [found.mean for _, found in its], marker, linestyle="none", markersize=5,
+                    markerfacecolor=color if region == "ID" else PAPER, markeredgecolor=color,
+                    markeredgewidth=1, clip_on=False, zorder=3,
+                )  # fmt: skip
+            place = (index % per_line * width / per_line + 8, height - 8 - 15 * (index // per_line))
+            _legend_entry(canvas, place, marker, pretty(size.name), width, height)
+        axes.set(xlim=(columns[0] / 1.4, columns[-1] * 1.4), ylim=(bottom, top))
+        axes.set(xlabel="training clips", ylabel="velocity error, m/s")
+        axes.minorticks_off()
+        axes.set_xticks(columns, labels=[f"{clips:,}" for clips in columns])
+        ticks = _ticks(bottom, top)
+        axes.set_yticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        return inline(canvas, slug, f"velocity error against training clips, {pretty(scenario)}")
+
+
+def _legend_entry(
+    canvas: Any, place: tuple[float, float], marker: str, words: str, width: float, height: float
+) -> None:
+    from matplotlib.lines import Line2D
+
+    x, y = place
+    line = Line2D([x / width], [y / height], marker=marker, linestyle="none", markersize=5, color=MUTED)
+    canvas.add_artist(line)
+    canvas.text((x + 9) / width, y / height, words, va="center", fontsize=9.5)
+
+
+def _ticks(bottom: float, top: float) -> list[float]:
+    """Powers of ten within bounds, and 2 and 5 times them where there are few."""
+    steps = (1.0,) if top > 200 * bottom else (1.0, 2.0, 5.0)
+    every = [step * 10.0**power for power in range(-12, 5) for step in steps]
+    return [tick for tick in every if bottom <= tick <= top]
