@@ -22,6 +22,8 @@ from worldlaw.core.types import Case, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import match, partners
 from worldlaw.exam.metrics import Metric, metrics
 from worldlaw.exam.metrics.trajectory import speeds
+from worldlaw.exam.nearest import Motions, copied, motions
+from worldlaw.exam.readings import readings
 from worldlaw.exam.references import CaseLibrary, Question, case_library, predicted, references
 from worldlaw.plan import FLOOR, Plan, taught_on
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from worldlaw.report import ReportInput
 
 RESULTS = "results.parquet"
+NEAREST = "nearest_training_clip"
 SCHEMA = pa.schema(
     [
         ("experiment", pa.string()),
@@ -69,6 +72,8 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
             for body, true, measured in speeds(case):
                 rows.append((body, "true_speed", true, "m/s", np.nan))
                 rows.append((body, "measured_speed", measured, "m/s", np.nan))
+            rows += [(*reading, np.nan) for reading in readings(case)]
+            rows += _copy_rows(case, exam.motions)
             for body, name, value, unit, best in rows:
                 row = (
                     experiment.name, world, predictor, kind, num_training, experiment.seed, split, level,
@@ -77,6 +82,17 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
                 for field, entry in zip(SCHEMA.names, row, strict=True):
                     columns[field].append(entry)
     return pa.table(columns, schema=SCHEMA)
+
+
+def _copy_rows(case: Case, cases: Motions) -> list[tuple[int, str, float, str, float]]:
+    """(body, name, value, unit, best): what of a rollout is training."""
+    found = copied(case, cases)
+    return [
+        (-1, "copy_index", found.copy_index, "", -1.0),
+        (-1, "case_distance", found.case_distance, "m/s", np.nan),
+        (-1, "case_distance_of_truth", found.case_distance_of_truth, "m/s", np.nan),
+        (-1, NEAREST, found.training_clip if found.training_clip >= 0 else np.nan, "clip", np.nan),
+    ]
 
 
 def level_of(scene: Scene, region: Region) -> str:
@@ -140,6 +156,11 @@ class _Exam:
                 raise BadInput(f"{plan.track[world, name, split].folder}: tracks of some clips are missing")
         self._training = plan.simulate[world, TRAIN].folder
 
+    @property
+    def motions(self) -> Motions:
+        """The motions of the world's training cases."""
+        return training_motions(self._training, self.context, self.plan.experiment.video.fps)
+
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
         """(predictor, kind, case) of every predictor on one clip, the floor first."""
         yield FLOOR, "floor", self.case(FLOOR, clip)
@@ -175,6 +196,12 @@ def training_cases(folder: Path, context: int) -> CaseLibrary:
     """The training cases of a world; the splits of one world, which come one after the other, share them."""
     training = Clips(folder)
     return case_library((training.trajectory(index) for index in range(len(training))), context)
+
+
+@functools.lru_cache(maxsize=1)
+def training_motions(folder: Path, context: int, fps: float) -> Motions:
+    """The motions of the training cases of a world."""
+    return motions(training_cases(folder, context), 1 / fps)
 
 
 def _value(metric: Metric, case: Case) -> float:

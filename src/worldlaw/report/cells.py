@@ -17,6 +17,7 @@ COLUMNS = (
 KINDS = ("floor", "model", "reference")
 REGIONS = ("ID", "OOD", "unknown")
 ALL_BODIES = -1
+INDEX = "clip"  # unit of rows that hold the index of a clip: nothing to average
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,14 @@ def arrange(results: pa.Table) -> Cells:
     of_predictor = {labels["predictor"][code]: row for code, row in _first_rows(codes["predictor"])}
     rows = _Rows(codes, labels, region, results["clip"].to_numpy(), value)
     body = results["body"].to_numpy()
+    of_clip = (body == ALL_BODIES) & (labels["unit"][codes["unit"]] != INDEX)
     return Cells(
         scenarios=tuple(str(name) for name in labels["scenario"]),
         kinds={name: str(labels["kind"][codes["kind"][row]]) for name, row in of_predictor.items()},
         units={name: str(labels["unit"][codes["unit"][row]]) for name, row in of_metric.items()},
         best={name: float(best[row]) for name, row in of_metric.items()},
         regions=tuple(name for name in REGIONS if (region == name).any()),
-        per_clip=_per_clip(rows, np.flatnonzero(body == ALL_BODIES)),
+        per_clip=_per_clip(rows, np.flatnonzero(of_clip)),
         speeds=_speeds(rows, results, body),
     )
 
