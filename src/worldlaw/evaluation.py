@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from worldlaw.clips.store import Clips
@@ -213,10 +215,22 @@ def _frames_of(clips: Clips, clip: int) -> Callable[[], np.ndarray]:
     return lambda: clips.read([clip])[0]
 
 
+def _nearest_clips(results: pa.Table) -> dict[tuple[str, str, str, int], int]:
+    """(world, predictor, split, clip) -> index of the training clip nearest in motion, where there is one."""
+    rows = results.filter(pc.equal(results["metric"], NEAREST)).to_pylist()
+    return {
+        (row["scenario"], row["predictor"], row["split"], row["clip"]): int(row["value"])
+        for row in rows
+        if np.isfinite(row["value"])
+    }
+
+
 def report_input(plan: Plan) -> ReportInput:
     """What the report room needs of an evaluated experiment."""
     from worldlaw.report import Example, Exclusion, ReportInput
 
+    results = pq.read_table(plan.evaluate.folder / RESULTS)
+    nearest = _nearest_clips(results)
     exams: dict[tuple[str, str], _Exam] = {}
 
     def example(world: str, predictor: str, split: str, clip: int) -> Example:
@@ -225,21 +239,26 @@ def report_input(plan: Plan) -> ReportInput:
         case = exams[world, split].case(predictor, clip)
         shown = case.generated_video() if case.generated_video else None
         extent = case.scene.extent
-        return Example(case.true_video(), shown, case.truth, case.tracked.bodies, case.context, extent)
+        example = Example(case.true_video(), shown, case.truth, case.tracked.bodies, case.context, extent)
+        copied_from = nearest.get((world, predictor, split, clip))
+        if shown is None or copied_from is None:
+            return example
+        video = Clips(plan.simulate[world, TRAIN].folder).read([copied_from])[0]
+        return dataclasses.replace(example, training_clip=copied_from, training_video=video)
 
     exclusions = []
     for (world, split), artifact in plan.simulate.items():
-        results = read_manifest(artifact.folder)["results"]
-        for reason, count in results["infeasible"].items():
+        made_of = read_manifest(artifact.folder)["results"]
+        for reason, count in made_of["infeasible"].items():
             where = f"{world} / {split}"
             exclusions.append(
-                Exclusion("draws without a scene", where, reason, count, results["clips"] + count)
+                Exclusion("draws without a scene", where, reason, count, made_of["clips"] + count)
             )
     made = read_manifest(plan.evaluate.folder)["made"]
     return ReportInput(
         name=plan.experiment.name,
         about=plan.experiment.about,
-        results=pq.read_table(plan.evaluate.folder / RESULTS),
+        results=results,
         example=example,
         exclusions=exclusions,
         training_speed=json.loads((plan.evaluate.folder / "training_speed.json").read_text()),

@@ -13,6 +13,7 @@ from worldlaw.core.stats import Summary
 from worldlaw.report import wording
 from worldlaw.report.answer import answer
 from worldlaw.report.cells import Cells, arrange
+from worldlaw.report.copies import copies
 from worldlaw.report.exclusions import losses, unmeasured
 from worldlaw.report.figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
 from worldlaw.report.movies import BUDGET, film
@@ -70,6 +71,7 @@ def page(data: ReportInput) -> str:
         speeds=_speeds(data, cells),
         max_points=MAX_POINTS,
         levels=_levels(cells),
+        copies=copies(cells),
         films=films,
         films_left_out=num_left_out,
         longest=max((shot["film"].num_frames for shot in _walk(films)), default=0),

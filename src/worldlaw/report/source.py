@@ -23,6 +23,9 @@ class Example:
     tracked: Trajectory  # what was measured in the rollout, or predicted
     context: int  # K, the number of frames that were given
     extent: tuple[float, float] = (10.0, 10.0)  # m, width and height of the view
+    # Index, and video, of the training clip nearest in motion; None where there is none to show.
+    training_clip: int | None = None
+    training_video: UInt8[np.ndarray, "T H W 3"] | None = None
 
 
 @dataclass(frozen=True)
