@@ -19,7 +19,7 @@ from worldlaw.clips.tracks import Tracked, read_tracks
 from worldlaw.config import TRAIN
 from worldlaw.core.artifact import atomic_path, key_of, read_manifest
 from worldlaw.core.errors import BadInput, blamed
-from worldlaw.core.region import Region
+from worldlaw.core.region import Attributes, Region
 from worldlaw.core.types import Case, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import match, partners
 from worldlaw.exam.metrics import Metric, metrics
@@ -228,6 +228,7 @@ def _nearest_clips(results: pa.Table) -> dict[tuple[str, str, str, int], int]:
 def report_input(plan: Plan) -> ReportInput:
     """What the report room needs of an evaluated experiment."""
     from worldlaw.report import Example, Exclusion, ReportInput
+    from worldlaw.report.analyses import Evidence, sections
 
     results = pq.read_table(plan.evaluate.folder / RESULTS)
     nearest = _nearest_clips(results)
@@ -246,6 +247,11 @@ def report_input(plan: Plan) -> ReportInput:
         video = Clips(plan.simulate[world, TRAIN].folder).read([copied_from])[0]
         return dataclasses.replace(example, training_clip=copied_from, training_video=video)
 
+    def attributes(world: str, split: str) -> list[Attributes]:
+        clips = Clips(plan.simulate[world, split].folder)
+        return [clips.scene(clip).attributes for clip in range(len(clips))]
+
+    evidence = Evidence(plan.experiment.settings(), results, attributes)
     exclusions = []
     for (world, split), artifact in plan.simulate.items():
         made_of = read_manifest(artifact.folder)["results"]
@@ -261,6 +267,7 @@ def report_input(plan: Plan) -> ReportInput:
         results=results,
         example=example,
         exclusions=exclusions,
+        sections=sections(plan.experiment.analyses, evidence),
         training_speed=json.loads((plan.evaluate.folder / "training_speed.json").read_text()),
         artifacts=[
             {"stage": artifact.stage, "what": what, "folder": artifact.folder.name}

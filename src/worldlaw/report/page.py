@@ -68,6 +68,7 @@ def page(data: ReportInput) -> str:
         enough=percent(ENOUGH),
         charged=nearness(cells) == CHARGED,
         solved_error=f"{SOLVED_ERROR:g}",
+        sections=data.sections,
         speeds=_speeds(data, cells),
         max_points=MAX_POINTS,
         levels=_levels(cells),

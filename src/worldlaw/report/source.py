@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from jaxtyping import UInt8
 
 from worldlaw.core.types import Trajectory
+from worldlaw.report.analyses.section import Section
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,4 @@ class ReportInput:
     training_speed: dict[str, list[tuple[float, float]]]  # scenario -> bands of speed in m/s seen in training
     artifacts: list[dict[str, Any]]  # stage, what, folder
     manifest: dict[str, Any]  # the experiment as used, versions, commit, seeds, platform
+    sections: Sequence[Section] = ()  # of the experiment's analyses
