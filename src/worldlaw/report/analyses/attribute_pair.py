@@ -9,11 +9,11 @@ import numpy as np
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.region import Box, Interval, Region
-from worldlaw.core.stats import proportion, summarize
+from worldlaw.core.stats import Summary, proportion, summarize
 from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
 from worldlaw.report.analyses.drawing import NEW, NEW_DOWN, TRAINED, Axis, scatter
 from worldlaw.report.analyses.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.report.wording import NOTHING, number, percent, pretty
+from worldlaw.report.wording import NARROW_SPACE, NOTHING, percent, pretty
 
 NEEDS = (
     "attribute_pair needs a world that is trained on two boxes that differ in color and in size, such as "
@@ -181,10 +181,24 @@ def _cells(answers: Answers, members: np.ndarray, pair: Pair, half: str) -> list
     beyond = measured < pair.boundary if half == "large" else measured > pair.boundary
     return [
         Cell.share(proportion(answers["color_kept"][members])),
-        Cell.mean(summarize(measured - true)),
+        _drift(summarize(measured - true)),
         Cell.share(proportion(np.where(np.isfinite(measured), beyond, np.nan))),
         Cell(f"{int(np.isnan(measured).sum())} of {len(measured)}"),
     ]
+
+
+def _drift(summary: Summary) -> Cell:
+    low, high = _millimetres(summary.low), _millimetres(summary.high)
+    between = f"{low}{NARROW_SPACE}–{NARROW_SPACE}{high}" if np.isfinite(summary.low) else ""
+    return Cell(_millimetres(summary.mean), between)
+
+
+def _millimetres(length: float) -> str:
+    """A signed length in m to the millimetre."""
+    if not np.isfinite(length):
+        return NOTHING
+    text = f"{length:+.3f}"
+    return "0.000" if float(text) == 0 else text.replace("-", "−")
 
 
 def _said(answers: Answers, pair: Pair) -> str:
@@ -192,7 +206,7 @@ def _said(answers: Answers, pair: Pair) -> str:
     members = [_members(answers, pair, half, color) for half, color in new]
     kept = proportion(answers["color_kept"][members[0] | members[1]])
     drift = [
-        f"{half} {color} differs in size by {number(mean)} m"
+        f"a {half} {color} ball changes its size by {_millimetres(mean)} m"
         for (half, color), its in zip(new, members, strict=True)
         if np.isfinite(mean := summarize((answers["measured_size"] - answers["true_size"])[its]).mean)
     ]

@@ -79,7 +79,7 @@ def scatter(
                 markeredgewidth=1, zorder=2,
             )  # fmt: skip
         if curve is not None:
-            axes.plot(*curve, color=INK, linewidth=1.4, zorder=3)
+            axes.plot(curve[0], np.clip(curve[1], y.low, y.high), color=INK, linewidth=1.4, zorder=3)
         axes.set(xlim=(x.low, x.high), ylim=(y.low - 1.5 * room, y.high), xlabel=x.label, ylabel=y.label)
         axes.set_xticks(_ticks(x), labels=[f"{tick:g}".replace("-", "−") for tick in _ticks(x)])
         axes.set_yticks(_ticks(y), labels=[f"{tick:g}".replace("-", "−") for tick in _ticks(y)])

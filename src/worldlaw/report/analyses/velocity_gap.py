@@ -92,8 +92,8 @@ class VelocityGap(Analysis):
             answer=said,
             table=Table(
                 (
-                    "mean error in\nthe bands, m/s", "mean error in\nthe gap, m/s", "largest,\nm/s",
-                    "changes bands\nat m/s", "not\nmeasured",
+                    "mean error in\nthe bands, m/s", "mean error in\nthe gap, m/s",
+                    "largest error\nin the gap, m/s", "changes bands\nat m/s", "not\nmeasured",
                 ),
                 [*groups, STUDY],
             ),
@@ -120,32 +120,34 @@ def switch(answers: Answers, gap: Interval) -> Summary:
     """The true speed in m/s that best parts generated speeds below the middle of a gap from those above.
 
     The threshold with the fewest rollouts on the wrong side, the middle of all equally good ones; NaN if all
-    rollouts in the gap lie on one side of its middle. With a percentile-bootstrap interval over rollouts, of
-    the resamples that have one.
+    rollouts in the gap lie on one side of its middle. With the 95 % percentile-bootstrap interval, rollouts
+    resampled: from the lower ends of what is equally good to the upper ends.
     """
     true, measured = answers["true_velocity"], answers["measured_velocity"]
     among = np.isfinite(measured) & (true > gap[0]) & (true < gap[1])
     order = np.argsort(true[among], kind="stable")
     speed, above = true[among][order], measured[among][order] > sum(gap) / 2
-    rng = rng_for(0, "bootstrap", "switch")
-    at = _threshold(speed, above)
     num, num_nan = len(speed), int(np.isnan(measured).sum())
-    if not np.isfinite(at):
+    if not num or above.all() or not above.any():
         return Summary(np.nan, np.nan, np.nan, num, num_nan)
+    rng = rng_for(0, "bootstrap", "switch")
     drawn = (np.sort(rng.integers(num, size=num)) for _ in range(NUM_RESAMPLES))
-    found = np.array([_threshold(speed[rows], above[rows]) for rows in drawn])
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return Summary(at, float(low), float(high), num, num_nan)
+    ranges = np.array([_thresholds(speed[rows], above[rows]) for rows in drawn])
+    low, high = np.nanpercentile(ranges[:, 0], 2.5), np.nanpercentile(ranges[:, 1], 97.5)
+    return Summary(float(np.mean(_thresholds(speed, above))), float(low), float(high), num, num_nan)
 
 
-def _threshold(speed: np.ndarray, above: np.ndarray) -> float:
-    """The threshold for speeds (N,) in ascending order and whether each was generated above (N,)."""
-    if not len(above) or above.all() or not above.any():
-        return np.nan
-    # Wrong if the first k lie below the threshold: those of them above, and those of the rest that are not.
+def _thresholds(speed: np.ndarray, above: np.ndarray) -> tuple[float, float]:
+    """The range of the best thresholds for speeds (N,), ascending, and whether each was generated above (N,).
+
+    (NaN, NaN) if all were generated on one side.
+    """
+    if above.all() or not above.any():
+        return np.nan, np.nan
+    # Wrong if k lie below the threshold: those of the first k that are above, and those after that are not.
     wrong = np.r_[0, np.cumsum(above)] + np.r_[np.cumsum((~above)[::-1])[::-1], 0]
-    edges = np.r_[speed[0], (speed[1:] + speed[:-1]) / 2, speed[-1]]
-    return float(edges[wrong == wrong.min()].mean())
+    best = np.flatnonzero(wrong == wrong.min())
+    return float(speed[max(best[0] - 1, 0)]), float(speed[min(best[-1], len(speed) - 1)])
 
 
 def _cells(answers: Answers, setting: Setting, switches: list[Summary]) -> list[Cell]:
