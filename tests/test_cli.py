@@ -134,6 +134,7 @@ def test_the_list_names_what_is_registered_with_units(capsys):
     found = json.loads(capsys.readouterr().out)
     assert set(found["scenarios"]) == {"uniform_motion", "parabola", "collision"}
     assert "m/s" in found["metrics"]["velocity_error"]
+    assert set(found["analyses"]) == {"reversal", "velocity_gap", "attribute_pair"}
     run("list", "references")
     assert "oracle_law" in capsys.readouterr().out
 

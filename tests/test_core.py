@@ -11,7 +11,7 @@ from worldlaw.core.artifact import Artifact, atomic_path, key_of, locked, read_m
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.registry import Registry
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.stats import paired_difference, summarize
+from worldlaw.core.stats import paired_difference, proportion, summarize
 
 
 def test_a_stream_depends_on_its_whole_address_and_on_nothing_else():
@@ -75,6 +75,16 @@ def test_nothing_measured_gives_nan_and_one_value_gives_no_interval():
 def test_a_paired_difference_uses_only_clips_measured_in_both():
     summary = paired_difference(np.array([3.0, np.nan, 5.0]), np.array([1.0, 1.0, 1.0]))
     assert (summary.mean, summary.num) == (3.0, 2)
+
+
+def test_the_interval_of_a_share_is_wilsons_and_none_of_many_is_not_certainly_none():
+    half = proportion(np.array([1.0, 0.0, np.nan, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]))
+    assert (half.mean, half.num, half.num_nan) == (0.5, 10, 1)
+    assert (half.low, half.high) == pytest.approx((0.2366, 0.7634), abs=1e-4)  # 5 of 10 in Wilson's tables
+    none = proportion(np.zeros(100))
+    assert (none.mean, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(1.96**2 / (100 + 1.96**2), abs=1e-4)
+    assert np.isnan(proportion(np.array([np.nan])).mean)
 
 
 def test_a_key_depends_on_content_and_not_on_order():

@@ -21,7 +21,8 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, VISIBLE, Trajectory
 from worldlaw.report import Example, Exclusion, ReportInput, leaderboard, write_report
 from worldlaw.report.answer import answer
-from worldlaw.report.cells import COLUMNS, arrange
+from worldlaw.report.cells import COLUMNS, INDEX, arrange
+from worldlaw.report.copies import copies
 from worldlaw.report.exclusions import losses, unmeasured
 from worldlaw.report.levels import level_groups
 from worldlaw.report.movies import film, outlined, ring_coverage
@@ -374,6 +375,57 @@ def test_best_and_worst_are_by_charged_error_and_pass_over_clips_with_nothing_to
     assert chosen == {"best": 0, "worst": 1}
 
 
+# What was copied
+
+
+def copy_rows(predictor: str, indices: Iterable[float], **others: Any) -> list[dict[str, Any]]:
+    """Rows copy_index and nearest_training_clip, one clip per index."""
+    (template,) = rows_of(predictor, [(0.0, 1.0)], **others)[:1]
+    rows = [
+        {**template, "clip": clip, "metric": "copy_index", "value": index, "unit": "", "best": -1.0}
+        for clip, index in enumerate(indices)
+    ]
+    return rows + [{**row, "metric": "nearest_training_clip", "value": 7.0, "unit": INDEX} for row in rows]
+
+
+def test_copies_are_counted_by_hand_and_a_clip_that_says_nothing_is_not_one() -> None:
+    results = table_of(
+        copy_rows("model", [1.0, 0.5, -0.5, NAN], split="fast", level="speed high"),
+        copy_rows("model", [NAN, NAN]),
+        copy_rows("floor", [-1.0] * 4, split="fast", level="speed high", kind="floor"),
+        rows_of("silent", [(1.0, 1.0)]),
+    )
+    (table,) = copies(arrange(results))
+    assert [row["predictor"] for row in table["rows"]] == ["floor", "model"]
+    inside, outside = table["rows"][1]["cells"]
+    assert (inside["mean"], inside["num"], inside["out_of"]) == ("–", 0, 2)
+    assert (outside["mean"], outside["num"], outside["out_of"]) == ("0.33", 3, 4)  # (1 + 0.5 - 0.5) / 3
+    assert outside["nearer"].replace("\u202f", " ") == "67 %"
+    assert [table.metric for table in all_metrics(arrange(results), "drift")].count("copy_index") == 1
+    assert not any(
+        table.metric == "nearest_training_clip" for table in all_metrics(arrange(results), "drift")
+    )
+    text = page(report(results))
+    assert "What was copied" in text
+    assert Page(text).open == []
+    assert "What was copied" not in page(report(table_of(rows_of("model", [(1.0, 1.0)]))))
+
+
+def test_the_nearest_training_clip_is_the_third_pane_of_a_film() -> None:
+    shot = example("drift", "model", "id", 0)
+    with_training = replace(shot, training_clip=41, training_video=shot.true_video[:, :, ::-1].copy())
+    made = film(with_training, 30_000)
+    assert made is not None
+    assert made.training_clip == 41
+    assert made.training not in (None, made.truth, made.shown)
+    alone = film(shot, 30_000)
+    assert alone is not None
+    assert alone.training is None
+    text = page(report(table_of(rows_of("model", [(1.0, 1.0)])), example=lambda *_: with_training))
+    assert text.count('alt="training clip 41, the nearest in motion"') == 1
+    assert "training clip 41" not in page(report(table_of(rows_of("model", [(1.0, 1.0)]))))
+
+
 # Levels
 
 
@@ -652,7 +704,7 @@ def test_a_table_with_dictionary_columns_is_read_as_well(results: pa.Table) -> N
 def test_a_large_experiment_stays_a_small_page() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (12, 128, 128, 3), dtype=np.uint8)
 
-    def noisy(scenario: str, predictor: str, split: str, clip: int) -> Example:
+    def noisy(scenario: str, predictor: str, split: str, clip: int, seed: int) -> Example:
         return replace(
             example(scenario, predictor, split, clip),
             true_video=noise,

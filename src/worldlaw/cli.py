@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from worldlaw.plan import Plan
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
-LISTED = ("scenarios", "models", "references", "metrics", "experiments")
+LISTED = ("scenarios", "models", "references", "metrics", "analyses", "experiments")
 EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -226,6 +226,12 @@ def _list_metrics() -> dict[str, str]:
     return {m.name: m.about + (f" [{m.unit}]" if m.unit else "") for m in every}
 
 
+def _list_analyses() -> dict[str, str]:
+    from worldlaw.report.analyses import analyses
+
+    return {name: _first_line(analyses.get(name)) for name in analyses.names()}
+
+
 def _list_experiments() -> dict[str, str]:
     from worldlaw.config import parse_yaml
 
@@ -241,6 +247,7 @@ _LISTERS = {
     "models": _list_models,
     "references": _list_references,
     "metrics": _list_metrics,
+    "analyses": _list_analyses,
     "experiments": _list_experiments,
 }
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,6 +18,9 @@ from worldlaw.core.region import Region
 from worldlaw.worlds import Scenario, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
 from worldlaw.worlds.render import EDGES
+
+if TYPE_CHECKING:
+    from worldlaw.report.analyses import Setting
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=80)]
 RawRegion = dict[str, Any] | list[dict[str, Any]]
@@ -80,6 +83,7 @@ class Experiment(Strict):
     models: dict[Name, Model | None] = {}
     references: tuple[str, ...] = ()
     metrics: tuple[str, ...] | None = Field(default=None, min_length=1)  # all of them unless given
+    analyses: tuple[str, ...] = ()  # sections of the report
 
     @model_validator(mode="after")
     def _context_fits(self) -> Experiment:
@@ -96,6 +100,18 @@ class Experiment(Strict):
     def training_region(self, world: str) -> Region:
         """The region that decides what is in distribution."""
         return training_region(scenarios.get(self.scenario_of(world)), self.worlds[world].train.region)
+
+    def settings(self) -> dict[str, Setting]:
+        """What each world trains on and is tested on, as analyses read it."""
+        from worldlaw.report.analyses import Setting
+
+        return {
+            world: Setting(
+                self.recipe(world, TRAIN).region,
+                {split: self.recipe(world, split).region for split in spec.test},
+            )
+            for world, spec in self.worlds.items()
+        }
 
     def recipe(self, world: str, split: str) -> Recipe:
         """How a split is made; a test split keeps the training range where its region says nothing."""
@@ -165,6 +181,7 @@ def parse_experiment(raw: Mapping[str, Any], where: str = "experiment") -> Exper
                 raise BadInput(f"worlds.{world}.test: a test split cannot be called {TRAIN!r}")
             for split in (TRAIN, *spec.test):
                 _check_split(experiment, world, split)
+        _check_analyses(experiment)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
     return experiment
@@ -214,11 +231,12 @@ def _check_names(experiment: Experiment) -> None:
     for name in experiment.metrics or ():
         if not isinstance(metrics.get(name), Metric):
             raise BadInput(f"metric {name!r}: expected a function that is decorated with @metric")
-    for key in ("references", "metrics"):
+    for key in ("references", "metrics", "analyses"):
         names = getattr(experiment, key) or ()
         for name in names:
             if names.count(name) > 1:
-                raise BadInput(f"{key}: {name!r} is given twice; every clip would count twice")
+                twice = "; every clip would count twice" if key != "analyses" else ""
+                raise BadInput(f"{key}: {name!r} is given twice{twice}")
     taken = {"floor", *experiment.references}
     for name in experiment.models:
         if name in taken:
@@ -268,6 +286,23 @@ def _check_training(experiment: Experiment, name: str, model: Model) -> None:
             )
 
 
+def _check_analyses(experiment: Experiment) -> None:
+    """That analyses are some, and that the experiment can answer them."""
+    if not experiment.analyses:
+        return
+    from worldlaw.report.analyses import Analysis, analyses
+
+    for name in experiment.analyses:
+        kind = analyses.get(name)
+        if not (isinstance(kind, type) and issubclass(kind, Analysis)):
+            raise BadInput(f"analysis {name!r}: expected a class derived from Analysis; found {kind!r:.80}")
+        try:
+            with blamed(f"analysis {name}"):
+                kind().worlds(experiment.settings())
+        except BadInput as error:
+            raise BadInput(f"analyses: {error}") from error
+
+
 def _inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:
     """The test region with what it does not name taken from the training region."""
     if not train:
@@ -308,7 +343,9 @@ def _override(raw: dict[str, Any], text: str) -> None:
 def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
     """YAML has lists where the experiment has tuples."""
     return {
-        key: tuple(value) if key in ("references", "metrics") and isinstance(value, list) else value
+        key: tuple(value)
+        if key in ("references", "metrics", "analyses") and isinstance(value, list)
+        else value
         for key, value in raw.items()
     }
 

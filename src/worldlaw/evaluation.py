@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from worldlaw.clips.store import Clips
@@ -17,11 +19,13 @@ from worldlaw.clips.tracks import Tracked, read_tracks
 from worldlaw.config import TRAIN
 from worldlaw.core.artifact import atomic_path, key_of, read_manifest
 from worldlaw.core.errors import BadInput, blamed
-from worldlaw.core.region import Region
+from worldlaw.core.region import Attributes, Region
 from worldlaw.core.types import Case, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import match, partners
 from worldlaw.exam.metrics import Metric, metrics
 from worldlaw.exam.metrics.trajectory import speeds
+from worldlaw.exam.nearest import Motions, copied, motions
+from worldlaw.exam.readings import readings
 from worldlaw.exam.references import CaseLibrary, Question, case_library, predicted, references
 from worldlaw.models.model import CARD
 from worldlaw.plan import FLOOR, Plan, instances, model_of, num_training_clips
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 RESULTS = "results.parquet"
 CARDS = "models.json"
+NEAREST = "nearest_training_clip"
 SCHEMA = pa.schema(
     [
         ("experiment", pa.string()),
@@ -73,6 +78,8 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
             for body, true, measured in speeds(case):
                 rows.append((body, "true_speed", true, "m/s", np.nan))
                 rows.append((body, "measured_speed", measured, "m/s", np.nan))
+            rows += [(*reading, np.nan) for reading in readings(case)]
+            rows += _copy_rows(case, exam.motions)
             for body, measure, value, unit, best in rows:
                 row = (
                     experiment.name, world, name, kind, num_training, training_seed, split, level,
@@ -81,6 +88,17 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
                 for field, entry in zip(SCHEMA.names, row, strict=True):
                     columns[field].append(entry)
     return pa.table(columns, schema=SCHEMA)
+
+
+def _copy_rows(case: Case, cases: Motions) -> list[tuple[int, str, float, str, float]]:
+    """(body, name, value, unit, best): what of a rollout is training."""
+    found = copied(case, cases)
+    return [
+        (-1, "copy_index", found.copy_index, "", -1.0),
+        (-1, "case_distance", found.case_distance, "m/s", np.nan),
+        (-1, "case_distance_of_truth", found.case_distance_of_truth, "m/s", np.nan),
+        (-1, NEAREST, found.training_clip if found.training_clip >= 0 else np.nan, "clip", np.nan),
+    ]
 
 
 def level_of(scene: Scene, region: Region) -> str:
@@ -165,6 +183,11 @@ class _Exam:
                 raise BadInput(f"{plan.track[world, name, split].folder}: tracks of some clips are missing")
         self._training = plan.simulate[world, TRAIN].folder
 
+    @property
+    def motions(self) -> Motions:
+        """The motions of the world's training cases."""
+        return training_motions(self._training, self.context, self.plan.experiment.video.fps)
+
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
         """(predictor, kind, case) of every predictor on one clip: the floor, every instance of models, …"""
         yield FLOOR, "floor", self.case(FLOOR, clip)
@@ -202,6 +225,12 @@ def training_cases(folder: Path, context: int) -> CaseLibrary:
     return case_library((training.trajectory(index) for index in range(len(training))), context)
 
 
+@functools.lru_cache(maxsize=1)
+def training_motions(folder: Path, context: int, fps: float) -> Motions:
+    """The motions of the training cases of a world."""
+    return motions(training_cases(folder, context), 1 / fps)
+
+
 def _value(metric: Metric, case: Case) -> float:
     with blamed(f"metric {metric.name}"):
         return metric(case)
@@ -211,10 +240,25 @@ def _frames_of(clips: Clips, clip: int) -> Callable[[], np.ndarray]:
     return lambda: clips.read([clip])[0]
 
 
+def _nearest_clips(results: pa.Table) -> dict[tuple[str, str, str, int, int], int]:
+    """Index of the training clip nearest in motion by (world, predictor, split, clip, training seed)."""
+    rows = results.filter(pc.equal(results["metric"], NEAREST)).to_pylist()
+    return {
+        (*(row[name] for name in ("scenario", "predictor", "split", "clip", "training_seed")),): int(
+            row["value"]
+        )
+        for row in rows
+        if np.isfinite(row["value"])
+    }
+
+
 def report_input(plan: Plan) -> ReportInput:
     """What the report room needs of an evaluated experiment."""
     from worldlaw.report import Example, Exclusion, ReportInput
+    from worldlaw.report.analyses import Evidence, sections
 
+    results = pq.read_table(plan.evaluate.folder / RESULTS)
+    nearest = _nearest_clips(results)
     exams: dict[tuple[str, str], _Exam] = {}
 
     names = {pair: name for name, pair in instances(plan.experiment).items()}
@@ -225,23 +269,34 @@ def report_input(plan: Plan) -> ReportInput:
         case = exams[world, split].case(names.get((predictor, seed), predictor), clip)
         shown = case.generated_video() if case.generated_video else None
         extent = case.scene.extent
-        return Example(case.true_video(), shown, case.truth, case.tracked.bodies, case.context, extent)
+        example = Example(case.true_video(), shown, case.truth, case.tracked.bodies, case.context, extent)
+        copied_from = nearest.get((world, predictor, split, clip, seed))
+        if shown is None or copied_from is None:
+            return example
+        video = Clips(plan.simulate[world, TRAIN].folder).read([copied_from])[0]
+        return dataclasses.replace(example, training_clip=copied_from, training_video=video)
 
+    def attributes(world: str, split: str) -> list[Attributes]:
+        clips = Clips(plan.simulate[world, split].folder)
+        return [clips.scene(clip).attributes for clip in range(len(clips))]
+
+    evidence = Evidence(plan.experiment.settings(), results, attributes)
     exclusions = []
     for (world, split), artifact in plan.simulate.items():
-        results = read_manifest(artifact.folder)["results"]
-        for reason, count in results["infeasible"].items():
+        made_of = read_manifest(artifact.folder)["results"]
+        for reason, count in made_of["infeasible"].items():
             where = f"{world} / {split}"
             exclusions.append(
-                Exclusion("draws without a scene", where, reason, count, results["clips"] + count)
+                Exclusion("draws without a scene", where, reason, count, made_of["clips"] + count)
             )
     made = read_manifest(plan.evaluate.folder)["made"]
     return ReportInput(
         name=plan.experiment.name,
         about=plan.experiment.about,
-        results=pq.read_table(plan.evaluate.folder / RESULTS),
+        results=results,
         example=example,
         exclusions=exclusions,
+        sections=sections(plan.experiment.analyses, evidence),
         training_speed=json.loads((plan.evaluate.folder / "training_speed.json").read_text()),
         cards=json.loads((plan.evaluate.folder / CARDS).read_text()),
         artifacts=[

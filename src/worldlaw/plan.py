@@ -8,7 +8,7 @@ from pathlib import Path
 from worldlaw.clips import store, tracks
 from worldlaw.config import TRAIN, Experiment
 from worldlaw.core.artifact import Artifact
-from worldlaw.exam import references, tracking
+from worldlaw.exam import nearest, readings, references, tracking
 from worldlaw.exam.metrics import metrics
 from worldlaw.models import VideoModel, models
 from worldlaw.worlds import render, scenarios
@@ -109,7 +109,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
     evaluate = Artifact(
         "evaluate",
         {  # lists, because the rows of the results follow their order
-            "version": EVALUATE_VERSION,
+            "version": [EVALUATE_VERSION, nearest.VERSION, readings.VERSION],
             "experiment": experiment.name,
             "training": [[world, simulate[world, TRAIN].key] for world in experiment.worlds],
             "tracks": [[" / ".join(place), artifact.key] for place, artifact in track.items()],

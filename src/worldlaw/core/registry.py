@@ -18,15 +18,20 @@ class Registry(Generic[T]):
     """Things of one kind by name.
 
     Built-in modules are imported at the first look-up, not at start-up. An installed package adds its own
-    through the entry-point group ``worldlaw.<kind>s``; anything importable is reachable as
-    ``"package.module:Thing"``. What needs an extra that not everybody installs is ``optional``: name ->
-    (address, extra), imported only when it is asked for.
+    through the entry-point group ``worldlaw.<plural>``, the kind with an s unless it is given; anything
+    importable is reachable as ``"package.module:Thing"``. What needs an extra that not everybody installs is
+    ``optional``: name -> (address, extra), imported only when it is asked for.
     """
 
     def __init__(
-        self, kind: str, modules: Iterable[str] = (), optional: Mapping[str, tuple[str, str]] | None = None
+        self,
+        kind: str,
+        modules: Iterable[str] = (),
+        optional: Mapping[str, tuple[str, str]] | None = None,
+        plural: str = "",
     ) -> None:
         self.kind = kind
+        self._plural = plural or f"{kind}s"
         self._modules = tuple(modules)
         self._optional = dict(optional or {})
         self._things: dict[str, T] = {}
@@ -35,7 +40,7 @@ class Registry(Generic[T]):
     def register(self, name: str, thing: T) -> T:
         """Add a thing under a name. Raises ValueError if another thing has that name already."""
         if self._things.get(name, thing) is not thing:
-            raise ValueError(f"two {self.kind}s are called {name!r}")
+            raise ValueError(f"two {self._plural} are called {name!r}")
         self._things[name] = thing
         return thing
 
@@ -87,7 +92,7 @@ class Registry(Generic[T]):
         place = {id(value): number for number, value in reversed(list(enumerate(lines)))}
         ours = sorted(self._things.items(), key=lambda item: place.get(id(item[1]), len(lines)))
         self._things = dict(ours)
-        for entry in importlib.metadata.entry_points(group=f"worldlaw.{self.kind}s"):
+        for entry in importlib.metadata.entry_points(group=f"worldlaw.{self._plural}"):
             self.register(entry.name, entry.load())
         self._loaded = True
 

@@ -50,6 +50,23 @@ def summarize(values: np.ndarray, *, seed: int = 0) -> Summary:
     return Summary(float(finite.mean()), float(low), float(high), len(finite), num_nan)
 
 
+def proportion(hits: np.ndarray) -> Summary:
+    """Share of the finite values that are true, with its 95 % score interval (Wilson 1927).
+
+    The interval of none out of many does not shrink to nothing, as a bootstrap's would; it is NaN where no
+    value is finite.
+    """
+    hits = np.asarray(hits, float)
+    finite = hits[np.isfinite(hits)]
+    num, num_nan = len(finite), len(hits) - len(finite)
+    if not num:
+        return Summary(np.nan, np.nan, np.nan, 0, num_nan)
+    share, z2 = float((finite != 0).mean()), 1.959964**2
+    middle = (share + z2 / (2 * num)) / (1 + z2 / num)
+    half = np.sqrt(z2 * (share * (1 - share) / num + z2 / (4 * num**2))) / (1 + z2 / num)
+    return Summary(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)), num, num_nan)
+
+
 def paired_difference(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> Summary:
     """Mean of ``first - second`` over the clips on which both were measured, with its bootstrap interval."""
     return summarize(np.asarray(first, float) - np.asarray(second, float), seed=seed)

@@ -18,6 +18,7 @@ COLUMNS = (
 KINDS = ("floor", "model", "reference")
 REGIONS = ("ID", "OOD", "unknown")
 ALL_BODIES = -1
+INDEX = "clip"  # unit of rows that hold the index of a clip: nothing to average
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,14 @@ def arrange(results: pa.Table) -> Cells:
     pair = codes["scenario"] * len(labels["predictor"]) + codes["predictor"]
     clips = results["training_clips"].to_numpy()[np.unique(pair, return_index=True)[1]].tolist()
     body = results["body"].to_numpy()
+    of_clip = (body == ALL_BODIES) & (labels["unit"][codes["unit"]] != INDEX)
     return Cells(
         scenarios=tuple(str(name) for name in labels["scenario"]),
         kinds={name: str(labels["kind"][codes["kind"][row]]) for name, row in of_predictor.items()},
         units={name: str(labels["unit"][codes["unit"][row]]) for name, row in of_metric.items()},
         best={name: float(best[row]) for name, row in of_metric.items()},
         regions=tuple(name for name in REGIONS if (region == name).any()),
-        per_clip=_per_clip(rows, np.flatnonzero(body == ALL_BODIES), trained),
+        per_clip=_per_clip(rows, np.flatnonzero(of_clip), trained),
         speeds=_speeds(rows, results, body),
         training_clips=dict(zip(trained, clips, strict=True)),
         seeds={pair: tuple(seeds[columns].tolist()) for pair, columns in trained.items()},

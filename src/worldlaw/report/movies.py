@@ -1,7 +1,8 @@
-"""Truth and prediction as film strips: all frames of a clip in one picture, moved by the page's CSS.
+"""Truth, prediction and nearest training clip as film strips, moved by the page's CSS.
 
-A strip is several times smaller than an animated picture, all strips of a page run in step, and they can be
-paused, stepped through, and left still for readers who ask for less motion.
+A strip holds all frames of a clip in one picture. It is several times smaller than an animated picture, all
+strips of a page run in step, and they can be paused, stepped through, and left still for readers who ask
+for less motion.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ DIM = 0.72  # how far towards the background the truth is dimmed under an outlin
 
 @dataclass(frozen=True)
 class Film:
-    """One clip as two strips, frames from top to bottom."""
+    """One clip as two or three strips, frames from top to bottom."""
 
     truth: str  # data URI
     shown: str  # data URI
@@ -33,6 +34,8 @@ class Film:
     context: int
     seconds: float  # length of the clip
     aspect: float  # width over height of a frame
+    training: str | None = None  # data URI of the nearest training clip
+    training_clip: int | None = None
 
 
 def film(example: Example, allowance: int) -> Film | None:
@@ -44,7 +47,10 @@ def film(example: Example, allowance: int) -> Film | None:
     truth = example.true_video
     if shown.shape[0] != truth.shape[0]:
         raise ValueError(f"expected a rollout of {truth.shape[0]} frames; found {shown.shape[0]}")
-    encoded = [_strip(video, allowance // 2) for video in (truth, shown)]
+    videos = [truth, shown]
+    if example.training_video is not None:
+        videos.append(example.training_video)
+    encoded = [_strip(video, allowance // len(videos)) for video in videos]
     if any(uri is None for uri in encoded):
         return None
     num_frames, height, width, _ = truth.shape
@@ -55,6 +61,8 @@ def film(example: Example, allowance: int) -> Film | None:
         context=example.context,
         seconds=num_frames * example.truth.dt,
         aspect=width / height,
+        training=encoded[2] if len(encoded) > 2 else None,
+        training_clip=example.training_clip if len(encoded) > 2 else None,
     )
 
 

@@ -13,6 +13,7 @@ from worldlaw.core.stats import Summary
 from worldlaw.report import wording
 from worldlaw.report.answer import answer
 from worldlaw.report.cells import Cells, arrange
+from worldlaw.report.copies import copies
 from worldlaw.report.exclusions import losses, unmeasured
 from worldlaw.report.figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
 from worldlaw.report.movies import BUDGET, film
@@ -68,11 +69,13 @@ def page(data: ReportInput) -> str:
         enough=percent(ENOUGH),
         charged=nearness(cells) == CHARGED,
         solved_error=f"{SOLVED_ERROR:g}",
+        sections=data.sections,
         speeds=_speeds(data, cells),
         max_points=MAX_POINTS,
         levels=_levels(cells),
         scaling=scaling(cells, data.cards, _laws(data)),
         most_seeds=max(map(len, cells.seeds.values()), default=1),
+        copies=copies(cells),
         films=films,
         films_left_out=num_left_out,
         longest=max((shot["film"].num_frames for shot in _walk(films)), default=0),

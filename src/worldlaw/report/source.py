@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from jaxtyping import UInt8
 
 from worldlaw.core.types import Trajectory
+from worldlaw.report.analyses.section import Section
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Example:
     tracked: Trajectory  # what was measured in the rollout, or predicted
     context: int  # K, the number of frames that were given
     extent: tuple[float, float] = (10.0, 10.0)  # m, width and height of the view
+    # Index, and video, of the training clip nearest in motion; None where there is none to show.
+    training_clip: int | None = None
+    training_video: UInt8[np.ndarray, "T H W 3"] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,3 +54,4 @@ class ReportInput:
     manifest: dict[str, Any]  # the experiment as used, versions, commit, seeds, platform
     # scenario -> model that learns -> model (registered name), options, parameters, steps
     cards: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    sections: Sequence[Section] = ()  # of the experiment's analyses

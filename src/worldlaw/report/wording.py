@@ -34,9 +34,13 @@ GLOSSARY = {
     "occurs in training (low), above it (high), or in a hole within it (gap). At the level “combination” "
     "every attribute lies inside, and only their combination is new.",
     "reference": "A predictor that reads positions instead of pixels, shown beside the models for scale.",
+    "copy index": "How much nearer a rollout is to the training clip nearest to it in motion than to the "
+    "truth: the difference of its two mean distances in velocity over their sum. +1 is a copy of training, "
+    "−1 the truth. It says nothing, and is not counted, where the truth itself is within 0.1 m/s of a "
+    "training clip.",
     "given frames": "The first frames of a clip, which the predictor sees. Only what follows is examined.",
     "95 % interval": "Percentile bootstrap of the mean, clips resampled; of a model that was trained several "
-    "times, trainings and clips.",
+    "times, trainings and clips; of a share Wilson's score interval.",
 }
 
 
@@ -85,6 +89,13 @@ def interval(low: float, high: float) -> str:
     if not np.isfinite(low) or not np.isfinite(high):
         return ""
     return f"{number(low)}{NARROW_SPACE}–{NARROW_SPACE}{number(high)}"
+
+
+def percents(low: float, high: float) -> str:
+    """``12 – 31 %``; nothing where there is no interval."""
+    if not np.isfinite(low) or not np.isfinite(high):
+        return ""
+    return f"{100 * low:.0f}{NARROW_SPACE}–{NARROW_SPACE}{100 * high:.0f}{NARROW_SPACE}%"
 
 
 def aligned(texts: Sequence[str]) -> list[str]:
