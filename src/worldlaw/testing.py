@@ -9,13 +9,26 @@ Each check raises AssertionError with a sentence that says what was expected. Ca
 from __future__ import annotations
 
 import dataclasses
+import tempfile
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from worldlaw.core.types import VISIBLE, Case, Conditioning, Detections, Hints, Scene, Tracks, Trajectory
+from worldlaw.core.types import (
+    VISIBLE,
+    Case,
+    Conditioning,
+    Detections,
+    Hints,
+    Question,
+    Scene,
+    Tracks,
+    Trajectory,
+)
 from worldlaw.exam.matching import match
 from worldlaw.exam.metrics import Metric
-from worldlaw.exam.references import Question, Reference, case_library
+from worldlaw.exam.references import LearningReference, Reference, case_library
 from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.worlds import Choice, scenarios, training_region
@@ -129,8 +142,11 @@ def check_metric(metric: Metric) -> None:
             )
 
 
-def check_reference(name: str, reference: Reference) -> None:
-    """Predictions have the shape asked for and do not look at the bodies of the scene."""
+def check_reference(name: str, reference: Reference | type[LearningReference]) -> None:
+    """Predictions have the shape asked for and do not look at the bodies of the scene.
+
+    One that learns is taught on a few cases first, and says the same when it is loaded from its folder.
+    """
     for scenario in scenarios.names():
         recipe = make_recipe(scenario, num_frames=20)
         library = case_library((recipe.trajectory(recipe.scene(i)[0]) for i in range(1, 8)), CONTEXT)
@@ -141,10 +157,15 @@ def check_reference(name: str, reference: Reference) -> None:
             dataclasses.replace(body, position=(0.0, 0.0), velocity=(0.0, 0.0), size=0.1, mass=1.0)
             for body in scene.bodies
         )
-        first, second = (
-            reference(Question(given, 20, law, shapes, library))
-            for law in (scene, dataclasses.replace(scene, bodies=moved))
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            asked = reference
+            if isinstance(reference, type):
+                reference().fit(library, Path(folder), seed=0)
+                asked = reference().load(Path(folder))
+            first, second = (
+                cast(Reference, asked)(Question(given, 20, law, shapes, library))
+                for law in (scene, dataclasses.replace(scene, bodies=moved))
+            )
         assert first.shape == (20, len(scene.bodies), 2), f"{name}: expected (T, B, 2); found {first.shape}"
         assert np.array_equal(first, second), f"{name}: a reference must not look at the bodies of the scene"
 
