@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import json
 import os
 import shutil
@@ -22,8 +23,8 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from worldlaw import evaluation
-from worldlaw.clips.frames import FrameSource, Joined
+from worldlaw import describing, evaluation
+from worldlaw.clips.frames import FrameSource
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
 from worldlaw.config import TRAIN, Experiment
@@ -40,10 +41,11 @@ from worldlaw.core.artifact import (
 )
 from worldlaw.core.errors import BadInput, Failed, blamed
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.types import Conditioning
+from worldlaw.core.types import Conditioning, Description
 from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
-from worldlaw.plan import BATCH, FLOOR, STAGES, Plan, make_plan, model_of, shard_ranges, taught_on
+from worldlaw.plan import BATCH, FLOOR, STAGES, Plan, asks_of, make_plan, model_of, shard_ranges, taught_on
+from worldlaw.worlds import Scenario, scenarios
 from worldlaw.worlds.recipe import Recipe
 
 
@@ -282,9 +284,16 @@ def _train(job: _Job) -> Path:
 
 
 def _training_clips(plan: Plan, world: str, name: str) -> FrameSource:
-    """The frames that a model learns from before it is asked about a world."""
-    folders = [plan.simulate[place, TRAIN].folder for place in taught_on(plan.experiment, world, name)]
-    return Joined([Clips(folder).frames_only() for folder in folders])
+    """What a model learns from before it is asked about a world: frames, and a description if it asks."""
+    places = taught_on(plan.experiment, world, name)
+    parts = [_described(plan, place, TRAIN) for place in places]
+    return describing.training_source(parts, asks_of(plan.experiment, name))
+
+
+def _described(plan: Plan, world: str, split: str) -> tuple[Scenario, Clips]:
+    """The clips of a split beside the scenario that can say what they show."""
+    scenario = scenarios.get(plan.experiment.scenario_of(world))()
+    return scenario, Clips(plan.simulate[world, split].folder)
 
 
 def build_model(experiment: Experiment, name: str) -> VideoModel:
@@ -309,12 +318,14 @@ def _generate(job: _Job) -> Path:
                 training = _training_clips(job.plan, world, name)
                 with blamed(f"model {name}"):
                     model = model.load(job.plan.train[world, name].folder, training)
-            questions = Clips(job.plan.simulate[world, split].folder)
+            scenario, questions = _described(job.plan, world, split)
+            asks = asks_of(experiment, name)
+            tell = functools.partial(describing.told, [(scenario, questions)], asks=asks)
             for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
                 path = artifact.folder / shard_name(number)
                 if not complete_shard(path, len(indices)):
                     place = (experiment.scenario_of(world), split)
-                    answers = _answers(model, name, questions, indices, experiment, place)
+                    answers = _answers(model, name, questions, indices, experiment, place, tell)
                     write_shard(path, answers, fps=questions.fps)
                 job.progress.advance(len(indices))
             finish({"clips": len(questions)})
@@ -328,6 +339,7 @@ def _answers(
     indices: range,
     experiment: Experiment,
     place: tuple[str, str],
+    tell: Callable[[list[int]], Description],
 ) -> Iterator[Clip]:
     """The given frames joined with what the model makes of them, asked for in batches of one size.
 
@@ -340,7 +352,8 @@ def _answers(
         padded = asked + [asked[-1]] * (BATCH - len(asked))
         given = questions.read(padded, context)
         seeds = np.array([rng_for(experiment.seed, "answer", *place, i).integers(2**62) for i in padded])
-        conditioning = Conditioning(given.copy(), questions.fps, tuple(f"{i:06d}" for i in padded))
+        ids, said = tuple(f"{i:06d}" for i in padded), tell(padded)
+        conditioning = Conditioning(given.copy(), questions.fps, ids, said.state, said.text)
         with blamed(f"model {name}"):
             new = model.generate(conditioning, num_new, seeds)
         expected = (BATCH, num_new, *questions.shape[1:], 3)

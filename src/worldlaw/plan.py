@@ -11,7 +11,7 @@ from worldlaw.core.artifact import Artifact
 from worldlaw.exam import references, tracking
 from worldlaw.exam.metrics import metrics
 from worldlaw.models import VideoModel, models
-from worldlaw.worlds import render, scenarios
+from worldlaw.worlds import describe, render, scenarios
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 FLOOR = "floor"
@@ -72,6 +72,8 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 "version": kind.version,
                 "options": _without(options, kind.runtime_options),
             }
+            if asks_of(experiment, name):
+                about["description"] = describe.VERSION
             taught = {}
             if kind.learns:
                 train[world, name] = Artifact(
@@ -151,6 +153,12 @@ def model_of(experiment: Experiment, name: str) -> tuple[type[VideoModel], dict,
     spec = experiment.models[name]
     address = spec.model if spec else name
     return models.get(address), (spec.options if spec else {}), address
+
+
+def asks_of(experiment: Experiment, name: str) -> tuple[str, ...]:
+    """What a model of the experiment asks to be told beside pixels: of state and text."""
+    kind, options, _ = model_of(experiment, name)
+    return kind.asks(options)
 
 
 def taught_on(experiment: Experiment, world: str, name: str) -> list[str]:

@@ -80,6 +80,9 @@ def check_scenario(name: str) -> None:
         scene, _ = recipe.scene(index)
         assert scene == recipe.scene(index)[0], "the same address must give the same scene"
         assert Scene.from_json(scene.to_json()) == scene, "a scene must survive JSON"
+        numbers, sentence = scenario().numbers(scene), scenario().sentence(scene)
+        assert np.isfinite(numbers).all(), "a scene's numbers must be finite"
+        assert sentence.strip(), "a scene's sentence must say something"
         assert set(scene.attributes) == set(scenario.attributes), "a scene must name every attribute"
         assert recipe.region.contains(scene.attributes), (
             "a scene must have the attributes that were asked for"
@@ -108,12 +111,22 @@ def check_model(model: VideoModel, given: Conditioning, *, num_new_frames: int =
     assert np.array_equal(given.frames, before), "generate must not touch the frames it is given"
     assert np.array_equal(model.generate(given, num_new_frames, seeds), answers), "the same question and seed"
     order = np.roll(np.arange(given.num_clips), 1)
-    turned = dataclasses.replace(given, frames=given.frames[order], ids=tuple(given.ids[i] for i in order))
+    turned = _some(given, order)
     again = model.generate(turned, num_new_frames, seeds[order])
     assert np.array_equal(again, answers[order]), "an answer must not depend on its place in the batch"
-    last = dataclasses.replace(given, frames=given.frames[-1:], ids=given.ids[-1:])
-    alone = model.generate(last, num_new_frames, seeds[-1:])
+    alone = model.generate(_some(given, np.array([-1])), num_new_frames, seeds[-1:])
     assert np.array_equal(alone[0], answers[-1]), "an answer must not depend on what else is in the batch"
+
+
+def _some(given: Conditioning, rows: np.ndarray) -> Conditioning:
+    """Some of the clips, in this order."""
+    return dataclasses.replace(
+        given,
+        frames=given.frames[rows],
+        ids=tuple(given.ids[row] for row in rows),
+        state=None if given.state is None else given.state[rows],
+        text=None if given.text is None else tuple(given.text[row] for row in rows),
+    )
 
 
 def check_metric(metric: Metric) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from worldlaw.core.types import Description
 
 
 @runtime_checkable
@@ -25,6 +27,25 @@ class FrameSource(Protocol):
 
     def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
         """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
+
+
+@runtime_checkable
+class DescribedSource(FrameSource, Protocol):
+    """Videos with what is said of them; given only to a model that asks."""
+
+    def describe(self, indices: Sequence[int]) -> Description:
+        """State or text, or both, of some clips."""
+
+
+class Described:
+    """A source of frames with a description from elsewhere."""
+
+    def __init__(self, source: FrameSource, describe: Callable[[Sequence[int]], Description]) -> None:
+        self.shape, self.fps, self.read, self.describe = source.shape, source.fps, source.read, describe
+        self._size = len(source)
+
+    def __len__(self) -> int:
+        return self._size
 
 
 class Joined:

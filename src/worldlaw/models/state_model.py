@@ -176,7 +176,7 @@ def _measure(network: InteractionNetwork, position: Tensor, size: Tensor, veloci
     apart = (position[:, -1, :, None] - position[:, -1, None]).square().sum(dim=-1)  # (M, B, B) m²
     scales = {
         "speed": velocity.square().sum(dim=-1).mean().sqrt(),
-        "length": (apart.sum() / max((apart > 0).sum(), 1)).sqrt(),
+        "length": (apart.sum() / (apart > 0).sum().clamp(min=1)).sqrt(),
         "size_scale": size.std(correction=0),
     }
     for name, value in scales.items():
