@@ -83,7 +83,8 @@ class VideoDiT(VideoModel):
             return
         said = description.sample(clips) if self.asked else Description()
         torch.manual_seed(seed)
-        self.network = self._network(said.state.shape[1] if said.state is not None else 0)
+        wanted = said.state if "state" in self.asked else None
+        self.network = self._network(0 if wanted is None else wanted.shape[1])
         self.network.measure(said)
         state = training.fit(
             self.network,
