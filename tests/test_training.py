@@ -53,6 +53,7 @@ class StopsAt(RectifiedFlow):
     """Breaks off, as a kill would, before the loss of some step."""
 
     def __init__(self, step):
+        super().__init__()
         self.left = step
 
     def times(self, count, generator):

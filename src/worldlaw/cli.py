@@ -216,7 +216,11 @@ def _list_models() -> dict[str, str]:
 def _list_references() -> dict[str, str]:
     from worldlaw.exam.references import references
 
-    return {name: _first_line(references.get(name)) for name in references.names()}
+    found = {}
+    for name in references.names():
+        lacking = references.lacking(name).rpartition("; ")[2]
+        found[name] = f"not installed ({lacking})" if lacking else _first_line(references.get(name))
+    return found
 
 
 def _list_metrics() -> dict[str, str]:

@@ -226,7 +226,7 @@ def _check_names(experiment: Experiment) -> None:
         _check_model(name, model or Model(model=name))
         _check_training(experiment, name, model or Model(model=name))
     for name in experiment.references:
-        if not callable(references.get(name)):
+        if not references.lacking(name) and not callable(references.get(name)):
             raise BadInput(f"reference {name!r}: expected a function of a question")
     for name in experiment.metrics or ():
         if not isinstance(metrics.get(name), Metric):

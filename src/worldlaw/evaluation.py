@@ -20,13 +20,13 @@ from worldlaw.config import TRAIN
 from worldlaw.core.artifact import atomic_path, key_of, read_manifest
 from worldlaw.core.errors import BadInput, blamed
 from worldlaw.core.region import Attributes, Region
-from worldlaw.core.types import Case, Detections, Scene, Tracks, Trajectory
+from worldlaw.core.types import Case, CaseLibrary, Detections, Question, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import match, partners
 from worldlaw.exam.metrics import Metric, metrics
 from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.exam.nearest import Motions, copied, motions
 from worldlaw.exam.readings import readings
-from worldlaw.exam.references import CaseLibrary, Question, case_library, predicted, references
+from worldlaw.exam.references import Reference, case_library, learning, predicted, ready
 from worldlaw.models.model import CARD
 from worldlaw.plan import FLOOR, Plan, instances, model_of, num_training_clips
 
@@ -182,6 +182,9 @@ class _Exam:
             if [row.index for row in rows] != list(range(len(self.clips))):
                 raise BadInput(f"{plan.track[world, name, split].folder}: tracks of some clips are missing")
         self._training = plan.simulate[world, TRAIN].folder
+        self._taught = {
+            name: artifact.folder for (place, name), artifact in plan.train.items() if place == world
+        }
 
     @property
     def motions(self) -> Motions:
@@ -215,7 +218,8 @@ class _Exam:
         library = training_cases(self._training, self.context)
         question = Question(given, truth.num_frames, scene, shape, library)
         with blamed(f"reference {name}"):
-            return Tracks(predicted(references.get(name)(question), given), Detections.none())
+            reference = _ready(name, self._taught.get(name))
+            return Tracks(predicted(reference(question), given), Detections.none())
 
 
 @functools.lru_cache(maxsize=1)
@@ -229,6 +233,22 @@ def training_cases(folder: Path, context: int) -> CaseLibrary:
 def training_motions(folder: Path, context: int, fps: float) -> Motions:
     """The motions of the training cases of a world."""
     return motions(training_cases(folder, context), 1 / fps)
+
+
+def teach_reference(plan: Plan, world: str, name: str) -> int:
+    """Teach a reference that learns on the training cases of a world; returns their number."""
+    cases = training_cases(plan.simulate[world, TRAIN].folder, plan.experiment.context)
+    kind = learning(name)
+    assert kind is not None
+    with blamed(f"reference {name}"):
+        kind().fit(cases, plan.train[world, name].folder, seed=plan.experiment.seed)
+    return len(cases.size)
+
+
+@functools.lru_cache(maxsize=8)
+def _ready(name: str, folder: Path | None) -> Reference:
+    """A reference that can be asked, loaded once for all clips of a split."""
+    return ready(name, folder)
 
 
 def _value(metric: Metric, case: Case) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import io
 import json
 import os
@@ -24,8 +25,8 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from worldlaw import evaluation
-from worldlaw.clips.frames import First, FrameSource, Joined
+from worldlaw import describing, evaluation
+from worldlaw.clips.frames import FrameSource
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
 from worldlaw.config import TRAIN, Experiment
@@ -42,7 +43,7 @@ from worldlaw.core.artifact import (
 )
 from worldlaw.core.errors import BadInput, Failed, blamed
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.types import Conditioning
+from worldlaw.core.types import Conditioning, Description
 from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.plan import (
@@ -50,12 +51,14 @@ from worldlaw.plan import (
     FLOOR,
     STAGES,
     Plan,
+    asks_of,
     instances,
     make_plan,
     model_of,
     num_training_clips,
     shard_ranges,
 )
+from worldlaw.worlds import Scenario, scenarios
 from worldlaw.worlds.recipe import Recipe
 
 
@@ -116,6 +119,8 @@ def run(
     if "train" in stages:
         for name in experiment.models:
             build_model(experiment, name)  # better to complain now than after the clips are made
+    for line in job.plan.left_out:
+        job.progress.note(line)
     make_folder(job.plan.folder)
     with locked(job.plan.folder), job.pool():
         sweep(job.plan.folder)
@@ -306,6 +311,11 @@ def _train(job: _Job) -> Path:
 def _train_one(plan: Plan, world: str, instance: str, threads: int) -> bool:
     """Train an instance of a model; whether it was done here and not by another run."""
     experiment, artifact = plan.experiment, plan.train[world, instance]
+    if instance in experiment.references:
+        with _making(artifact, _say) as finish:
+            if finish is not None:
+                finish({"clips": evaluation.teach_reference(plan, world, instance)})
+        return finish is not None
     name, seed = instances(experiment)[instance]
     prefixed = contextlib.redirect_stderr(_Prefixed(sys.stderr, f"{world} / {instance}"))
     with prefixed, _making(artifact, _say) as finish:
@@ -321,14 +331,16 @@ def _train_one(plan: Plan, world: str, instance: str, threads: int) -> bool:
 
 
 def _training_clips(plan: Plan, world: str, name: str) -> FrameSource:
-    """The frames that a model learns from before it is asked about a world."""
+    """What a model learns from before it is asked about a world: frames, and a description if it asks."""
     counts = num_training_clips(plan.experiment, world, name)
-    return Joined(
-        [
-            First(Clips(plan.simulate[place, TRAIN].folder).frames_only(), count)
-            for place, count in counts.items()
-        ]
-    )
+    parts = [(*_described(plan, place, TRAIN), count) for place, count in counts.items()]
+    return describing.training_source(parts, asks_of(plan.experiment, name))
+
+
+def _described(plan: Plan, world: str, split: str) -> tuple[Scenario, Clips]:
+    """The clips of a split beside the scenario that can say what they show."""
+    scenario = scenarios.get(plan.experiment.scenario_of(world))()
+    return scenario, Clips(plan.simulate[world, split].folder)
 
 
 def _threads(job: _Job, num_tasks: int) -> int:
@@ -407,7 +419,9 @@ def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: in
             training = _training_clips(plan, world, name)
             with blamed(f"model {instance}"):
                 model = model.load(plan.train[world, instance].folder, training)
-        questions = Clips(plan.simulate[world, split].folder)
+        scenario, questions = _described(plan, world, split)
+        asks = asks_of(experiment, name)
+        tell = functools.partial(describing.told, [(scenario, questions, len(questions))], asks=asks)
         place = (experiment.scenario_of(world), split)
         seeds = [
             answer_seed(experiment.seed, place, clip, training_seed=seed) for clip in range(len(questions))
@@ -415,7 +429,7 @@ def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: in
         for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
             path = artifact.folder / shard_name(number)
             if not complete_shard(path, len(indices)):
-                answers = _answers(model, instance, questions, indices, experiment.context, seeds)
+                answers = _answers(model, instance, questions, indices, experiment.context, seeds, tell)
                 write_shard(path, answers, fps=questions.fps)
         finish({"clips": len(questions)})
     return True
@@ -437,6 +451,7 @@ def _answers(
     indices: range,
     context: int,
     answer_seeds: list[int],
+    tell: Callable[[list[int]], Description],
 ) -> Iterator[Clip]:
     """The given frames joined with what the model makes of them, asked for in batches of one size."""
     num_new = questions.shape[0] - context
@@ -445,7 +460,8 @@ def _answers(
         padded = asked + [asked[-1]] * (BATCH - len(asked))
         given = questions.read(padded, context)
         seeds = np.array([answer_seeds[i] for i in padded])
-        conditioning = Conditioning(given.copy(), questions.fps, tuple(f"{i:06d}" for i in padded))
+        ids, said = tuple(f"{i:06d}" for i in padded), tell(padded)
+        conditioning = Conditioning(given.copy(), questions.fps, ids, said.state, said.text)
         with blamed(f"model {name}"):
             new = model.generate(conditioning, num_new, seeds)
         expected = (BATCH, num_new, *questions.shape[1:], 3)

@@ -11,7 +11,7 @@ from worldlaw.core.artifact import Artifact
 from worldlaw.exam import nearest, readings, references, tracking
 from worldlaw.exam.metrics import metrics
 from worldlaw.models import VideoModel, models
-from worldlaw.worlds import render, scenarios
+from worldlaw.worlds import describe, render, scenarios
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 FLOOR = "floor"
@@ -27,10 +27,11 @@ class Plan:
     experiment: Experiment
     root: Path
     simulate: dict[tuple[str, str], Artifact]  # (world, split)
-    train: dict[tuple[str, str], Artifact]  # (world, instance of a model), models that learn only
+    train: dict[tuple[str, str], Artifact]  # (world, instance of a model or reference), those that learn only
     generate: dict[tuple[str, str, str], Artifact]  # (world, instance, split)
     track: dict[tuple[str, str, str], Artifact]  # (world, instance or floor, split)
     evaluate: Artifact
+    left_out: tuple[str, ...] = ()  # references that need what is not installed, one line each
 
     @property
     def folder(self) -> Path:
@@ -45,7 +46,14 @@ class Plan:
 
 
 def make_plan(experiment: Experiment, root: Path) -> Plan:
-    """Work out every artifact's inputs: other artifacts by key, and the versions of the code."""
+    """Work out every artifact's inputs: other artifacts by key, and the versions of the code.
+
+    References that need an extra which is not installed are left out of the plan's experiment.
+    """
+    lacking = {name: references.references.lacking(name) for name in experiment.references}
+    known = tuple(name for name in experiment.references if not lacking[name])
+    left_out = tuple(f"{lacking[name]}; its row is left out" for name in lacking if lacking[name])
+    experiment = experiment.model_copy(update={"references": known})
     simulate = {
         (world, split): Artifact("simulate", _simulate_inputs(experiment, world, split), root)
         for world, spec in experiment.worlds.items()
@@ -64,6 +72,8 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 "version": kind.version,
                 "options": _without(options, kind.runtime_options),
             }
+            if asks_of(experiment, name):
+                about["description"] = describe.VERSION
             taught = {}
             if kind.learns:
                 train[world, instance] = Artifact(
@@ -105,6 +115,18 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                     "format": tracks.FORMAT,
                 }
                 track[world, name, split] = Artifact("track", inputs, root)
+        for name in experiment.references:
+            taught_reference = references.learning(name)
+            if taught_reference:
+                inputs = {
+                    "reference": name,
+                    "version": getattr(taught_reference, "version", 1),
+                    "code": references.references.code(name),
+                    "clips": [simulate[world, TRAIN].key],
+                    "context": experiment.context,
+                    "seed": experiment.seed,
+                }
+                train[world, name] = Artifact("train", inputs, root)
     chosen = experiment.metrics or tuple(metrics.names())
     evaluate = Artifact(
         "evaluate",
@@ -115,13 +137,17 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
             "tracks": [[" / ".join(place), artifact.key] for place, artifact in track.items()],
             "taught": [[name, taught_on(experiment, "", name)] for name in experiment.models],
             "references": [
-                [name, references.VERSION, references.references.code(name)] for name in experiment.references
+                [
+                    *[name, references.VERSION, references.references.code(name)],
+                    *[train[world, name].key for world in experiment.worlds if (world, name) in train],
+                ]
+                for name in experiment.references
             ],
             "metrics": [[name, metrics.get(name).version, metrics.code(name)] for name in chosen],
         },
         root,
     )
-    return Plan(experiment, root, simulate, train, generate, track, evaluate)
+    return Plan(experiment, root, simulate, train, generate, track, evaluate, left_out)
 
 
 def model_of(experiment: Experiment, name: str) -> tuple[type[VideoModel], dict, str]:
@@ -160,6 +186,12 @@ def _first_clips(experiment: Experiment, world: str, name: str) -> dict:
     if all(count == experiment.worlds[place].train.clips for place, count in counts.items()):
         return {}
     return {"first": list(counts.values())}
+
+
+def asks_of(experiment: Experiment, name: str) -> tuple[str, ...]:
+    """What a model of the experiment asks to be told beside pixels: of state and text."""
+    kind, options, _ = model_of(experiment, name)
+    return kind.asks(options)
 
 
 def taught_on(experiment: Experiment, world: str, name: str) -> list[str]:

@@ -9,13 +9,26 @@ Each check raises AssertionError with a sentence that says what was expected. Ca
 from __future__ import annotations
 
 import dataclasses
+import tempfile
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from worldlaw.core.types import VISIBLE, Case, Conditioning, Detections, Hints, Scene, Tracks, Trajectory
+from worldlaw.core.types import (
+    VISIBLE,
+    Case,
+    Conditioning,
+    Detections,
+    Hints,
+    Question,
+    Scene,
+    Tracks,
+    Trajectory,
+)
 from worldlaw.exam.matching import match
 from worldlaw.exam.metrics import Metric
-from worldlaw.exam.references import Question, Reference, case_library
+from worldlaw.exam.references import LearningReference, Reference, case_library
 from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.worlds import Choice, scenarios, training_region
@@ -67,6 +80,9 @@ def check_scenario(name: str) -> None:
         scene, _ = recipe.scene(index)
         assert scene == recipe.scene(index)[0], "the same address must give the same scene"
         assert Scene.from_json(scene.to_json()) == scene, "a scene must survive JSON"
+        numbers, sentence = scenario().numbers(scene), scenario().sentence(scene)
+        assert np.isfinite(numbers).all(), "a scene's numbers must be finite"
+        assert sentence.strip(), "a scene's sentence must say something"
         assert set(scene.attributes) == set(scenario.attributes), "a scene must name every attribute"
         assert recipe.region.contains(scene.attributes), (
             "a scene must have the attributes that were asked for"
@@ -95,12 +111,22 @@ def check_model(model: VideoModel, given: Conditioning, *, num_new_frames: int =
     assert np.array_equal(given.frames, before), "generate must not touch the frames it is given"
     assert np.array_equal(model.generate(given, num_new_frames, seeds), answers), "the same question and seed"
     order = np.roll(np.arange(given.num_clips), 1)
-    turned = dataclasses.replace(given, frames=given.frames[order], ids=tuple(given.ids[i] for i in order))
+    turned = _some(given, order)
     again = model.generate(turned, num_new_frames, seeds[order])
     assert np.array_equal(again, answers[order]), "an answer must not depend on its place in the batch"
-    last = dataclasses.replace(given, frames=given.frames[-1:], ids=given.ids[-1:])
-    alone = model.generate(last, num_new_frames, seeds[-1:])
+    alone = model.generate(_some(given, np.array([-1])), num_new_frames, seeds[-1:])
     assert np.array_equal(alone[0], answers[-1]), "an answer must not depend on what else is in the batch"
+
+
+def _some(given: Conditioning, rows: np.ndarray) -> Conditioning:
+    """Some of the clips, in this order."""
+    return dataclasses.replace(
+        given,
+        frames=given.frames[rows],
+        ids=tuple(given.ids[row] for row in rows),
+        state=None if given.state is None else given.state[rows],
+        text=None if given.text is None else tuple(given.text[row] for row in rows),
+    )
 
 
 def check_metric(metric: Metric) -> None:
@@ -129,8 +155,11 @@ def check_metric(metric: Metric) -> None:
             )
 
 
-def check_reference(name: str, reference: Reference) -> None:
-    """Predictions have the shape asked for and do not look at the bodies of the scene."""
+def check_reference(name: str, reference: Reference | type[LearningReference]) -> None:
+    """Predictions have the shape asked for and do not look at the bodies of the scene.
+
+    One that learns is taught on a few cases first, and says the same when it is loaded from its folder.
+    """
     for scenario in scenarios.names():
         recipe = make_recipe(scenario, num_frames=20)
         library = case_library((recipe.trajectory(recipe.scene(i)[0]) for i in range(1, 8)), CONTEXT)
@@ -141,10 +170,15 @@ def check_reference(name: str, reference: Reference) -> None:
             dataclasses.replace(body, position=(0.0, 0.0), velocity=(0.0, 0.0), size=0.1, mass=1.0)
             for body in scene.bodies
         )
-        first, second = (
-            reference(Question(given, 20, law, shapes, library))
-            for law in (scene, dataclasses.replace(scene, bodies=moved))
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            asked = reference
+            if isinstance(reference, type):
+                reference().fit(library, Path(folder), seed=0)
+                asked = reference().load(Path(folder))
+            first, second = (
+                cast(Reference, asked)(Question(given, 20, law, shapes, library))
+                for law in (scene, dataclasses.replace(scene, bodies=moved))
+            )
         assert first.shape == (20, len(scene.bodies), 2), f"{name}: expected (T, B, 2); found {first.shape}"
         assert np.array_equal(first, second), f"{name}: a reference must not look at the bodies of the scene"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from worldlaw.core.types import Description
 
 
 @runtime_checkable
@@ -45,6 +47,25 @@ class First:
         if any(not 0 <= index < self._num_clips for index in indices):
             raise IndexError(f"expected clips 0 to {self._num_clips - 1}")
         return self._source.read(indices, num_frames)
+
+
+@runtime_checkable
+class DescribedSource(FrameSource, Protocol):
+    """Videos with what is said of them; given only to a model that asks."""
+
+    def describe(self, indices: Sequence[int]) -> Description:
+        """State or text, or both, of some clips."""
+
+
+class Described:
+    """A source of frames with a description from elsewhere."""
+
+    def __init__(self, source: FrameSource, describe: Callable[[Sequence[int]], Description]) -> None:
+        self.shape, self.fps, self.read, self.describe = source.shape, source.fps, source.read, describe
+        self._size = len(source)
+
+    def __len__(self) -> int:
+        return self._size
 
 
 class Joined:

@@ -71,6 +71,15 @@ class Registry(Generic[T]):
             raise unknown(self.kind, name, self.names())
         return self._things[name]
 
+    def lacking(self, name: str) -> str:
+        """What to install before an optional thing can be had, in one line; empty if nothing is missing."""
+        if name in self._optional:
+            try:
+                self.get(name)
+            except BadInput as error:
+                return str(error)
+        return ""
+
     def code(self, name: str) -> str:
         """Hash of the file that a ``module:Thing`` stands in; empty for what is registered and has a version.
 

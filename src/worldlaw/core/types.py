@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Float, Float32, Int, Shaped, UInt8
 
 STATUSES = ("visible", "cut", "outside", "hidden", "lost")
 VISIBLE, CUT, OUTSIDE, HIDDEN, LOST = range(len(STATUSES))
@@ -142,12 +142,22 @@ class Hints:
 
 
 @dataclass(frozen=True)
+class Description:
+    """What is said of some clips beside their pixels; only a model that asks for it is told."""
+
+    state: Float32[np.ndarray, "N S"] | None = None  # numbers at t = 0, SI; NaN where a clip has fewer
+    text: tuple[str, ...] | None = None  # one per clip
+
+
+@dataclass(frozen=True)
 class Conditioning:
-    """What a model is given: pixels of the first K frames, never a state."""
+    """What a model is given: the first K frames, and a state or a text only if it asked for them."""
 
     frames: UInt8[np.ndarray, "N K H W 3"]
     fps: float  # Hz
     ids: tuple[str, ...]  # opaque; one per clip
+    state: Float32[np.ndarray, "N S"] | None = None  # as in a Description
+    text: tuple[str, ...] | None = None
 
     @property
     def num_clips(self) -> int:
@@ -184,3 +194,30 @@ class Case:
     def measured(self) -> np.ndarray:
         """(T - 1, B) bool: the counted intervals in which the rollout could be measured."""
         return self.counted & np.isfinite(self.tracked.bodies.velocity).all(axis=-1)
+
+
+@dataclass(frozen=True)
+class CaseLibrary:
+    """The training cases as states: what a reference looks things up in, or learns from."""
+
+    features: Float[np.ndarray, "M F"]  # size, velocity and colour of each body over the given frames
+    scale: Float[
+        np.ndarray, " F"
+    ]  # what counts as one unit of distance: the range of each feature in training
+    displacement: Float[
+        np.ndarray, "M I B 2"
+    ]  # m from the last given frame on, in the I = T - K frames after it
+    dt: float  # s between frames
+    position: Float[np.ndarray, "M K B 2"]  # m, over the given frames
+    size: Float[np.ndarray, "M B"]  # m
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a reference may use."""
+
+    given: Trajectory  # tracked, over the given frames only; bodies in the order of the scene
+    num_frames: int  # T of the whole clip
+    law: Scene  # the constants of the law: gravity, parameters, extent; its bodies are not to be looked at
+    shape: tuple[str, ...]  # of each body as it looks
+    library: CaseLibrary

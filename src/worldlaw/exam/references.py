@@ -8,40 +8,57 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from worldlaw.core.registry import Registry
-from worldlaw.core.types import VISIBLE, Body, Scene, Trajectory
+from worldlaw.core.types import VISIBLE, Body, CaseLibrary, Question, Trajectory
 from worldlaw.worlds import Scenario, scenarios
-
-
-@dataclass(frozen=True)
-class CaseLibrary:
-    """The training cases as states: what the nearest case is looked up in."""
-
-    features: np.ndarray  # (M, F): size, velocity and colour of each body over the given frames
-    scale: np.ndarray  # (F,) what counts as one unit of distance: the range of each feature in training
-    displacement: np.ndarray  # (M, T - K, B, 2) m from the last given frame on
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a reference may use."""
-
-    given: Trajectory  # tracked, over the given frames only; bodies in the order of the scene
-    num_frames: int  # T of the whole clip
-    law: Scene  # the constants of the law: gravity, parameters, extent; its bodies are not to be looked at
-    shape: tuple[str, ...]  # of each body as it looks
-    library: CaseLibrary
-
 
 # -> (T, B, 2) m; NaN for a body that the given frames do not show
 Reference = Callable[[Question], np.ndarray]
 
-references: Registry[Reference] = Registry("reference", ["worldlaw.exam.references"])
+
+@runtime_checkable
+class LearningReference(Protocol):
+    """A reference that is taught on the training cases, once for each world, before it is asked.
+
+    It is registered as a class without arguments, with a ``version`` to raise whenever it would learn or
+    predict otherwise.
+    """
+
+    def fit(self, library: CaseLibrary, folder: Path, *, seed: int) -> None:
+        """Learn from the training cases, the same to the bit every time, and leave it in ``folder``."""
+
+    def load(self, folder: Path) -> Reference:
+        """What ``fit`` left in ``folder``, ready to be asked."""
+
+
+references: Registry[Reference | type[LearningReference]] = Registry(
+    "reference",
+    ["worldlaw.exam.references"],
+    optional={"state_model": ("worldlaw.models.state_model:StateModel", "torch")},
+)
+
+
+def learning(name: str) -> type[LearningReference] | None:
+    """The class of a reference that has to be taught first; None for any other."""
+    found = references.get(name)
+    return found if isinstance(found, type) and issubclass(found, LearningReference) else None
+
+
+def ready(name: str, folder: Path | None = None) -> Reference:
+    """A reference that can be asked; ``folder`` holds what it learnt, if it is one that learns."""
+    kind = learning(name)
+    if kind is None:
+        return cast(Reference, references.get(name))
+    if folder is None:
+        raise ValueError(f"{name} learns: expected the folder that it was taught in")
+    return kind().load(folder)
+
 
 VERSION = 1  # of all references: raise it whenever one of them would predict otherwise
 
@@ -100,14 +117,19 @@ def case_features(given: Trajectory) -> np.ndarray:
 
 def case_library(cases: Iterable[Trajectory], context: int) -> CaseLibrary:
     """The library of training trajectories; their stored states stand for what tracking them would give."""
-    features, displacement = [], []
+    features, displacement, position, size = [], [], [], []
+    dt = 0.0
     for case in cases:
         features.append(case_features(case[:context]))
         displacement.append((case.position[context:] - case.position[context - 1]).astype(np.float32))
+        position.append(case.position[:context])
+        size.append(case.size[:context].mean(axis=0))
+        dt = case.dt
     table = np.array(features)
     spread = np.ptp(table, axis=0)
     # A feature that never varies in training (a colour, say) counts by its natural unit.
-    return CaseLibrary(table, np.where(spread > 1e-6, spread, 1.0), np.array(displacement))
+    scale = np.where(spread > 1e-6, spread, 1.0)
+    return CaseLibrary(table, scale, np.array(displacement), dt, np.array(position), np.array(size))
 
 
 def _straight_line(given: Trajectory) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from worldlaw.core.types import Description
+from worldlaw.models.description import Reading, StateInput, TextInput
+
 TIME_FREQUENCIES = 256
 PLAIN_ATTENTION = 512  # tokens up to which a CPU attends by plain products
 
@@ -42,8 +45,19 @@ PRESETS = {
 class DiT(nn.Module):
     """Noisy video, given frames and their mask in; a video of the same size out."""
 
-    def __init__(self, size: DiTSize, *, channels: int, patch: tuple[int, int, int]) -> None:
-        """``patch`` is (frames, rows, columns) of one token; ``channels`` those of the video."""
+    def __init__(
+        self,
+        size: DiTSize,
+        *,
+        channels: int,
+        patch: tuple[int, int, int],
+        numbers: int = 0,
+        text: bool = False,
+    ) -> None:
+        """``patch`` is (frames, rows, columns) of one token; ``channels`` those of the video.
+
+        With ``numbers`` or ``text`` it is told that many numbers, or a text, beside the pixels.
+        """
         super().__init__()
         self.size, self.channels, self.patch = size, channels, patch
         volume = math.prod(patch)
@@ -55,14 +69,26 @@ class DiT(nn.Module):
         self.blocks = nn.ModuleList(Block(size) for _ in range(size.depth))
         self.table = nn.Parameter(torch.zeros(2, size.width))
         self.head = nn.Linear(size.width, volume * channels)
+        self.state = StateInput(numbers, size.width) if numbers else None
+        self.text = TextInput() if text else None
+        self.readings = nn.ModuleList(Reading(size.width, size.heads) for _ in range(size.depth * text))
         self._initialize()
 
-    def forward(self, noisy: Tensor, given: Tensor, mask: Tensor, time: Tensor) -> Tensor:
+    def forward(
+        self,
+        noisy: Tensor,
+        given: Tensor,
+        mask: Tensor,
+        time: Tensor,
+        *,
+        state: Tensor | None = None,
+        text: Tensor | None = None,
+    ) -> Tensor:
         """The network's answer, (N, T, H, W, C).
 
         ``noisy`` and ``given`` are (N, T, H, W, C), ``given`` zero where nothing is given; ``mask`` (N, T, H,
-        W, 1) is 1 where it is; ``time`` (N,) says how noisy, 0 to 1. Raises ValueError if a side is no
-        multiple of the patch.
+        W, 1) is 1 where it is; ``time`` (N,) says how noisy, 0 to 1; ``state`` (N, S) and ``text`` (N, L) are
+        what ``tell`` makes of a description. Raises ValueError if a side is no multiple of the patch.
         """
         grid = tuple(side // step for side, step in zip(noisy.shape[1:4], self.patch, strict=True))
         if any(side % step for side, step in zip(noisy.shape[1:4], self.patch, strict=True)):
@@ -71,11 +97,36 @@ class DiT(nn.Module):
         clock = self.time(frequencies(time))
         shared = self.modulate(functional.silu(clock)).unflatten(-1, (6, -1))  # (N, 6, D)
         rotation = rotary(grid, self.size.width // self.size.heads, tokens.device)
-        for block in self.blocks:
+        added = self.state(state)[:, None] if self.state is not None else None
+        source = self.text(text) if self.text is not None else None
+        for number, block in enumerate(self.blocks):
+            if added is not None:
+                tokens = tokens + added
+            if source is not None:
+                tokens = self.readings[number](tokens, source)
             tokens = block(tokens, shared, rotation)
         shift, scale = (self.table + clock[:, None]).unbind(dim=1)
         tokens = functional.layer_norm(tokens, tokens.shape[-1:]) * (1 + scale[:, None]) + shift[:, None]
         return unpatchify(self.head(tokens), grid, self.patch)
+
+    def measure(self, said: Description) -> None:
+        """Take the scales of numbers and the length of texts from what is said of training clips."""
+        if self.state is not None:
+            self.state.measure(said)
+        if self.text is not None:
+            self.text.measure(said)
+
+    def tell(self, said: Description) -> dict[str, Tensor]:
+        """What is said of some clips as ``forward`` takes it; nothing for a network that takes pixels only.
+
+        Raises BadInput for what does not fit what it was taught with.
+        """
+        told = {}
+        if self.state is not None:
+            told["state"] = self.state.read(said)
+        if self.text is not None:
+            told["text"] = self.text.read(said)
+        return told
 
     def _initialize(self) -> None:
         for module in self.modules():
@@ -86,6 +137,8 @@ class DiT(nn.Module):
         # smooth.
         nn.init.zeros_(self.modulate.weight)
         nn.init.zeros_(self.head.weight)
+        if self.state is not None:  # numbers are learnt to be heard, so that they do not drown the pixels
+            nn.init.zeros_(self.state.narrow.weight)
 
 
 class Block(nn.Module):

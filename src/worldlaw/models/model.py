@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -25,6 +26,15 @@ class VideoModel(ABC):
     learns: ClassVar[bool] = False  # whether ``fit`` has to be called before ``generate``
     answer_options: ClassVar[tuple[str, ...]] = ()  # options that change answers but not what is learnt
     runtime_options: ClassVar[tuple[str, ...]] = ()  # options that change neither
+
+    @classmethod
+    def asks(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """What it must be told beside pixels when it has these options: of ``state`` and ``text``.
+
+        What it asks for stands in the conditioning, and ``fit`` gets a ``DescribedSource``; who does not ask
+        is not told.
+        """
+        return ()
 
     @abstractmethod
     def generate(

@@ -83,8 +83,11 @@ def fit(
     seed: int,
     options: Training,
     say: Callable[[str], None] = print,
+    tell: Callable[[list[int]], dict[str, Tensor]] | None = None,
 ) -> State:
     """Teach a network to continue clips from ``context`` frames; goes on from a checkpoint in ``folder``.
+
+    ``tell`` gives what the network takes beside the pixels of some clips, by name.
 
     Under ``torchrun`` every process takes its part of each batch and gradients are averaged (DDP).
     Raises Failed if the loss is no longer a number, with the last good checkpoint kept, or when the time
@@ -108,8 +111,11 @@ def fit(
 
     started = saved = time.monotonic()
     first_step = state.step
-    for batch in prefetched(clips, options, seed, range(state.step, options.steps), (rank, world)):
-        loss = train_step(running, state, process, batch, context=context, seed=seed, options=options)
+    steps = range(state.step, options.steps)
+    for batch, told in prefetched(clips, options, seed, steps, (rank, world), tell):
+        loss = train_step(
+            running, state, process, batch, context=context, seed=seed, options=options, told=told
+        )
         now = time.monotonic()
         if not math.isfinite(loss):
             raise Failed(
@@ -148,6 +154,7 @@ def train_step(
     context: int,
     seed: int,
     options: Training,
+    told: dict[str, Tensor] | None = None,
 ) -> float:
     """One step on this process's clips (N, T, H, W, C) uint8; returns the mean loss over all processes."""
     rank, world = _processes()
@@ -160,6 +167,7 @@ def train_step(
     mine = slice(rank * len(clips), (rank + 1) * len(clips))
     times, noise = times[mine].to(device), noise[mine].to(device)
     data = to_network(torch.from_numpy(clips)).to(device)
+    told = {name: value.to(device) for name, value in (told or {}).items()}
 
     rate = schedule(state.step, options)
     for optimizer in state.optimizers:
@@ -168,9 +176,12 @@ def train_step(
         optimizer.zero_grad(set_to_none=True)
     total = 0.0
     parts = options.accumulate
-    for x, e, s in zip(data.chunk(parts), noise.chunk(parts), times.chunk(parts), strict=True):
+    told_parts = [{name: value.chunk(parts)[part] for name, value in told.items()} for part in range(parts)]
+    for x, e, s, said in zip(
+        data.chunk(parts), noise.chunk(parts), times.chunk(parts), told_parts, strict=True
+    ):
         with autocast(device, options.precision):
-            loss = loss_of(running, process, x, e, s, context=context)
+            loss = loss_of(running, process, x, e, s, context=context, told=said)
         (loss / parts).backward()
         total += loss.item() / parts
     nn.utils.clip_grad_norm_(state.network.parameters(), options.clip_gradient)
@@ -190,13 +201,20 @@ def train_step(
 
 
 def loss_of(
-    network: nn.Module, process: Process, data: Tensor, noise: Tensor, times: Tensor, *, context: int
+    network: nn.Module,
+    process: Process,
+    data: Tensor,
+    noise: Tensor,
+    times: Tensor,
+    *,
+    context: int,
+    told: dict[str, Tensor] | None = None,
 ) -> Tensor:
     """Mean weighted squared error over the frames that are not given."""
     s = times.view(-1, 1, 1, 1, 1)
     given, mask = conditioning(data, context)
     mixed = process.mix(data, noise, s)
-    answer = network(mixed, given, mask, times)
+    answer = network(mixed, given, mask, times, **(told or {}))
     return process.error(answer.float(), data, noise, s)[:, context:].mean()
 
 
@@ -247,15 +265,20 @@ def make_optimizers(network: DiT, options: Training) -> list[torch.optim.Optimiz
 
 
 def prefetched(
-    clips: FrameSource, options: Training, seed: int, steps: range, part: tuple[int, int]
-) -> Iterator[np.ndarray]:
-    """This process's clips of every step, read while the step before is computed."""
+    clips: FrameSource,
+    options: Training,
+    seed: int,
+    steps: range,
+    part: tuple[int, int],
+    tell: Callable[[list[int]], dict[str, Tensor]] | None = None,
+) -> Iterator[tuple[np.ndarray, dict[str, Tensor]]]:
+    """This process's clips of every step with what is told of them, read a step ahead."""
     rank, world = part
     if options.batch % (world * options.accumulate):
         raise BadInput(f"batch: {options.batch} clips cannot be shared by {world} processes")
     share = options.batch // world
 
-    def read(step: int) -> np.ndarray:
+    def read(step: int) -> tuple[np.ndarray, dict[str, Tensor]]:
         rng = rng_for(seed, "batch", step)
         chosen = rng.integers(len(clips), size=options.batch)
         flipped = rng.random(options.batch) < 0.5
@@ -263,7 +286,7 @@ def prefetched(
         batch = clips.read(chosen[mine].tolist())
         if options.mirror:
             batch[flipped[mine]] = batch[flipped[mine], :, :, ::-1].copy()
-        return batch
+        return batch, tell(chosen[mine].tolist()) if tell else {}
 
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(read, steps.start) if steps else None

@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.core.errors import BadInput, unknown
-from worldlaw.core.types import Conditioning
-from worldlaw.models import training
+from worldlaw.core.types import Conditioning, Description
+from worldlaw.models import description, training
 from worldlaw.models.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.dit import PRESETS, DiT
 from worldlaw.models.model import CARD, VideoModel
@@ -44,9 +46,14 @@ class VideoDiT(VideoModel):
         process_options: dict[str, float] | None = None,
         sampler: str = "euler",
         sampling_steps: int = 20,
+        state: bool = False,
+        text: bool = False,
         **settings: Any,
     ) -> None:
-        """``settings`` are those of ``training.Training``. Raises BadInput for a name that is not known."""
+        """``settings`` are those of ``training.Training``; with ``state`` or ``text`` it is told more.
+
+        Raises BadInput for a name that is not known.
+        """
         for kind, name, known in (
             ("preset", preset, PRESETS), ("process", process, PROCESSES), ("sampler", sampler, SAMPLERS)
         ):  # fmt: skip
@@ -67,14 +74,25 @@ class VideoDiT(VideoModel):
         self.sample = SAMPLERS[sampler]
         self.sampling_steps = sampling_steps if self.process.generative else 1
         self.options = training.Training(**settings)
+        self.asked = self.asks({"state": state, "text": text})
+        if self.asked and self.options.mirror:
+            raise BadInput(f"mirror: a mirrored clip is not what its {' and '.join(self.asked)} says")
         self.network = DiT(PRESETS[preset], channels=3, patch=(patch[0], patch[1], patch[2]))
+
+    @classmethod
+    def asks(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """The options ``state`` and ``text`` that are true."""
+        return tuple(name for name in ("state", "text") if options.get(name))
 
     def fit(self, clips: FrameSource, folder: Path, *, context: int, seed: int) -> None:
         """Teach the network, from a checkpoint if ``folder`` has one, and leave its averaged weights."""
         if (folder / WEIGHTS).exists():
             return
+        said = description.sample(clips) if self.asked else Description()
         torch.manual_seed(seed)
-        self.network = DiT(self.network.size, channels=3, patch=self.network.patch)
+        wanted = said.state if "state" in self.asked else None
+        self.network = self._network(0 if wanted is None else wanted.shape[1])
+        self.network.measure(said)
         state = training.fit(
             self.network,
             self.process,
@@ -84,6 +102,7 @@ class VideoDiT(VideoModel):
             seed=seed,
             options=self.options,
             say=lambda text: print(text, file=sys.stderr),
+            tell=self._teller(clips) if self.asked else None,
         )
         card = {
             "steps": state.step,
@@ -100,8 +119,10 @@ class VideoDiT(VideoModel):
         """The averaged weights that ``fit`` left. Raises BadInput if they are not those of this network."""
         path = folder / WEIGHTS
         try:
-            self.network.load_state_dict(load_file(path))
-        except (OSError, RuntimeError) as error:
+            weights = load_file(path)
+            self.network = self._network(len(weights.get("state.mean", ())))
+            self.network.load_state_dict(weights)
+        except (OSError, RuntimeError, SafetensorError) as error:
             raise BadInput(f"{path}: not the weights of this network ({error})") from error
         return self
 
@@ -113,18 +134,25 @@ class VideoDiT(VideoModel):
         count, context = given.frames.shape[:2]
         shape = (context + num_new_frames, *given.frames.shape[2:])
         out = np.empty((count, num_new_frames, *shape[1:]), np.uint8)
+        told = network.tell(Description(given.state, given.text))
+        told = {name: value.to(device) for name, value in told.items()}
         for start in range(0, count, MICRO_BATCH):
             rows = np.minimum(np.arange(start, start + MICRO_BATCH), count - 1)
             noise = torch.stack([self._noise(shape, int(seeds[row])) for row in rows]).to(device)
             video = torch.zeros_like(noise)
             video[:, :context] = training.to_network(torch.from_numpy(given.frames[rows])).to(device)
             shown, mask = training.conditioning(video, context)
+            here = {name: value[rows] for name, value in told.items()}
 
             def field(
-                z: torch.Tensor, s: torch.Tensor, shown: torch.Tensor = shown, mask: torch.Tensor = mask
+                z: torch.Tensor,
+                s: torch.Tensor,
+                shown: torch.Tensor = shown,
+                mask: torch.Tensor = mask,
+                here: dict[str, torch.Tensor] = here,
             ) -> torch.Tensor:
                 with training.autocast(device, self.options.precision):
-                    answer = network(z, shown, mask, s)
+                    answer = network(z, shown, mask, s, **here)
                 return self.process.velocity(answer.float(), z, s.view(-1, 1, 1, 1, 1))
 
             new = (
@@ -133,6 +161,21 @@ class VideoDiT(VideoModel):
             kept = min(MICRO_BATCH, count - start)
             out[start : start + kept] = new[:kept]
         return out
+
+    def _network(self, numbers: int) -> DiT:
+        """An untaught network of this size; ``numbers`` are those of a state, known from training.
+
+        Raises BadInput if there are none and it asks for a state, or the other way round.
+        """
+        if bool(numbers) != ("state" in self.asked):
+            raise BadInput(f"found {numbers} numbers a clip; state is {'state' in self.asked}")
+        size, patch = self.network.size, self.network.patch
+        return DiT(size, channels=3, patch=patch, numbers=numbers, text="text" in self.asked)
+
+    def _teller(self, clips: FrameSource) -> Callable[[list[int]], dict[str, torch.Tensor]]:
+        """What the network takes beside the pixels of some training clips."""
+        source, network = description.described(clips), self.network
+        return lambda chosen: network.tell(source.describe(chosen))
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
         """Noise drawn on the host, so that the device changes nothing; none for plain regression."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldlaw.core.region import Region
-from worldlaw.core.types import Scene, Trajectory
+from worldlaw.core.types import Description, Scene, Trajectory
 from worldlaw.worlds.render import frame_shape, render
-from worldlaw.worlds.scenario import draw_scene, scenarios
+from worldlaw.worlds.scenario import describe, draw_scene, scenarios
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,8 @@ class Recipe:
             trajectory = self.trajectory(scene)[: out.shape[1]]
             self.frames(scene, trajectory, out[place])
         return out
+
+    def describe(self, indices: Sequence[int]) -> Description:
+        """What is said of some clips to a model that asks for their state or text."""
+        scenario = scenarios.get(self.scenario)()
+        return describe([(scenario, self.scene(index)[0]) for index in indices])

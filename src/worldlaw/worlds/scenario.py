@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,8 @@ from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.region import Attributes, Region, Values, region_from
 from worldlaw.core.registry import Registry
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.types import CUT, HIDDEN, OUTSIDE, VISIBLE, Scene, Trajectory
+from worldlaw.core.types import CUT, HIDDEN, OUTSIDE, VISIBLE, Description, Scene, Trajectory
+from worldlaw.worlds.describe import numbers_of, sentence_of
 
 MAX_DRAWS = 20_000  # the narrowest level of the study keeps about one draw in five hundred
 
@@ -59,6 +60,14 @@ class Scenario(ABC):
     @abstractmethod
     def simulate(self, scene: Scene, num_frames: int, dt: float) -> Trajectory:
         """The true motion; frame k is the state at k * dt seconds."""
+
+    def numbers(self, scene: Scene) -> tuple[float, ...]:
+        """The scene at t = 0 in numbers, SI, for models that ask for its state."""
+        return numbers_of(scene)
+
+    def sentence(self, scene: Scene) -> str:
+        """The scene at t = 0 in a sentence, for models that ask for a text."""
+        return sentence_of(scene)
 
 
 scenarios: Registry[type[Scenario]] = Registry(
@@ -111,6 +120,15 @@ def draw_scene(
     raise BadInput(
         f"{scenario.name}, split {split!r}: no scene in {MAX_DRAWS} draws from its region: {reasons}"
     )
+
+
+def describe(scenes: Sequence[tuple[Scenario, Scene]]) -> Description:
+    """Numbers (N, S) and sentences of scenes, each with its scenario; NaN where one has fewer than most."""
+    rows = [scenario.numbers(scene) for scenario, scene in scenes]
+    state = np.full((len(rows), max(map(len, rows), default=0)), np.nan, np.float32)
+    for place, row in enumerate(rows):
+        state[place, : len(row)] = row
+    return Description(state, tuple(scenario.sentence(scene) for scenario, scene in scenes))
 
 
 def true_trajectory(scene: Scene, position: np.ndarray, dt: float) -> Trajectory:

@@ -1,0 +1,42 @@
+"""A scene in numbers and in a sentence: what a model that asks for more than pixels is told of a clip."""
+
+from __future__ import annotations
+
+import math
+
+from worldlaw.core.types import Body, Scene
+
+VERSION = 1  # raise it whenever the same scene would be described otherwise
+
+HEADINGS = {0: "right", 90: "up", 180: "left", 270: "down"}  # degrees
+SIZES = {"ball": "radius", "ring": "outer radius", "square": "half side"}
+
+
+def numbers_of(scene: Scene) -> tuple[float, ...]:
+    """Of each body at t = 0: size in m, mass in kg, position (2) in m and velocity (2) in m/s."""
+    return tuple(
+        value for body in scene.bodies for value in (body.size, body.mass, *body.position, *body.velocity)
+    )
+
+
+def sentence_of(scene: Scene) -> str:
+    """Of each body at t = 0: colour, shape, size, position and velocity, to the centimetre (per second)."""
+    said = "; ".join(_clause(body) for body in scene.bodies)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def _clause(body: Body) -> str:
+    article = "an" if body.color[0] in "aeiou" else "a"
+    x, y = body.position
+    return (
+        f"{article} {body.color} {body.shape} of {SIZES[body.shape]} {body.size:.2f} m starts at "
+        f"({x:.2f}, {y:.2f}) m and {_motion(*body.velocity)}"
+    )
+
+
+def _motion(vx: float, vy: float) -> str:
+    speed = math.hypot(vx, vy)
+    if speed == 0:
+        return "rests"
+    degrees = round(math.degrees(math.atan2(vy, vx))) % 360
+    return f"moves {HEADINGS.get(degrees, f'at {degrees} degrees')} at {speed:.2f} m/s"
