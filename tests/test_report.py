@@ -652,7 +652,7 @@ def test_a_table_with_dictionary_columns_is_read_as_well(results: pa.Table) -> N
 def test_a_large_experiment_stays_a_small_page() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (12, 128, 128, 3), dtype=np.uint8)
 
-    def noisy(scenario: str, predictor: str, split: str, clip: int) -> Example:
+    def noisy(scenario: str, predictor: str, split: str, clip: int, seed: int = 0) -> Example:
         return replace(
             example(scenario, predictor, split, clip),
             true_video=noise,
