@@ -13,6 +13,12 @@ def test_presets_have_the_studys_number_of_parameters(preset, millions):
     assert sum(value.numel() for value in network.parameters()) / 1e6 == pytest.approx(millions, rel=0.02)
 
 
+@pytest.mark.parametrize(("preset", "millions"), [("nano", 0.279), ("mini", 1.108), ("micro", 2.337)])
+def test_small_presets_have_the_number_of_parameters_that_is_told(preset, millions):
+    network = DiT(PRESETS[preset], channels=3, patch=(2, 8, 8))
+    assert sum(value.numel() for value in network.parameters()) / 1e6 == pytest.approx(millions, abs=5e-4)
+
+
 def test_patches_go_apart_and_come_together():
     video = torch.randn(2, 4, 8, 12, 3)
     tokens = patchify(video, (2, 4, 4))

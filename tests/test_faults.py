@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -504,13 +505,21 @@ def test_a_disk_that_fills_at_any_file_is_one_line(complaint, ends_well, place, 
     ends_well()
 
 
-def test_two_runs_at_once_in_one_folder(complaint, ends_well, place):
+def test_two_runs_at_once_in_one_folder(complaint, ends_well, place, capfd):
     ends_well()
     with locked(place / "runs" / "tiny"):
         assert "another run is writing here; wait for it" in complaint(1, "run", "tiny.yaml")
     (simulated(place) / MANIFEST).unlink()
     with locked(next((place / "runs").glob("simulate-*/clips-00001.arrow")).parent):
-        assert "another run is writing here" in complaint(1, "run", "tiny.yaml", "--set", "name=other")
+        words, ends = ["run", "tiny.yaml", "--set", "name=other", "--workers", "1"], []
+        other = threading.Thread(target=lambda: ends.append(main(words)))
+        other.start()
+        deadline = time.monotonic() + 60
+        while "another run is writing here; waiting until it is done" not in capfd.readouterr().err:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    other.join(60)
+    assert ends == [0]
     ends_well()
 
 

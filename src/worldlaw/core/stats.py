@@ -72,7 +72,7 @@ def paired_difference(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -
     return summarize(np.asarray(first, float) - np.asarray(second, float), seed=seed)
 
 
-def log_slope(at: Sequence[float], cells: Sequence[np.ndarray], *, seed: int = 0) -> Summary:
+def log_slope(at: Sequence[float | int], cells: Sequence[np.ndarray], *, seed: int = 0) -> Summary:
     """Slope of log10 of a mean against log10 of what it is measured at, by least squares, with its interval.
 
     ``cells`` are (N, S) values of the same N clips by training seed, one array for each number in ``at``. The
