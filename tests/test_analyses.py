@@ -196,6 +196,14 @@ def test_what_an_experiment_cannot_answer_is_refused_before_any_work(train, test
         parse_experiment(raw(train, test, analysis))
 
 
+def test_a_world_of_two_bodies_has_no_heading_to_turn_round_from():
+    given = raw({}, {}, "reversal")
+    directions = {"region": {"direction": ["right", "left"]}}
+    given["worlds"] = {"collision": {"train": {"clips": 2, **directions}, "test": {"t": {"clips": 2}}}}
+    with pytest.raises(BadInput, match="no world of one body with a direction"):
+        parse_experiment(given)
+
+
 def test_an_analysis_given_twice_is_refused():
     given = {**raw({"direction": ["right", "left"]}, {}, "reversal"), "analyses": ["reversal"] * 2}
     with pytest.raises(BadInput, match="'reversal' is given twice"):
