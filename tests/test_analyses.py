@@ -277,6 +277,7 @@ def test_a_model_that_turns_round_is_found_out_from_its_pixels(tmp_path):
     assert 0 < back < 12
     assert sum(value > 0.1 for value in found) == 12 - back
     assert f"turns round {100 * back / 12:.0f}\u202f% of 12 new clips" in text
+    assert 'the nearest in motion"' in text  # the third pane of its films
     assert Page(text).open == []
 
 
