@@ -196,6 +196,14 @@ def test_what_an_experiment_cannot_answer_is_refused_before_any_work(train, test
         parse_experiment(raw(train, test, analysis))
 
 
+def test_a_world_of_two_bodies_has_no_heading_to_turn_round_from():
+    given = raw({}, {}, "reversal")
+    directions = {"region": {"direction": ["right", "left"]}}
+    given["worlds"] = {"collision": {"train": {"clips": 2, **directions}, "test": {"t": {"clips": 2}}}}
+    with pytest.raises(BadInput, match="no world of one body with a direction"):
+        parse_experiment(given)
+
+
 def test_an_analysis_given_twice_is_refused():
     given = {**raw({"direction": ["right", "left"]}, {}, "reversal"), "analyses": ["reversal"] * 2}
     with pytest.raises(BadInput, match="'reversal' is given twice"):
@@ -269,6 +277,7 @@ def test_a_model_that_turns_round_is_found_out_from_its_pixels(tmp_path):
     assert 0 < back < 12
     assert sum(value > 0.1 for value in found) == 12 - back
     assert f"turns round {100 * back / 12:.0f}\u202f% of 12 new clips" in text
+    assert 'the nearest in motion"' in text  # the third pane of its films
     assert Page(text).open == []
 
 

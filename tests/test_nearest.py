@@ -8,14 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from worldlaw.config import parse_experiment
-from worldlaw.core.types import VISIBLE, Case, Detections, Scene, Tracks, Trajectory
+from worldlaw.core.types import VISIBLE, Body, Case, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.nearest import TOLERANCE, Motions, copied, motions, nearest_motion
 from worldlaw.exam.readings import readings
 from worldlaw.exam.references import case_library
 from worldlaw.pipeline import run
 
 CONTEXT, NUM_FRAMES, DT = 3, 12, 0.1
-SCENE = Scene("made_up", {}, ())
 
 
 def moving(*velocity, start=(5.0, 5.0), num_frames=NUM_FRAMES, color=(1.0, 0.0, 0.0)):
@@ -31,7 +30,10 @@ def moving(*velocity, start=(5.0, 5.0), num_frames=NUM_FRAMES, color=(1.0, 0.0, 
 
 
 def case_of(truth, rollout):
-    return Case(0, SCENE, CONTEXT, truth, Tracks(rollout, Detections.none()), lambda: np.zeros(0), None)
+    starts = zip(truth.position[0].tolist(), truth.velocity[0].tolist(), strict=True)
+    bodies = tuple(Body("ball", 0.5, "red", 1.0, tuple(place), tuple(speed)) for place, speed in starts)
+    scene = Scene("made_up", {}, bodies)
+    return Case(0, scene, CONTEXT, truth, Tracks(rollout, Detections.none()), lambda: np.zeros(0), None)
 
 
 TRAINING = [(1.0, 0.0), (2.0, 0.0), (0.0, -3.0)]
@@ -138,6 +140,22 @@ def test_readings_are_signed_along_the_true_heading_and_tell_size_and_colour():
     lost = {name: value for _, name, value, _ in readings(case_of(moving((2.0, 0.0)), rollout))}
     assert (lost["true_velocity"], lost["true_size"]) == pytest.approx((2.0, 0.5))
     assert np.isnan([lost[name] for name in ("measured_velocity", "measured_size", "color_kept")]).all()
+
+
+def falling(speed):
+    """A ball thrown level at so many m/s under 9 m/s²."""
+    ball = moving((speed, 0.0))
+    ball.position[:, 0, 1] -= 4.5 * (np.arange(NUM_FRAMES) * DT) ** 2
+    return ball
+
+
+def test_a_ball_thrown_level_and_mirrored_goes_back_however_fast_it_falls():
+    case = case_of(falling(1.0), falling(-1.0))
+    scene = dataclasses.replace(
+        case.scene, bodies=(dataclasses.replace(case.scene.bodies[0], velocity=(1.0, 0.0)),)
+    )
+    found = {name: value for _, name, value, _ in readings(dataclasses.replace(case, scene=scene))}
+    assert (found["true_velocity"], found["measured_velocity"]) == pytest.approx((1.0, -1.0))
 
 
 def test_memory_copies_out_of_distribution_and_the_true_video_does_not(tmp_path):

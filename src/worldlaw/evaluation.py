@@ -280,6 +280,7 @@ def report_input(plan: Plan) -> ReportInput:
     results = pq.read_table(plan.evaluate.folder / RESULTS)
     nearest = _nearest_clips(results)
     exams: dict[tuple[str, str], _Exam] = {}
+    training = functools.cache(lambda world: Clips(plan.simulate[world, TRAIN].folder))
 
     names = {pair: name for name, pair in instances(plan.experiment).items()}
 
@@ -293,7 +294,7 @@ def report_input(plan: Plan) -> ReportInput:
         copied_from = nearest.get((world, predictor, split, clip, seed))
         if shown is None or copied_from is None:
             return example
-        video = Clips(plan.simulate[world, TRAIN].folder).read([copied_from])[0]
+        video = training(world).read([copied_from])[0]
         return dataclasses.replace(example, training_clip=copied_from, training_video=video)
 
     def attributes(world: str, split: str) -> list[Attributes]:

@@ -14,9 +14,10 @@ STILL = 1e-9  # m/s: a slower body has no heading
 def readings(case: Case) -> list[tuple[int, str, float, str]]:
     """(body, name, value, unit) of every body that counts; NaN where the rollout could not be measured.
 
-    ``true_velocity``, ``measured_velocity`` m/s: mean velocity along the true heading, the direction of the
-    mean true velocity; negative for who goes back. Over the measured intervals, the true one over all that
-    count if none was measured. A body that stands still in truth has no heading and no such rows.
+    ``true_velocity``, ``measured_velocity`` m/s: mean velocity along the heading, which is the direction of
+    the body's velocity at t = 0, so that gravity does not count where a ball is thrown level; negative for
+    who goes back. Over the measured intervals, the true one over all that count if none was measured. A body
+    that stands still at t = 0 has no heading and no such rows.
     ``true_size``, ``measured_size`` m: mean over the generated frames fully visible in the truth and
     measured. ``color_kept``: 1 if the mean colour over these frames is nearest, among the named colours of
     bodies, to the true one; else 0.
@@ -28,11 +29,12 @@ def readings(case: Case) -> list[tuple[int, str, float, str]]:
     for body in range(truth.num_bodies):
         chosen = case.measured[:, body] if case.measured[:, body].any() else case.counted[:, body]
         if chosen.any():
-            mean = truth.velocity[chosen, body].mean(axis=0)
-            speed = float(np.linalg.norm(mean))
+            start = np.array(case.scene.bodies[body].velocity)
+            speed = float(np.linalg.norm(start))
             if speed > STILL:
-                along = float(tracked.velocity[chosen, body].mean(axis=0) @ mean / speed)
-                rows += [(body, "true_velocity", speed, "m/s"), (body, "measured_velocity", along, "m/s")]
+                true, seen = (states.velocity[chosen, body].mean(axis=0) for states in (truth, tracked))
+                rows.append((body, "true_velocity", float(true @ start / speed), "m/s"))
+                rows.append((body, "measured_velocity", float(seen @ start / speed), "m/s"))
         if visible[:, body].any():
             seen = visible[:, body] & np.isfinite(tracked.size[:, body])
             size = float(tracked.size[seen, body].mean()) if seen.any() else np.nan

@@ -22,12 +22,12 @@ QUESTION = (
     "turn round to."
 )
 KEY = (
-    "Mean velocity along the true heading in m/s, generated against true. Shaded: speeds in training. "
+    "Mean velocity along the heading in m/s, generated against true. Shaded: speeds in training. "
     "Full line: the truth; dashed line: its mirror image. Discs: in the training region; triangles: "
     "outside it. Strokes at the foot: not measured."
 )
 NOTES = [
-    f"Turned round: a mean velocity of less than −{STILL:g} m/s along the true heading, over the "
+    f"Turned round: a mean velocity of less than −{STILL:g} m/s along the heading, over the "
     "intervals measured; the share of rollouts measured, with Wilson’s 95 % interval. New clips lie "
     "outside the training region, trained clips in it.",
     "The study: Kang et al. 2024, arXiv:2411.02385, figure 7, read by eye from the picture; trained at "
@@ -38,11 +38,11 @@ NOTES = [
 
 @analyses.registering("reversal")
 class Reversal(Analysis):
-    """Share of rollouts whose mean velocity is against the true heading, by what directions were taught."""
+    """Share of rollouts whose mean velocity is against the heading, by what directions were taught."""
 
     def worlds(self, settings: Mapping[str, Setting]) -> list[str]:
-        """Worlds whose scenario has a direction; one at least must teach a direction and its opposite."""
-        found = [world for world, setting in settings.items() if setting.names("direction")]
+        """Worlds of one body with a direction; one at least must teach a direction and its opposite."""
+        found = [world for world, setting in settings.items() if _has_one_direction(setting)]
         if not any(_both(settings[world]) for world in found):
             raise BadInput(
                 "reversal needs a world that is trained on a direction and its opposite, such as "
@@ -154,6 +154,11 @@ def _note(answers: Answers) -> str:
     return f"{_lost(answers)} of {len(answers.inside)} not measured" if _lost(answers) else ""
 
 
+def _has_one_direction(setting: Setting) -> bool:
+    """Whether it is one body's: the attributes of several are numbered, ``speed1`` and ``speed2``."""
+    return bool(setting.names("direction") and setting.bands("speed"))
+
+
 def _both(setting: Setting) -> bool:
     return any({*pair} <= setting.names("direction") for pair in OPPOSITES)
 
@@ -162,6 +167,6 @@ def _trained(settings: Mapping[str, Setting]) -> str:
     said = [
         f"{', '.join(sorted(setting.names('direction')))} ({world})"
         for world, setting in settings.items()
-        if setting.names("direction")
+        if _has_one_direction(setting)
     ]
-    return ", ".join(said) or "no direction at all"
+    return ", ".join(said) or "no world of one body with a direction"

@@ -25,12 +25,12 @@ QUESTION = (
     "is pulled to one band or the other."
 )
 KEY = (
-    "Mean velocity along the true heading in m/s, generated against true. Shaded: speeds in training. "
+    "Mean velocity along the heading in m/s, generated against true. Shaded: speeds in training. "
     "Thin line: the truth; thick line: the mean over clips of like speed. Discs: in the training region; "
     "triangles: outside it. Strokes at the foot: not measured."
 )
 NOTES = [
-    "Error: absolute difference of mean velocities along the true heading, over the intervals measured. "
+    "Error: absolute difference of mean velocities along the heading, over the intervals measured. "
     "Changes bands: the true speed that best parts the rollouts generated below the middle of the gap "
     "from those above, with its 95 % bootstrap interval; who follows the law changes in the middle.",
     "The study: Kang et al. 2024, arXiv:2411.02385, figure 5, coordinates read from the vector graphic; "
