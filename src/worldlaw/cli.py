@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 LISTED = ("scenarios", "models", "references", "metrics", "analyses", "experiments")
-EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts")
+EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts", "checkpoint")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 
@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = add("export", _export, "turn an artifact into a layout that others read")
     export.add_argument(
-        "artifact", metavar="ARTIFACT", type=Path, help="folder of a simulate or generate stage"
+        "artifact", metavar="ARTIFACT", type=Path, help="folder of a simulate, train or generate stage"
     )
     export.add_argument("out", metavar="OUT", type=Path)
     export.add_argument("--to", choices=EXPORTS, required=True)
