@@ -17,6 +17,7 @@ from worldlaw.models.model import CARD
 WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "shipped"
 TOLD = ("model", "options", "context", "clip", "training_clips", "weights")  # what a card has to say
+MADE = ("commit", "dirty", "python", "platform", "versions", "seconds")  # what it says of its making
 
 
 def shipped() -> list[str]:
@@ -38,7 +39,7 @@ def find(name: str) -> Path:
 
 
 def read_card(name: str) -> dict[str, Any]:
-    """What a checkpoint is. Raises BadInput for a card that does not say it, or is not that of its weights."""
+    """What a checkpoint is. Raises BadInput for a card that does not say it or has other weights."""
     folder = find(name)
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
@@ -82,7 +83,6 @@ def share(taught: Path, manifest: Mapping[str, Any], out: Path) -> None:
         "steps": about["steps"],
         "training_clips": manifest["results"]["clips"],
         "weights": hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest(),
-        "made": {key: manifest["made"][key] for key in ("commit", "dirty", "python", "platform", "versions", "seconds")
-                 if key in manifest["made"]},
-    }  # fmt: skip
+        "made": {key: value for key, value in manifest["made"].items() if key in MADE},
+    }
     write_text(out / CARD, json.dumps(card, indent=1) + "\n")
