@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,10 +18,11 @@ from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import Conditioning
-from worldlaw.models import training
+from worldlaw.models import processes, training
 from worldlaw.models.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.dit import PRESETS, DiT
 from worldlaw.models.model import VideoModel
+from worldlaw.models.samples import Sheets
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -31,10 +34,11 @@ MICRO_BATCH = (
 class VideoDiT(VideoModel):
     """A diffusion transformer on patches of pixels, taught from scratch on the training clips."""
 
-    version = 1
+    version = 2
     learns = True
+    parallel = True
     answer_options = ("sampler", "sampling_steps")
-    runtime_options = ("checkpoint_minutes", "time_limit")
+    runtime_options = training.RUNTIME
 
     def __init__(
         self,
@@ -68,6 +72,10 @@ class VideoDiT(VideoModel):
             return
         torch.manual_seed(seed)
         self.network = DiT(self.network.size, channels=3, patch=self.network.patch)
+        show = None
+        first = processes.place()[0] == 0
+        if first and (self.options.sample_minutes is not None or self.options.sample_steps is not None):
+            show = self._shown(Sheets(clips, folder, context=context), clips.fps)
         state = training.fit(
             self.network,
             self.process,
@@ -77,7 +85,10 @@ class VideoDiT(VideoModel):
             seed=seed,
             options=self.options,
             say=lambda text: print(text, file=sys.stderr),
+            show=show,
         )
+        if not first:
+            return
         card = {
             "steps": state.step,
             "parameters": sum(value.numel() for value in self.network.parameters()),
@@ -88,6 +99,23 @@ class VideoDiT(VideoModel):
         write_text(folder / CARD, json.dumps(card, indent=1) + "\n")
         with atomic_path(folder / WEIGHTS) as temporary:
             save_file({name: value.contiguous() for name, value in state.average.items()}, temporary)
+
+    def _shown(self, sheets: Sheets, fps: float) -> Callable[[int, dict[str, torch.Tensor]], Path]:
+        """A function of a step and weights that draws a sample sheet; what is being taught is not touched."""
+        twin = copy.deepcopy(self)
+
+        def show(step: int, weights: dict[str, torch.Tensor]) -> Path:
+            twin.network.load_state_dict(weights)
+            return sheets.draw(
+                step,
+                lambda given, num_new: twin.generate(
+                    Conditioning(given, fps, tuple(map(str, range(len(given))))),
+                    num_new,
+                    np.arange(len(given)),
+                ),
+            )
+
+        return show
 
     def load(self, folder: Path, clips: FrameSource) -> Self:
         """The averaged weights that ``fit`` left. Raises BadInput if they are not those of this network."""
