@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from worldlaw.exam.metrics import Metric, metrics
 from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.exam.references import CaseLibrary, Question, case_library, predicted, references
 from worldlaw.plan import FLOOR, Plan, taught_on
+from worldlaw.training_clips import counted, training_clips
 
 if TYPE_CHECKING:
     from worldlaw.report import ReportInput
@@ -104,7 +104,7 @@ def write_results(tables: list[pa.Table], folder: Path) -> int:
 
 def training_speeds(plan: Plan, world: str, *, most: int = 1000) -> list[tuple[float, float]]:
     """The bands of speed in m/s that the first training clips show just after their given frames."""
-    clips = Clips(plan.simulate[world, TRAIN].folder)
+    clips = training_clips(plan, world)
     found = []
     for index in range(min(most, len(clips))):
         truth = clips.trajectory(index)
@@ -138,7 +138,7 @@ class _Exam:
         for name, rows in self.tracks.items():
             if [row.index for row in rows] != list(range(len(self.clips))):
                 raise BadInput(f"{plan.track[world, name, split].folder}: tracks of some clips are missing")
-        self._training = plan.simulate[world, TRAIN].folder
+        self._world = world
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
         """(predictor, kind, case) of every predictor on one clip, the floor first."""
@@ -164,17 +164,24 @@ class _Exam:
         seen = self.tracks[FLOOR][clip]
         given = match(seen.tracks, truth).bodies[: self.context]
         shape = tuple(seen.shape[partner] for partner in partners(seen.tracks.bodies, truth))
-        library = training_cases(self._training, self.context)
+        library = training_cases(self.plan, self._world)
         question = Question(given, truth.num_frames, scene, shape, library)
         with blamed(f"reference {name}"):
             return Tracks(predicted(references.get(name)(question), given), Detections.none())
 
 
-@functools.lru_cache(maxsize=1)
-def training_cases(folder: Path, context: int) -> CaseLibrary:
+def training_cases(plan: Plan, world: str) -> CaseLibrary:
     """The training cases of a world; the splits of one world, which come one after the other, share them."""
-    training = Clips(folder)
-    return case_library((training.trajectory(index) for index in range(len(training))), context)
+    address = plan.simulate[world, TRAIN].folder, plan.experiment.context
+    if address not in _LIBRARY:
+        _LIBRARY.clear()
+        training = training_clips(plan, world)
+        cases = (training.trajectory(index) for index in range(len(training)))
+        _LIBRARY[address] = case_library(cases, plan.experiment.context)
+    return _LIBRARY[address]
+
+
+_LIBRARY: dict[tuple[Path, int], CaseLibrary] = {}  # the last one that this process made
 
 
 def _value(metric: Metric, case: Case) -> float:
@@ -201,8 +208,8 @@ def report_input(plan: Plan) -> ReportInput:
         return Example(case.true_video(), shown, case.truth, case.tracked.bodies, case.context, extent)
 
     exclusions = []
-    for (world, split), artifact in plan.simulate.items():
-        results = read_manifest(artifact.folder)["results"]
+    for world, split in plan.simulate:
+        results = counted(plan, world, split)
         for reason, count in results["infeasible"].items():
             where = f"{world} / {split}"
             exclusions.append(

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,11 +23,11 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from worldlaw import evaluation
-from worldlaw.clips.frames import FrameSource, Joined
+from worldlaw import crew, evaluation
+from worldlaw.clips.frames import FramesOnly, FrameSource, Joined
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
-from worldlaw.config import TRAIN, Experiment
+from worldlaw.config import Experiment
 from worldlaw.core.artifact import (
     MANIFEST,
     Artifact,
@@ -44,6 +45,7 @@ from worldlaw.core.types import Conditioning
 from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.plan import BATCH, FLOOR, STAGES, Plan, make_plan, model_of, shard_ranges, taught_on
+from worldlaw.training_clips import training_clips
 from worldlaw.worlds.recipe import Recipe
 
 
@@ -90,20 +92,31 @@ def run(
     until: str = "report",
     workers: int = 1,
     fresh: bool = False,
+    time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Make everything up to a stage, and return where it lies.
 
     Artifacts are folders of ``out`` named by the hash of what goes into them; a complete one is used as it
     is, an incomplete one is gone on with. ``fresh`` makes all of the experiment's artifacts up to that stage
-    anew.
+    anew. ``time_limit`` is in s from now: a model that takes one stops training then, with a checkpoint.
+    Under torchrun the first process does all of it and the others only help to train.
     Raises BadInput or Failed, one line each; whatever was complete is kept.
     """
-    job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet())
+    job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet(), time_limit)
     stages = STAGES[: STAGES.index(until) + 1]
     if "train" in stages:
         for name in experiment.models:
             build_model(experiment, name)  # better to complain now than after the clips are made
+    with crew.joined() as job.crew:
+        if not job.crew.leads:
+            for place in job.crew.tasks():
+                _fit(job, *place)
+            return Run(job.plan.folder, job.plan, [], [])
+        return _lead(job, stages, fresh=fresh)
+
+
+def _lead(job: _Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
     make_folder(job.plan.folder)
     with locked(job.plan.folder), job.pool():
         sweep(job.plan.folder)
@@ -111,7 +124,7 @@ def run(
             for _, artifact in job.plan.artifacts():
                 if artifact.stage in stages:
                     _remove(artifact.folder)
-        write_text(job.plan.folder / "experiment.yaml", dump(experiment))
+        write_text(job.plan.folder / "experiment.yaml", dump(job.plan.experiment))
         path = job.plan.folder
         for stage in stages:
             path = _STAGES[stage](job)
@@ -127,14 +140,21 @@ def dump(experiment: Experiment) -> str:
 class _Job:
     """One run: its plan, its workers, and what it has made so far."""
 
-    def __init__(self, plan: Plan, workers: int, progress: Progress) -> None:
+    def __init__(self, plan: Plan, workers: int, progress: Progress, time_limit: float | None = None) -> None:
         self.plan = plan
         self.workers = workers
         self.progress = progress
+        self.crew = crew.Crew()
+        self._end = None if time_limit is None else time.monotonic() + time_limit
         self.made: list[str] = []
         self.kept: list[str] = []
         self._executor: ProcessPoolExecutor | None = None
         self._lifeline: Connection | None = None  # when it closes, by will or by death, the workers end
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds that are left for training."""
+        return None if self._end is None else max(self._end - time.monotonic(), 0.0)
 
     @contextlib.contextmanager
     def pool(self) -> Iterator[None]:
@@ -213,7 +233,7 @@ def _end_with(lifeline: Connection) -> None:
 
 
 def _simulate(job: _Job) -> Path:
-    todo = job.missing(job.plan.simulate)
+    todo = job.missing(job.plan.to_store)
     recipes = {place: job.plan.experiment.recipe(*place) for place, _ in todo}
     job.progress.start("simulate", sum(len(recipe) for recipe in recipes.values()), "clips")
     for place, artifact in todo:
@@ -265,24 +285,39 @@ def _train(job: _Job) -> Path:
     experiment = job.plan.experiment
     for (world, name), artifact in todo:
         with job.making(artifact) as finish:
-            clips = _training_clips(job.plan, world, name)
-            model = build_model(experiment, name)
-            with blamed(f"model {name}"):
-                model.fit(clips, artifact.folder, context=experiment.context, seed=experiment.seed)
-            finish({"clips": len(clips)})
+            if model_of(experiment, name)[0].parallel:
+                job.crew.call((world, name))
+            finish({"clips": _fit(job, world, name)})
         job.progress.advance(1)
     return job.plan.folder
 
 
+def _fit(job: _Job, world: str, name: str) -> int:
+    """Teach a model; returns the number of its training clips."""
+    experiment = job.plan.experiment
+    clips = _training_clips(job.plan, world, name)
+    model = build_model(experiment, name, time_limit=job.time_left)
+    with blamed(f"model {name}"):
+        model.fit(clips, job.plan.train[world, name].folder, context=experiment.context, seed=experiment.seed)
+    return len(clips)
+
+
 def _training_clips(plan: Plan, world: str, name: str) -> FrameSource:
     """The frames that a model learns from before it is asked about a world."""
-    folders = [plan.simulate[place, TRAIN].folder for place in taught_on(plan.experiment, world, name)]
-    return Joined([Clips(folder).frames_only() for folder in folders])
+    return Joined(
+        [FramesOnly(training_clips(plan, place)) for place in taught_on(plan.experiment, world, name)]
+    )
 
 
-def build_model(experiment: Experiment, name: str) -> VideoModel:
-    """A model of the experiment with its options. Raises BadInput for options that it does not take."""
+def build_model(experiment: Experiment, name: str, *, time_limit: float | None = None) -> VideoModel:
+    """A model of the experiment with its options. Raises BadInput for options that it does not take.
+
+    A time limit in s goes to a model that takes one, unless its own is shorter.
+    """
     kind, options, address = model_of(experiment, name)
+    if time_limit is not None and "time_limit" in kind.runtime_options:
+        own = options.get("time_limit")
+        options = {**options, "time_limit": time_limit if own is None else min(own, time_limit)}
     with blamed(f"model {name}"):
         try:
             return kind(**options)

@@ -26,7 +26,7 @@ class Plan:
 
     experiment: Experiment
     root: Path
-    simulate: dict[tuple[str, str], Artifact]  # (world, split)
+    simulate: dict[tuple[str, str], Artifact]  # (world, split); of unstored ones only the key is used
     train: dict[tuple[str, str], Artifact]  # (world, model), models that learn only
     generate: dict[tuple[str, str, str], Artifact]  # (world, model, split)
     track: dict[tuple[str, str, str], Artifact]  # (world, model or floor, split)
@@ -37,9 +37,16 @@ class Plan:
         """Where the experiment's own page and records lie."""
         return self.root / self.experiment.name
 
+    @property
+    def to_store(self) -> dict[tuple[str, str], Artifact]:
+        """The splits that are kept on disk."""
+        return {
+            place: artifact for place, artifact in self.simulate.items() if self.experiment.stored(*place)
+        }
+
     def artifacts(self) -> list[tuple[str, Artifact]]:
         """All artifacts in the order in which they are made, each with what it is for."""
-        groups = (self.simulate, self.train, self.generate, self.track)
+        groups = (self.to_store, self.train, self.generate, self.track)
         listed = [(" / ".join(place), artifact) for group in groups for place, artifact in group.items()]
         return [*listed, ("all", self.evaluate)]
 

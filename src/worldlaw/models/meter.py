@@ -96,7 +96,7 @@ class Meter:
         clips = (step - self._step) * self._batch / max(now - self._since, 1e-9)
         self._step, self._since = step, now
         rate = clips * self._flops
-        values = {
+        values: dict[str, int | str] = {
             "step": step,
             "loss": f"{loss:.6f}",
             "seconds": f"{now - self._started:.1f}",
@@ -123,7 +123,7 @@ class Meter:
         if self._path.exists():
             with open(self._path, newline="", encoding="utf-8") as handle:
                 rows = [row for row in csv.DictReader(handle) if (row.get("step") or "").isdigit()]
-            kept = [row for row in rows if int(row["step"]) <= step]
+            kept = [row for row in rows if int(row["step"]) <= step and row.get("loss")]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", restval="")
         writer.writeheader()

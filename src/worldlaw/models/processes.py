@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
+
+from worldlaw.core.errors import BadInput
 
 PATIENCE = datetime.timedelta(days=7)  # the others wait while the first simulates and judges
 ENDED = "worldlaw/ended"
@@ -38,8 +42,8 @@ def device() -> torch.device:
 def joined() -> Iterator[None]:
     """Be one of the processes that torchrun started for the length of the block; gloo on CPUs, NCCL on GPUs.
 
-    Of several that fail the first raises what it failed of, and the others end silently with exit code 1:
-    what they could say would be that it is gone.
+    Of several that fail only the first says so, because all that the others could say is that it is gone:
+    process 0 raises what it failed of, another prints it and ends with exit code 1, or 2 for bad input.
     """
     # What is said between processes goes over gloo, also where gradients go over NCCL.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -49,10 +53,18 @@ def joined() -> Iterator[None]:
     distributed.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=PATIENCE)
     try:
         yield
-    except BaseException as error:
-        if _first(store):
+    except (KeyboardInterrupt, SystemExit) as error:
+        if rank == 0:
             raise
         raise SystemExit(1) from error
+    except BaseException as error:
+        first = _first(store)
+        if first and rank == 0:
+            raise
+        if first:
+            said = " ".join(str(error).split()) or type(error).__name__
+            print(f"worldlaw: process {rank}: {said}", file=sys.stderr, flush=True)
+        raise SystemExit(2 if isinstance(error, BadInput) else 1) from error
     distributed.destroy_process_group()
 
 
@@ -95,6 +107,8 @@ def spread(network: nn.Module, *, shard: bool) -> nn.Module:
         return DistributedDataParallel(network)
     from torch.distributed.fsdp import fully_shard
 
+    # The answer is never written into, which is what the warning is about.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module", category=UserWarning)
     for block in network.get_submodule("blocks").children():
         fully_shard(block)
     fully_shard(network)
@@ -114,9 +128,7 @@ def cut_like(value: Tensor, like: Tensor) -> Tensor:
     """A whole tensor cut as another one is; as it is if that is not cut or of another shape."""
     if not isinstance(like, DTensor) or value.shape != like.shape:
         return value
-    return distribute_tensor(
-        value.to(like.device), like.device_mesh, like.placements, src_data_rank=None
-    )
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _first(store: distributed.Store) -> bool:

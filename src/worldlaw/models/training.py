@@ -139,7 +139,9 @@ def fit(
         last = state.step == options.steps
         over = options.time_limit is not None and now - started > options.time_limit and not last
         save, draw, over = processes.agreed(
-            over or last or _due(state.step, now - saved, options.checkpoint_steps, options.checkpoint_minutes),
+            over
+            or last
+            or _due(state.step, now - saved, options.checkpoint_steps, options.checkpoint_minutes),
             show is not None and _due(state.step, now - drawn, options.sample_steps, options.sample_minutes),
             over,
         )
@@ -162,8 +164,8 @@ def fit(
             drawn = time.monotonic()
         if over:
             raise Failed(
-                f"{folder}: the time limit of {options.time_limit:g} s ended training at step {state.step} "
-                f"of {options.steps}; run it again to go on"
+                f"{folder}: the time limit ended training at step {state.step} of {options.steps}, with a "
+                "checkpoint; run it again to go on"
             )
     if meter is not None:
         meter.close()
