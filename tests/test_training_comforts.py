@@ -46,8 +46,8 @@ def test_the_log_says_how_fast_and_how_near_to_the_peak(tmp_path):
     assert row["tokens_per_second"] == pytest.approx(row["clips_per_second"] * 4 * 2 * 2, rel=0.01)
     network = DiT(TINY, channels=3, patch=(2, 8, 8))
     per_clip = 3 * meter.forward_flops(network, (8, 16, 16))
-    assert row["tflops"] * 1e12 == pytest.approx(row["clips_per_second"] * per_clip, rel=0.2, abs=5e7)
-    assert row["share_of_peak"] == pytest.approx(row["tflops"] / 0.5, abs=2e-4)
+    assert row["tflops"] * 1e12 == pytest.approx(row["clips_per_second"] * per_clip, rel=0.01)
+    assert row["share_of_peak"] == pytest.approx(row["tflops"] / 0.5, rel=0.01)
 
 
 def test_rows_of_steps_that_were_lost_are_dropped_and_older_logs_go_on(tmp_path):

@@ -100,10 +100,10 @@ class Meter:
             "step": step,
             "loss": f"{loss:.6f}",
             "seconds": f"{now - self._started:.1f}",
-            "clips_per_second": f"{clips:.1f}",
-            "tokens_per_second": f"{clips * self._tokens:.0f}",
-            "tflops": f"{rate / 1e12:.4f}",
-            "share_of_peak": f"{rate / self._peak:.4f}",
+            "clips_per_second": f"{clips:.5g}",
+            "tokens_per_second": f"{clips * self._tokens:.5g}",
+            "tflops": f"{rate / 1e12:.5g}",
+            "share_of_peak": f"{rate / self._peak:.5g}",
         }
         with open(self._path, "a", newline="", encoding="utf-8") as handle:
             csv.DictWriter(handle, COLUMNS).writerow(values)
