@@ -50,6 +50,14 @@ def test_one_benchmark_can_be_chosen_and_read_as_text():
     assert "synthesis" not in done.stdout
 
 
+def test_a_small_network_learns_a_clip_by_heart():
+    done = run("overfit", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    fidelity, place = json.loads(done.stdout)["figures"]
+    assert fidelity["ours"] > 30 > fidelity["baseline"]  # dB
+    assert place["ours"] < 0.3 < place["baseline"]  # px
+
+
 def test_an_unknown_benchmark_is_one_line_and_exit_code_2():
     done = run("traking")
     assert done.returncode == 2

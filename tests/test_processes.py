@@ -57,7 +57,7 @@ def start(command, port, extra=()):
 
 
 def ended(running):
-    said = [process.communicate(timeout=240) for process in running]
+    said = [process.communicate(timeout=600) for process in running]
     return [process.returncode for process in running], said
 
 

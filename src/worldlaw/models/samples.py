@@ -28,14 +28,14 @@ class Sheets:
     def __init__(self, clips: FrameSource, folder: Path, *, context: int) -> None:
         self._truth = clips.read(range(min(NUM_CLIPS, len(clips))))
         self._folder, self._context = folder / FOLDER, context
-        make_folder(self._folder)
-        sweep(self._folder)
 
     def draw(self, step: int, continued: Continue) -> Path:
         """Write the sheet of a step, atomically, and remove the oldest beyond ``KEPT``; returns its path."""
         given = self._truth[:, : self._context]
         new = continued(given, self._truth.shape[1] - self._context)
         picture = sheet(self._truth, np.concatenate([given, new], axis=1), self._context)
+        make_folder(self._folder)
+        sweep(self._folder)
         path = self._folder / f"step-{step:06d}.png"
         with atomic_path(path) as temporary:
             Image.fromarray(picture).save(temporary, format="png")
