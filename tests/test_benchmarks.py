@@ -14,7 +14,7 @@ NAMES = {"synthesis", "tracking", "reading", "memory", "startup", "learning"}
 
 def run(*words: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "benchmarks", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
