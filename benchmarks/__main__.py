@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.timing import Figure
 
-BENCHMARKS = ("synthesis", "tracking", "reading", "memory", "startup")
+BENCHMARKS = ("synthesis", "tracking", "reading", "memory", "startup", "learning")
+SLOW = ("overfit",)  # minutes: only when named
 
 
 def main() -> None:
     """Measure what was asked for and print it as it comes, or all of it as one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}")
+    known = (*BENCHMARKS, *SLOW)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: whether it runs, not how fast")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     arguments = parser.parse_args()
     for name in arguments.names:
-        if name not in BENCHMARKS:
-            parser.error(f"unknown benchmark {name!r}; expected some of: {', '.join(BENCHMARKS)}")
+        if name not in known:
+            parser.error(f"unknown benchmark {name!r}; expected some of: {', '.join(known)}")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"  # before NumPy and Numba are loaded: every figure is for one core
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NAMES = {"synthesis", "tracking", "reading", "memory", "startup"}
+NAMES = {"synthesis", "tracking", "reading", "memory", "startup", "learning"}
 
 
 def run(*words: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "benchmarks", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,14 @@ def test_one_benchmark_can_be_chosen_and_read_as_text():
     assert done.returncode == 0, done.stderr
     assert "worldlaw --help" in done.stdout
     assert "synthesis" not in done.stdout
+
+
+def test_a_small_network_learns_a_clip_by_heart():
+    done = run("overfit", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    fidelity, place = json.loads(done.stdout)["figures"]
+    assert fidelity["ours"] > 30 > fidelity["baseline"]  # dB
+    assert place["ours"] < 0.3 < place["baseline"]  # px
 
 
 def test_an_unknown_benchmark_is_one_line_and_exit_code_2():

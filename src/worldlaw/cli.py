@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from worldlaw.core.errors import BadInput, Failed
+from worldlaw.crew import helping
 
 if TYPE_CHECKING:
     from worldlaw.plan import Plan
@@ -48,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(text: str) -> None:
-    """One line, whatever is in it."""
+    """One line, whatever is in it; of several processes the first says it."""
+    if helping():
+        return
     print(f"worldlaw: {' '.join(text.split())}", file=sys.stderr)
 
 
@@ -116,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
         )
         stage.add_argument("--fresh", action="store_true", help="make everything anew")
         stage.add_argument(
+            "--time-limit", type=_duration, metavar="TIME",
+            help="stop training after so long, e.g. 90s, 30m, 2h; run it again to go on",
+        )  # fmt: skip
+        stage.add_argument(
             "--dry-run", action="store_true", help="only say what it takes: time, bytes, files"
         )
 
@@ -169,6 +176,18 @@ def _positive(text: str) -> int:
         value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; found {text!r}")
+    return value
+
+
+def _duration(text: str) -> float:
+    """Seconds of ``90``, ``90s``, ``30m``, ``2h``."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
+    try:
+        value = float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a time such as 90s, 30m or 2h; found {text!r}")
     return value
 
 
@@ -313,15 +332,19 @@ def _run(arguments: argparse.Namespace) -> None:
     from worldlaw.pipeline import run
     from worldlaw.progress import progress_for
 
-    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+    quiet = arguments.json or helping() or not sys.stderr.isatty()
+    with progress_for(quiet=quiet) as progress:
         result = run(
             experiment,
             arguments.out,
             until=arguments.stage,
             workers=arguments.workers,
             fresh=arguments.fresh,
+            time_limit=arguments.time_limit,
             progress=progress,
         )
+    if helping():
+        return
     if arguments.json:
         print(json.dumps({"path": str(result.path), "made": result.made, "kept": result.kept}))
         return

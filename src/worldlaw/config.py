@@ -50,11 +50,17 @@ class Split(Strict):
     region: RawRegion = {}
 
 
+class TrainSplit(Split):
+    """Clips to learn from."""
+
+    stored: bool = True  # else made as they are read: the same clips, no disk
+
+
 class World(Strict):
     """One scenario: what to train on and what to be tested on."""
 
     scenario: str | None = None  # the key of the entry unless given
-    train: Split
+    train: TrainSplit
     test: dict[Name, Split] = Field(min_length=1)
 
 
@@ -112,6 +118,10 @@ class Experiment(Strict):
             )
             for world, spec in self.worlds.items()
         }
+
+    def stored(self, world: str, split: str) -> bool:
+        """Whether the clips of a split are kept on disk."""
+        return split != TRAIN or self.worlds[world].train.stored
 
     def recipe(self, world: str, split: str) -> Recipe:
         """How a split is made; a test split keeps the training range where its region says nothing."""
@@ -196,6 +206,8 @@ def _check_split(experiment: Experiment, world: str, split: str) -> None:
             recipe.scene(0)
     except BadInput as error:
         raise BadInput(f"{place}: {error}") from error
+    if not experiment.stored(world, split):
+        return
     shards = -(-len(recipe) // experiment.shard_clips)
     if shards > MAX_SHARDS:
         raise BadInput(
@@ -396,7 +408,7 @@ class _UniqueKeys(yaml.SafeLoader):
 def _fields_at(location: tuple[str | int, ...]) -> list[str]:
     """Names of the keys that are known at a place in the file."""
     inner: dict[str, type[Strict]] = {
-        "video": Video, "worlds": World, "train": Split, "test": Split, "models": Model,
+        "video": Video, "worlds": World, "train": TrainSplit, "test": Split, "models": Model,
     }  # fmt: skip
     model: type[Strict] = Experiment
     for part in location:

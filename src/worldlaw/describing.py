@@ -9,10 +9,13 @@ import numpy as np
 from worldlaw.clips.frames import Described, First, FrameSource, Joined
 from worldlaw.clips.store import Clips
 from worldlaw.core.types import Description
+from worldlaw.training_clips import MadeClips
 from worldlaw.worlds import Scenario
 from worldlaw.worlds.scenario import describe
 
-Part = tuple[Scenario, Clips, int]  # the first so many clips of a split, and who can say what they show
+Part = tuple[
+    Scenario, Clips | MadeClips, int
+]  # the first so many clips of a split, and who can say what they show
 
 
 def told(parts: Sequence[Part], indices: Sequence[int], asks: Sequence[str]) -> Description:

@@ -42,7 +42,7 @@ def estimate(plan: Plan, *, progress: Progress = iter) -> list[Estimate]:
     """
     rows: list[Estimate] = []
     costs: dict[tuple[str, str], _Cost] = {}
-    for place, artifact in progress(plan.simulate.items()):
+    for place, artifact in progress(plan.to_store.items()):
         recipe = plan.experiment.recipe(*place)
         costs[place] = _sample(recipe, plan.experiment.context)
         cost = costs[place]

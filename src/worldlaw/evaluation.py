@@ -29,6 +29,7 @@ from worldlaw.exam.readings import readings
 from worldlaw.exam.references import Reference, case_library, learning, predicted, ready
 from worldlaw.models.model import CARD
 from worldlaw.plan import FLOOR, Plan, instances, model_of, num_training_clips
+from worldlaw.training_clips import counted, training_clips
 
 if TYPE_CHECKING:
     from worldlaw.report import ReportInput
@@ -126,7 +127,7 @@ def write_results(tables: list[pa.Table], folder: Path) -> int:
 
 def training_speeds(plan: Plan, world: str, *, most: int = 1000) -> list[tuple[float, float]]:
     """The bands of speed in m/s that the first training clips show just after their given frames."""
-    clips = Clips(plan.simulate[world, TRAIN].folder)
+    clips = training_clips(plan, world)
     found = []
     for index in range(min(most, len(clips))):
         truth = clips.trajectory(index)
@@ -181,7 +182,7 @@ class _Exam:
         for name, rows in self.tracks.items():
             if [row.index for row in rows] != list(range(len(self.clips))):
                 raise BadInput(f"{plan.track[world, name, split].folder}: tracks of some clips are missing")
-        self._training = plan.simulate[world, TRAIN].folder
+        self._world = world
         self._taught = {
             name: artifact.folder for (place, name), artifact in plan.train.items() if place == world
         }
@@ -189,7 +190,7 @@ class _Exam:
     @property
     def motions(self) -> Motions:
         """The motions of the world's training cases."""
-        return training_motions(self._training, self.context, self.plan.experiment.video.fps)
+        return training_motions(self.plan, self._world)
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
         """(predictor, kind, case) of every predictor on one clip: the floor, every instance of models, …"""
@@ -215,29 +216,40 @@ class _Exam:
         seen = self.tracks[FLOOR][clip]
         given = match(seen.tracks, truth).bodies[: self.context]
         shape = tuple(seen.shape[partner] for partner in partners(seen.tracks.bodies, truth))
-        library = training_cases(self._training, self.context)
+        library = training_cases(self.plan, self._world)
         question = Question(given, truth.num_frames, scene, shape, library)
         with blamed(f"reference {name}"):
             reference = _ready(name, self._taught.get(name))
             return Tracks(predicted(reference(question), given), Detections.none())
 
 
-@functools.lru_cache(maxsize=1)
-def training_cases(folder: Path, context: int) -> CaseLibrary:
+def training_cases(plan: Plan, world: str) -> CaseLibrary:
     """The training cases of a world; the splits of one world, which come one after the other, share them."""
-    training = Clips(folder)
-    return case_library((training.trajectory(index) for index in range(len(training))), context)
+    return _lessons(plan, world)[0]
 
 
-@functools.lru_cache(maxsize=1)
-def training_motions(folder: Path, context: int, fps: float) -> Motions:
-    """The motions of the training cases of a world."""
-    return motions(training_cases(folder, context), 1 / fps)
+def training_motions(plan: Plan, world: str) -> Motions:
+    """The motions of the training cases of a world, shared likewise."""
+    return _lessons(plan, world)[1]
+
+
+def _lessons(plan: Plan, world: str) -> tuple[CaseLibrary, Motions]:
+    address = plan.simulate[world, TRAIN].folder, plan.experiment.context
+    if address not in _LESSONS:
+        _LESSONS.clear()
+        training = training_clips(plan, world)
+        cases = (training.trajectory(index) for index in range(len(training)))
+        library = case_library(cases, plan.experiment.context)
+        _LESSONS[address] = library, motions(library, 1 / plan.experiment.video.fps)
+    return _LESSONS[address]
+
+
+_LESSONS: dict[tuple[Path, int], tuple[CaseLibrary, Motions]] = {}  # the last that this process made
 
 
 def teach_reference(plan: Plan, world: str, name: str) -> int:
     """Teach a reference that learns on the training cases of a world; returns their number."""
-    cases = training_cases(plan.simulate[world, TRAIN].folder, plan.experiment.context)
+    cases = training_cases(plan, world)
     kind = learning(name)
     assert kind is not None
     with blamed(f"reference {name}"):
@@ -280,7 +292,7 @@ def report_input(plan: Plan) -> ReportInput:
     results = pq.read_table(plan.evaluate.folder / RESULTS)
     nearest = _nearest_clips(results)
     exams: dict[tuple[str, str], _Exam] = {}
-    training = functools.cache(lambda world: Clips(plan.simulate[world, TRAIN].folder))
+    training = functools.cache(lambda world: training_clips(plan, world))
 
     names = {pair: name for name, pair in instances(plan.experiment).items()}
 
@@ -303,8 +315,8 @@ def report_input(plan: Plan) -> ReportInput:
 
     evidence = Evidence(plan.experiment.settings(), results, attributes)
     exclusions = []
-    for (world, split), artifact in plan.simulate.items():
-        made_of = read_manifest(artifact.folder)["results"]
+    for world, split in plan.simulate:
+        made_of = counted(plan, world, split)
         for reason, count in made_of["infeasible"].items():
             where = f"{world} / {split}"
             exclusions.append(

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -25,11 +26,11 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from worldlaw import describing, evaluation
+from worldlaw import crew, describing, evaluation
 from worldlaw.clips.frames import FrameSource
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
-from worldlaw.config import TRAIN, Experiment
+from worldlaw.config import Experiment
 from worldlaw.core.artifact import (
     MANIFEST,
     Artifact,
@@ -58,7 +59,8 @@ from worldlaw.plan import (
     num_training_clips,
     shard_ranges,
 )
-from worldlaw.worlds import Scenario, scenarios
+from worldlaw.training_clips import training_clips
+from worldlaw.worlds import scenarios
 from worldlaw.worlds.recipe import Recipe
 
 
@@ -105,20 +107,31 @@ def run(
     until: str = "report",
     workers: int = 1,
     fresh: bool = False,
+    time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Make everything up to a stage, and return where it lies.
 
     Artifacts are folders of ``out`` named by the hash of what goes into them; a complete one is used as it
     is, an incomplete one is gone on with. ``fresh`` makes all of the experiment's artifacts up to that stage
-    anew.
+    anew. ``time_limit`` is in s from now: a model that takes one stops training then, with a checkpoint.
+    Under torchrun the first process does all of it and the others only help to train.
     Raises BadInput or Failed, one line each; whatever was complete is kept.
     """
-    job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet())
+    job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet(), time_limit)
     stages = STAGES[: STAGES.index(until) + 1]
     if "train" in stages:
         for name in experiment.models:
             build_model(experiment, name)  # better to complain now than after the clips are made
+    with crew.joined() as job.crew:
+        if not job.crew.leads:
+            for world, instance in job.crew.tasks():
+                _fit(job.plan, world, instance, job.deadline)
+            return Run(job.plan.folder, job.plan, [], [])
+        return _lead(job, stages, fresh=fresh)
+
+
+def _lead(job: _Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
     for line in job.plan.left_out:
         job.progress.note(line)
     make_folder(job.plan.folder)
@@ -128,7 +141,7 @@ def run(
             for _, artifact in job.plan.artifacts():
                 if artifact.stage in stages:
                     _remove(artifact.folder)
-        write_text(job.plan.folder / "experiment.yaml", dump(experiment))
+        write_text(job.plan.folder / "experiment.yaml", dump(job.plan.experiment))
         path = job.plan.folder
         for stage in stages:
             path = _STAGES[stage](job)
@@ -144,10 +157,13 @@ def dump(experiment: Experiment) -> str:
 class _Job:
     """One run: its plan, its workers, and what it has made so far."""
 
-    def __init__(self, plan: Plan, workers: int, progress: Progress) -> None:
+    def __init__(self, plan: Plan, workers: int, progress: Progress, time_limit: float | None = None) -> None:
         self.plan = plan
         self.workers = workers
         self.progress = progress
+        self.crew = crew.Crew()
+        # By the monotonic clock, which all processes of a machine share.
+        self.deadline = None if time_limit is None else time.monotonic() + time_limit
         self.made: list[str] = []
         self.kept: list[str] = []
         self._executor: ProcessPoolExecutor | None = None
@@ -248,7 +264,7 @@ def _end_with(lifeline: Connection) -> None:
 
 
 def _simulate(job: _Job) -> Path:
-    todo = job.missing(job.plan.simulate)
+    todo = job.missing(job.plan.to_store)
     recipes = {place: job.plan.experiment.recipe(*place) for place, _ in todo}
     job.progress.start("simulate", sum(len(recipe) for recipe in recipes.values()), "clips")
     for place, artifact in todo:
@@ -299,48 +315,65 @@ def _rejections(folder: Path) -> dict[str, int]:
 def _train(job: _Job) -> Path:
     todo = job.missing(job.plan.train)
     job.progress.start("train", len(todo), "models")
-    threads = _threads(job, len(todo))
-    tasks = [(job.plan, world, instance, threads) for (world, instance), _ in todo]
-    results = job.each(_train_one, tasks, at_once=threads > 0)
+    threads = _threads(job, len(todo)) if job.crew.alone else 0
+    tasks = [(job.plan, world, instance, threads, job.deadline) for (world, instance), _ in todo]
+    train = functools.partial(_train_one, call=job.crew.call) if not threads else _train_one
+    results = job.each(train, tasks, at_once=threads > 0)
     for (_, artifact), made in zip(todo, results, strict=True):
         job.count(artifact, made=made)
         job.progress.advance(1)
     return job.plan.folder
 
 
-def _train_one(plan: Plan, world: str, instance: str, threads: int) -> bool:
-    """Train an instance of a model; whether it was done here and not by another run."""
+def _train_one(
+    plan: Plan,
+    world: str,
+    instance: str,
+    threads: int,
+    deadline: float | None,
+    call: Callable[[tuple[str, str]], None] = lambda place: None,
+) -> bool:
+    """Train an instance of a model; whether it was done here and not by another run.
+
+    ``call`` has the other processes of the run take part.
+    """
     experiment, artifact = plan.experiment, plan.train[world, instance]
     if instance in experiment.references:
         with _making(artifact, _say) as finish:
             if finish is not None:
                 finish({"clips": evaluation.teach_reference(plan, world, instance)})
         return finish is not None
-    name, seed = instances(experiment)[instance]
     prefixed = contextlib.redirect_stderr(_Prefixed(sys.stderr, f"{world} / {instance}"))
     with prefixed, _making(artifact, _say) as finish:
         if finish is None:
             return False
-        clips = _training_clips(plan, world, name)
-        model = build_model(experiment, name)
+        if model_of(experiment, instances(experiment)[instance][0])[0].parallel:
+            call((world, instance))
         _limit_threads(threads)
-        with blamed(f"model {instance}"):
-            model.fit(clips, artifact.folder, context=experiment.context, seed=seed)
-        finish({"clips": len(clips)})
+        finish({"clips": _fit(plan, world, instance, deadline)})
     return True
+
+
+def _fit(plan: Plan, world: str, instance: str, deadline: float | None) -> int:
+    """Teach an instance of a model; returns the number of its training clips."""
+    experiment = plan.experiment
+    name, seed = instances(experiment)[instance]
+    clips = _training_clips(plan, world, name)
+    left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+    model = build_model(experiment, name, time_limit=left)
+    with blamed(f"model {instance}"):
+        model.fit(clips, plan.train[world, instance].folder, context=experiment.context, seed=seed)
+    return len(clips)
 
 
 def _training_clips(plan: Plan, world: str, name: str) -> FrameSource:
     """What a model learns from before it is asked about a world: frames, and a description if it asks."""
     counts = num_training_clips(plan.experiment, world, name)
-    parts = [(*_described(plan, place, TRAIN), count) for place, count in counts.items()]
+    parts = [
+        (scenarios.get(plan.experiment.scenario_of(place))(), training_clips(plan, place), count)
+        for place, count in counts.items()
+    ]
     return describing.training_source(parts, asks_of(plan.experiment, name))
-
-
-def _described(plan: Plan, world: str, split: str) -> tuple[Scenario, Clips]:
-    """The clips of a split beside the scenario that can say what they show."""
-    scenario = scenarios.get(plan.experiment.scenario_of(world))()
-    return scenario, Clips(plan.simulate[world, split].folder)
 
 
 def _threads(job: _Job, num_tasks: int) -> int:
@@ -382,9 +415,15 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def build_model(experiment: Experiment, name: str) -> VideoModel:
-    """A model of the experiment with its options. Raises BadInput for options that it does not take."""
+def build_model(experiment: Experiment, name: str, *, time_limit: float | None = None) -> VideoModel:
+    """A model of the experiment with its options. Raises BadInput for options that it does not take.
+
+    A time limit in s goes to a model that takes one, unless its own is shorter.
+    """
     kind, options, address = model_of(experiment, name)
+    if time_limit is not None and "time_limit" in kind.runtime_options:
+        own = options.get("time_limit")
+        options = {**options, "time_limit": time_limit if own is None else min(own, time_limit)}
     with blamed(f"model {name}"):
         try:
             return kind(**options)
@@ -419,7 +458,8 @@ def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: in
             training = _training_clips(plan, world, name)
             with blamed(f"model {instance}"):
                 model = model.load(plan.train[world, instance].folder, training)
-        scenario, questions = _described(plan, world, split)
+        scenario = scenarios.get(experiment.scenario_of(world))()
+        questions = Clips(plan.simulate[world, split].folder)
         asks = asks_of(experiment, name)
         tell = functools.partial(describing.told, [(scenario, questions, len(questions))], asks=asks)
         place = (experiment.scenario_of(world), split)

@@ -26,7 +26,7 @@ class Plan:
 
     experiment: Experiment
     root: Path
-    simulate: dict[tuple[str, str], Artifact]  # (world, split)
+    simulate: dict[tuple[str, str], Artifact]  # (world, split); of unstored ones only the key is used
     train: dict[tuple[str, str], Artifact]  # (world, instance of a model or reference), those that learn only
     generate: dict[tuple[str, str, str], Artifact]  # (world, instance, split)
     track: dict[tuple[str, str, str], Artifact]  # (world, instance or floor, split)
@@ -38,9 +38,16 @@ class Plan:
         """Where the experiment's own page and records lie."""
         return self.root / self.experiment.name
 
+    @property
+    def to_store(self) -> dict[tuple[str, str], Artifact]:
+        """The splits that are kept on disk."""
+        return {
+            place: artifact for place, artifact in self.simulate.items() if self.experiment.stored(*place)
+        }
+
     def artifacts(self) -> list[tuple[str, Artifact]]:
         """All artifacts in the order in which they are made, each with what it is for."""
-        groups = (self.simulate, self.train, self.generate, self.track)
+        groups = (self.to_store, self.train, self.generate, self.track)
         listed = [(" / ".join(place), artifact) for group in groups for place, artifact in group.items()]
         return [*listed, ("all", self.evaluate)]
 

@@ -29,6 +29,23 @@ class FrameSource(Protocol):
         """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
 
 
+class FramesOnly:
+    """The frames of clips, stored or made on the fly, with no way to their states in its public face."""
+
+    def __init__(self, clips: FrameSource) -> None:
+        self._read = clips.read
+        self._size = len(clips)
+        self.shape = clips.shape
+        self.fps = clips.fps
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
+        """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
+        return self._read(indices, num_frames)
+
+
 class First:
     """The first clips of a source as one."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from worldlaw.clips.frames import FramesOnly
 from worldlaw.core.artifact import MANIFEST, atomic_path, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Scene, Trajectory
@@ -262,32 +263,15 @@ class Clips:
             raise BadInput(f"{shard.path}: clip {index} has no states: it was not simulated")
         return trajectory
 
-    def frames_only(self) -> StoredFrames:
+    def frames_only(self) -> FramesOnly:
         """The view that a model gets."""
-        return StoredFrames(self)
+        return FramesOnly(self)
 
     def _find(self, index: int) -> tuple[Shard, int]:
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of {len(self)}")
         number = bisect.bisect_right(self._starts, index) - 1
         return self._open(self._paths[number]), index - self._starts[number]
-
-
-class StoredFrames:
-    """A ``FrameSource`` over stored clips; it keeps no way to their states in its public face."""
-
-    def __init__(self, clips: Clips) -> None:
-        self._read = clips.read
-        self._size = len(clips)
-        self.shape = clips.shape
-        self.fps = clips.fps
-
-    def __len__(self) -> int:
-        return self._size
-
-    def read(self, indices: Sequence[int], num_frames: int | None = None) -> np.ndarray:
-        """(N, num_frames, H, W, 3) uint8: the first frames of some clips, all frames by default."""
-        return self._read(indices, num_frames)
 
 
 def complete_shard(path: Path, num_clips: int) -> bool:

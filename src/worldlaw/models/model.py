@@ -24,6 +24,7 @@ class VideoModel(ABC):
         1  # raise it whenever the same training and the same question would give other frames
     )
     learns: ClassVar[bool] = False  # whether ``fit`` has to be called before ``generate``
+    parallel: ClassVar[bool] = False  # whether ``fit`` is called in every process of torchrun, to share it
     answer_options: ClassVar[tuple[str, ...]] = ()  # options that change answers but not what is learnt
     runtime_options: ClassVar[tuple[str, ...]] = ()  # options that change neither
 

@@ -7,10 +7,9 @@ the seed and k, so a checkpoint needs no more than weights, averages, optimiser 
 from __future__ import annotations
 
 import contextlib
-import csv
 import math
-import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,17 +18,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import atomic_path
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.seeding import rng_for
+from worldlaw.models import processes
 from worldlaw.models.diffusion import Process
 from worldlaw.models.dit import DiT
+from worldlaw.models.meter import Meter, measured_peak, num_tokens, step_flops
 
 CHECKPOINT = "checkpoint.pt"
-LOG = "log.csv"
+LOG_STEPS = 50  # between rows of the log
+READERS = 2  # threads that read batches ahead of the training
 OPTIMISERS = ("muon", "adamw")
 PRECISIONS = ("bf16", "fp32")
 
@@ -51,8 +52,14 @@ class Training:
     precision: str = "bf16"
     mirror: bool = False  # left-right mirrored clips half of the time
     compile: bool = False
+    shard: bool = False  # cut weights and their like among the processes (FSDP2); alone it changes nothing
     checkpoint_minutes: float = 5.0
+    checkpoint_steps: int | None = None  # besides by minutes
     time_limit: float | None = None  # s; then it stops with a checkpoint, to be gone on with
+    sample_minutes: float | None = 10.0  # between sample sheets; none by minutes if null
+    sample_steps: int | None = None
+    tensorboard: bool = False
+    peak_tflops: float | None = None  # of one device; measured unless given
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMISERS:
@@ -61,6 +68,16 @@ class Training:
             raise BadInput(f"precision: expected one of {', '.join(PRECISIONS)}; found {self.precision!r}")
         if self.batch % self.accumulate:
             raise BadInput(f"batch: {self.batch} clips cannot be cut into {self.accumulate} micro-batches")
+        for name in ("checkpoint_steps", "sample_steps", "peak_tflops"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise BadInput(f"{name}: expected more than 0; found {value!r}")
+
+
+RUNTIME = (
+    "shard", "checkpoint_minutes", "checkpoint_steps", "time_limit", "sample_minutes", "sample_steps",
+    "tensorboard", "peak_tflops",
+)  # fmt: skip  # options that change no weight
 
 
 @dataclass
@@ -84,65 +101,107 @@ def fit(
     options: Training,
     say: Callable[[str], None] = print,
     tell: Callable[[list[int]], dict[str, Tensor]] | None = None,
+    show: Callable[[int, dict[str, Tensor]], object] | None = None,
 ) -> State:
     """Teach a network to continue clips from ``context`` frames; goes on from a checkpoint in ``folder``.
 
     ``tell`` gives what the network takes beside the pixels of some clips, by name.
 
-    Under ``torchrun`` every process takes its part of each batch and gradients are averaged (DDP).
+    Under ``torchrun`` every process takes its part of each batch; gradients are averaged (DDP), or weights
+    cut among the processes (FSDP2). The first process alone writes. Where a sample sheet is due it calls
+    ``show`` with the step and the whole averaged weights.
     Raises Failed if the loss is no longer a number, with the last good checkpoint kept, or when the time
     limit ends the training before its last step.
     """
-    rank, world = _processes()
-    device = (
-        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-        if torch.cuda.is_available()
-        else torch.device("cpu")
-    )
-    state = State(network.to(device), {}, [])
+    rank, world = processes.place()
+    device = processes.device()
+    running = processes.spread(network.to(device), shard=options.shard)
+    state = State(network, {}, [])
     state.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     state.optimizers = make_optimizers(network, options)
     if (folder / CHECKPOINT).exists():
         load_checkpoint(state, folder / CHECKPOINT)
-        say(f"going on from step {state.step}")
-    running: nn.Module = DistributedDataParallel(network) if world > 1 else network
+        if rank == 0:
+            say(f"going on from step {state.step}")
     if options.compile:
         running.compile()
+    meter = _meter(network, clips.shape, folder, options, step=state.step) if rank == 0 else None
 
-    started = saved = time.monotonic()
-    first_step = state.step
+    started = saved = drawn = time.monotonic()
+    total, counted = torch.zeros((), device=device), 0
+    unchecked: tuple[int, Tensor] | None = None
     steps = range(state.step, options.steps)
     for batch, told in prefetched(clips, options, seed, steps, (rank, world), tell):
         loss = train_step(
             running, state, process, batch, context=context, seed=seed, options=options, told=told
         )
+        # A loss is looked at a step later, so that a GPU need not wait for the host, and before any use.
+        _check(unchecked, folder)
+        unchecked = state.step, loss
+        total += loss
+        counted += 1
+
         now = time.monotonic()
-        if not math.isfinite(loss):
-            raise Failed(
-                f"{folder}: the loss is {loss} at step {state.step}; the last good checkpoint is kept"
-            )
-        if rank == 0 and (state.step % 50 == 0 or state.step == options.steps):
-            rate = (state.step - first_step) * options.batch / (now - started)
-            _log(folder, state.step, loss, rate)
+        last = state.step == options.steps
+        over = options.time_limit is not None and now - started > options.time_limit and not last
+        save, draw, over = processes.agreed(
+            over
+            or last
+            or _due(state.step, now - saved, options.checkpoint_steps, options.checkpoint_minutes),
+            show is not None and _due(state.step, now - drawn, options.sample_steps, options.sample_minutes),
+            over,
+        )
+        if meter is not None and (state.step % LOG_STEPS == 0 or last):
+            _check(unchecked, folder)
+            rate = meter.row(state.step, total.item() / counted)
             if state.step % 500 == 0:
-                say(f"step {state.step:,} of {options.steps:,}: loss {loss:.4f}, {rate:.0f} clips/s")
-        if rank == 0 and now - saved > 60 * options.checkpoint_minutes:
+                said = f"loss {total.item() / counted:.4f}, {rate:.0f} clips/s"
+                say(f"step {state.step:,} of {options.steps:,}: {said}")
+        if state.step % LOG_STEPS == 0:
+            total, counted = torch.zeros_like(total), 0
+        if save:
+            _check(unchecked, folder)
             save_checkpoint(state, folder / CHECKPOINT)
-            saved = now
-        if (
-            options.time_limit is not None
-            and now - started > options.time_limit
-            and state.step < options.steps
-        ):
-            if rank == 0:
-                save_checkpoint(state, folder / CHECKPOINT)
+            saved = time.monotonic()
+        if draw:
+            average = processes.whole(state.average)
+            if show is not None:
+                show(state.step, average)
+            drawn = time.monotonic()
+        if over:
             raise Failed(
-                f"{folder}: the time limit of {options.time_limit:g} s ended training at step {state.step} "
-                f"of {options.steps}; run it again to go on"
+                f"{folder}: the time limit ended training at step {state.step} of {options.steps}, with a "
+                "checkpoint; run it again to go on"
             )
-    if rank == 0:
-        save_checkpoint(state, folder / CHECKPOINT)
+    if meter is not None:
+        meter.close()
+    state.average = processes.whole(state.average)
     return state
+
+
+def _due(step: int, elapsed: float, steps: int | None, minutes: float | None) -> bool:
+    """Whether something that is done every so many steps and minutes is due."""
+    return (steps is not None and step % steps == 0) or (minutes is not None and elapsed > 60 * minutes)
+
+
+def _check(loss: tuple[int, Tensor] | None, folder: Path) -> None:
+    """Raise Failed if the loss of a step is no number."""
+    if loss is not None and not math.isfinite(value := loss[1].item()):
+        raise Failed(f"{folder}: the loss is {value} at step {loss[0]}; the last good checkpoint is kept")
+
+
+def _meter(network: DiT, shape: tuple[int, ...], folder: Path, options: Training, *, step: int) -> Meter:
+    peak = options.peak_tflops
+    dtype = torch.float32 if options.precision == "fp32" else torch.bfloat16
+    return Meter(
+        folder,
+        step=step,
+        batch=options.batch,
+        tokens=num_tokens(network, shape),
+        flops=step_flops(network, shape),
+        peak=(peak * 1e12 if peak else measured_peak(processes.device(), dtype)) * processes.place()[1],
+        tensorboard=options.tensorboard,
+    )
 
 
 def train_step(
@@ -155,10 +214,13 @@ def train_step(
     seed: int,
     options: Training,
     told: dict[str, Tensor] | None = None,
-) -> float:
-    """One step on this process's clips (N, T, H, W, C) uint8; returns the mean loss over all processes."""
-    rank, world = _processes()
-    device = next(state.network.parameters()).device
+) -> Tensor:
+    """One step on this process's clips (N, T, H, W, C) uint8; returns the mean loss over all processes.
+
+    The loss stays on the device, (), so that nothing waits for it.
+    """
+    rank, _ = processes.place()
+    device = processes.device()
     generator = torch.Generator().manual_seed(int(rng_for(seed, "noise", state.step).integers(2**62)))
     # Every process draws the noise of the whole batch and keeps its part, so that their number changes
     # nothing.
@@ -174,7 +236,7 @@ def train_step(
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * rate
         optimizer.zero_grad(set_to_none=True)
-    total = 0.0
+    total = torch.zeros((), device=device)
     parts = options.accumulate
     told_parts = [{name: value.chunk(parts)[part] for name, value in told.items()} for part in range(parts)]
     for x, e, s, said in zip(
@@ -183,21 +245,16 @@ def train_step(
         with autocast(device, options.precision):
             loss = loss_of(running, process, x, e, s, context=context, told=said)
         (loss / parts).backward()
-        total += loss.item() / parts
+        total += loss.detach() / parts
     nn.utils.clip_grad_norm_(state.network.parameters(), options.clip_gradient)
     for optimizer in state.optimizers:
         optimizer.step()
     state.step += 1
-    weights = state.network.state_dict()
+    weights = dict(state.network.named_parameters())  # all that is learnt; the rest is what it was
     # A short memory at first, so that the average does not keep the initial weights.
     decay = min(options.ema, (1 + state.step) / (10 + state.step))
-    for name, value in state.average.items():
-        value.lerp_(weights[name].detach().to(value.dtype), 1 - decay)
-    if world > 1:
-        mean = torch.tensor(total / world, device=device)
-        torch.distributed.all_reduce(mean)
-        total = mean.item()
-    return total
+    torch._foreach_lerp_([state.average[name] for name in weights], list(weights.values()), 1 - decay)
+    return processes.mean(total)
 
 
 def loss_of(
@@ -288,35 +345,46 @@ def prefetched(
             batch[flipped[mine]] = batch[flipped[mine], :, :, ::-1].copy()
         return batch, tell(chosen[mine].tolist()) if tell else {}
 
-    with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(read, steps.start) if steps else None
+    # Every step's clips are addressed by its number, so it does not matter who reads them, and when.
+    with ThreadPoolExecutor(READERS) as readers:
+        ahead = deque(readers.submit(read, step) for step in steps[:READERS])
         for step in steps:
-            assert ahead is not None
-            batch = ahead.result()
-            ahead = reader.submit(read, step + 1) if step + 1 < steps.stop else None
+            batch = ahead.popleft().result()
+            if step + READERS < steps.stop:
+                ahead.append(readers.submit(read, step + READERS))
             yield batch
 
 
 def save_checkpoint(state: State, path: Path) -> None:
-    """Write where a training stands, atomically."""
-    content = {
-        "step": state.step,
-        "network": state.network.state_dict(),
-        "average": state.average,
-        "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
-    }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    """Write where a training stands, whole and atomically; every process must call it, the first writes."""
+    content = processes.whole(
+        {
+            "step": state.step,
+            "network": state.network.state_dict(),
+            "average": state.average,
+            "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
+        }
+    )
+    if processes.place()[0] == 0:
+        with atomic_path(path) as temporary:
+            torch.save(content, temporary)
 
 
 def load_checkpoint(state: State, path: Path) -> None:
     """Go back to where ``save_checkpoint`` stood. Raises BadInput if the file is another's or damaged."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        state.network.load_state_dict(content["network"])
+        now = state.network.state_dict()
+        whole = content["network"].items()
+        state.network.load_state_dict({name: processes.cut_like(value, now[name]) for name, value in whole})
         for name, value in content["average"].items():
-            state.average[name].copy_(value)
+            state.average[name].copy_(processes.cut_like(value, state.average[name]))
         for optimizer, saved in zip(state.optimizers, content["optimizers"], strict=True):
+            weights = [value for group in optimizer.param_groups for value in group["params"]]
+            for number, kept in saved["state"].items():
+                for name, value in kept.items():
+                    if isinstance(value, Tensor):
+                        kept[name] = processes.cut_like(value, weights[number])
             optimizer.load_state_dict(saved)
         state.step = content["step"]
     except (RuntimeError, KeyError, ValueError, EOFError) as error:
@@ -328,20 +396,3 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     if precision == "fp32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def _processes() -> tuple[int, int]:
-    """This process's number and how many there are."""
-    if not torch.distributed.is_initialized():
-        return 0, 1
-    return torch.distributed.get_rank(), torch.distributed.get_world_size()
-
-
-def _log(folder: Path, step: int, loss: float, rate: float) -> None:
-    path = folder / LOG
-    new = not path.exists()
-    with open(path, "a", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        if new:
-            writer.writerow(["step", "loss", "clips_per_second"])
-        writer.writerow([step, f"{loss:.6f}", f"{rate:.1f}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import sys
@@ -18,10 +19,11 @@ from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import Conditioning, Description
-from worldlaw.models import description, training
+from worldlaw.models import description, processes, training
 from worldlaw.models.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.dit import PRESETS, DiT
 from worldlaw.models.model import CARD, VideoModel
+from worldlaw.models.samples import Sheets
 
 WEIGHTS = "model.safetensors"
 MICRO_BATCH = (
@@ -34,8 +36,9 @@ class VideoDiT(VideoModel):
 
     version = 2
     learns = True
+    parallel = True
     answer_options = ("sampler", "sampling_steps")
-    runtime_options = ("checkpoint_minutes", "time_limit")
+    runtime_options = training.RUNTIME
 
     def __init__(
         self,
@@ -93,6 +96,10 @@ class VideoDiT(VideoModel):
         wanted = said.state if "state" in self.asked else None
         self.network = self._network(0 if wanted is None else wanted.shape[1])
         self.network.measure(said)
+        show = None
+        first = processes.place()[0] == 0
+        if first and (self.options.sample_minutes is not None or self.options.sample_steps is not None):
+            show = self._shown(clips, Sheets(clips, folder, context=context))
         state = training.fit(
             self.network,
             self.process,
@@ -103,7 +110,10 @@ class VideoDiT(VideoModel):
             options=self.options,
             say=lambda text: print(text, file=sys.stderr),
             tell=self._teller(clips) if self.asked else None,
+            show=show,
         )
+        if not first:
+            return
         card = {
             "steps": state.step,
             "parameters": sum(value.numel() for value in self.network.parameters()),
@@ -114,6 +124,26 @@ class VideoDiT(VideoModel):
         write_text(folder / CARD, json.dumps(card, indent=1) + "\n")
         with atomic_path(folder / WEIGHTS) as temporary:
             save_file({name: value.contiguous() for name, value in state.average.items()}, temporary)
+
+    def _shown(self, clips: FrameSource, sheets: Sheets) -> Callable[[int, dict[str, torch.Tensor]], Path]:
+        """A function of a step and weights that draws a sample sheet; what is being taught is not touched."""
+        twin = copy.deepcopy(self)
+        said = Description()
+        if self.asked:
+            said = description.described(clips).describe(range(sheets.num_clips))
+
+        def show(step: int, weights: dict[str, torch.Tensor]) -> Path:
+            twin.network.load_state_dict(weights)
+            return sheets.draw(
+                step,
+                lambda given, num_new: twin.generate(
+                    Conditioning(given, clips.fps, tuple(map(str, range(len(given)))), said.state, said.text),
+                    num_new,
+                    np.arange(len(given)),
+                ),
+            )
+
+        return show
 
     def load(self, folder: Path, clips: FrameSource) -> Self:
         """The averaged weights that ``fit`` left. Raises BadInput if they are not those of this network."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Recipe:
     def __len__(self) -> int:
         return self.num_clips
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int, int]:
         """Frames, height and width of every clip."""
         return self.num_frames, *frame_shape(self.scene(0)[0].extent, self.resolution)

@@ -236,7 +236,7 @@ def _paint_together(frame, shape, color, background, center, size, b):
             frame[row, column, 2] = int(blue + rest * background[2] + 0.5)
 
 
-@compiled
+@compiled(nogil=True)  # it writes to its own frames only: threads may draw clips at the same time
 def _paint(frames, shape, color, center, size):
     """Paint all bodies into frames (T, H, W, 3) full of background; centres and sizes in pixels, y down."""
     num_bodies = len(shape)
@@ -254,7 +254,7 @@ def _paint(frames, shape, color, center, size):
                 _paint_together(frames[t], shape, color, background, center[t], size[t], b)
 
 
-@compiled
+@compiled(nogil=True)
 def _paint_study(frames, shape, color, position, size, extent):
     """Paint as the study did: pixel i of N is the point i / (N - 1) of the view, colours are truncated.
 
