@@ -119,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         stage.add_argument("--fresh", action="store_true", help="make everything anew")
         stage.add_argument(
+            "--retrain", action="store_true", help="teach models from scratch that would use a checkpoint"
+        )
+        stage.add_argument(
             "--time-limit", type=_duration, metavar="TIME",
             help="stop training after so long, e.g. 90s, 30m, 2h; run it again to go on",
         )  # fmt: skip
@@ -324,6 +327,15 @@ def _run(arguments: argparse.Namespace) -> None:
     from worldlaw.config import load_experiment
 
     experiment = load_experiment(arguments.experiment, arguments.settings)
+    if arguments.retrain:
+        without = [
+            f"models.{name}.options.checkpoint=null"
+            for name, spec in experiment.models.items()
+            if spec and spec.options.get("checkpoint") is not None
+        ]
+        if not without:
+            raise BadInput(f"--retrain: no model of {arguments.experiment} uses a checkpoint")
+        experiment = load_experiment(arguments.experiment, [*arguments.settings, *without])
     if arguments.dry_run:
         from worldlaw.plan import make_plan
 

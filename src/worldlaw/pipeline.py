@@ -121,7 +121,7 @@ def run(
     job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet(), time_limit)
     stages = STAGES[: STAGES.index(until) + 1]
     if "train" in stages:
-        for name in experiment.models:
+        for name in job.plan.experiment.models:
             build_model(experiment, name)  # better to complain now than after the clips are made
     with crew.joined() as job.crew:
         if not job.crew.leads:
@@ -132,8 +132,8 @@ def run(
 
 
 def _lead(job: _Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
-    for line in job.plan.left_out:
-        job.progress.note(line)
+    for line in job.plan.left_out.values():
+        job.progress.note(f"{line}; its row is left out")
     make_folder(job.plan.folder)
     with locked(job.plan.folder), job.pool():
         sweep(job.plan.folder)
@@ -454,7 +454,7 @@ def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: in
             return False
         model = build_model(experiment, name)
         _limit_threads(threads)
-        if model.learns:
+        if (world, instance) in plan.train:
             training = _training_clips(plan, world, name)
             with blamed(f"model {instance}"):
                 model = model.load(plan.train[world, instance].folder, training)

@@ -73,6 +73,7 @@ def share(taught: Path, manifest: Mapping[str, Any], out: Path) -> None:
     make_folder(out)
     with atomic_path(out / WEIGHTS) as temporary:
         save_file({name: value.astype(np.float16) for name, value in weights.items()}, temporary)
+        temporary.chmod(0o644)  # safetensors writes for its owner alone
     card = {
         "model": inputs["model"],
         "options": inputs["options"],
