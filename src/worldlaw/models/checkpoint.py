@@ -82,6 +82,7 @@ def share(taught: Path, manifest: Mapping[str, Any], out: Path) -> None:
         "clip": about["clip"],
         "parameters": about["parameters"],
         "steps": about["steps"],
+        "training": about["options"],
         "training_clips": manifest["results"]["clips"],
         "weights": hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest(),
         "made": {key: value for key, value in manifest["made"].items() if key in MADE},
