@@ -65,7 +65,8 @@ class Registry(Generic[T]):
             try:
                 return self._import(address)
             except BadInput as error:
-                raise BadInput(f"{error}; install the extra: pip install 'worldlaw[{extra}]'") from error
+                said = str(error).replace(repr(address), repr(name))
+                raise BadInput(f"{said}; install the extra: pip install 'worldlaw[{extra}]'") from error
         self._load()
         if name not in self._things:
             raise unknown(self.kind, name, self.names())
