@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
         ("experiment", pa.string()),
         ("scenario", pa.string()),
         ("predictor", pa.string()),
-        ("kind", pa.string()),  # floor, model, reference
+        ("kind", pa.string()),  # floor, codec, model, reference
         ("training_clips", pa.int64()),
         ("training_seed", pa.int64()),
         ("split", pa.string()),
@@ -63,7 +63,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
     for clip in range(len(exam.clips)):
         level = level_of(exam.clips.scene(clip), region)
         for predictor, kind, case in exam.cases(clip):
-            taught = taught_on(experiment, world, predictor) if kind == "model" else [world]
+            taught = taught_on(experiment, world, predictor) if kind in ("codec", "model") else [world]
             num_training = sum(sizes[name] for name in taught)
             rows = [(-1, metric.name, _value(metric, case), metric.unit, metric.best) for metric in chosen]
             for body, true, measured in speeds(case):
@@ -128,12 +128,11 @@ class _Exam:
         self.plan = plan
         self.context = plan.experiment.context
         self.clips = Clips(plan.simulate[world, split].folder)
-        self.answers = {
-            name: Clips(plan.generate[world, name, split].folder) for name in plan.experiment.models
-        }
+        answers = plan.redraw | plan.generate
+        drawers = (*plan.experiment.codecs, *plan.experiment.models)
+        self.answers = {name: Clips(answers[world, name, split].folder) for name in drawers}
         self.tracks: dict[str, list[Tracked]] = {
-            name: read_tracks(plan.track[world, name, split].folder)
-            for name in (FLOOR, *plan.experiment.models)
+            name: read_tracks(plan.track[world, name, split].folder) for name in (FLOOR, *drawers)
         }
         for name, rows in self.tracks.items():
             if [row.index for row in rows] != list(range(len(self.clips))):
@@ -141,8 +140,10 @@ class _Exam:
         self._training = plan.simulate[world, TRAIN].folder
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
-        """(predictor, kind, case) of every predictor on one clip, the floor first."""
+        """(predictor, kind, case) of every predictor on one clip, the floor first, then codecs."""
         yield FLOOR, "floor", self.case(FLOOR, clip)
+        for name in self.plan.experiment.codecs:
+            yield name, "codec", self.case(name, clip)
         for name in self.plan.experiment.models:
             yield name, "model", self.case(name, clip)
         for name in self.plan.experiment.references:

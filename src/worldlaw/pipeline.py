@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from worldlaw import evaluation
+from worldlaw import coding, evaluation
 from worldlaw.clips.frames import FrameSource, Joined
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
@@ -102,6 +102,8 @@ def run(
     job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet())
     stages = STAGES[: STAGES.index(until) + 1]
     if "train" in stages:
+        for name in experiment.codecs:
+            coding.build_codec(experiment, name)
         for name in experiment.models:
             build_model(experiment, name)  # better to complain now than after the clips are made
     make_folder(job.plan.folder)
@@ -259,14 +261,29 @@ def _rejections(folder: Path) -> dict[str, int]:
 # Train and generate.
 
 
+def _train_codecs(job: _Job) -> None:
+    todo = job.missing(job.plan.codecs)
+    if todo:
+        job.progress.start("train", len(todo), "codecs")
+    for (world, name), artifact in todo:
+        with job.making(artifact) as finish:
+            clips = _training_clips(job.plan, world, name)
+            codec = coding.build_codec(job.plan.experiment, name)
+            with blamed(f"codec {name}"):
+                codec.fit(clips, artifact.folder, seed=job.plan.experiment.seed)
+            finish({"clips": len(clips)})
+        job.progress.advance(1)
+
+
 def _train(job: _Job) -> Path:
+    _train_codecs(job)
     todo = job.missing(job.plan.train)
     job.progress.start("train", len(todo), "models")
     experiment = job.plan.experiment
     for (world, name), artifact in todo:
         with job.making(artifact) as finish:
             clips = _training_clips(job.plan, world, name)
-            model = build_model(experiment, name)
+            model = _seeing(job.plan, world, name)
             with blamed(f"model {name}"):
                 model.fit(clips, artifact.folder, context=experiment.context, seed=experiment.seed)
             finish({"clips": len(clips)})
@@ -280,6 +297,17 @@ def _training_clips(plan: Plan, world: str, name: str) -> FrameSource:
     return Joined([Clips(folder).frames_only() for folder in folders])
 
 
+def _seeing(plan: Plan, world: str, name: str) -> VideoModel:
+    """A model with the codec through which it sees, if it has one."""
+    model = build_model(plan.experiment, name)
+    codec = coding.codec_of(plan.experiment, name)
+    if codec:
+        taught = coding.load_codec(plan, world, codec)
+        with blamed(f"model {name}"):
+            model.see_through(taught)
+    return model
+
+
 def build_model(experiment: Experiment, name: str) -> VideoModel:
     """A model of the experiment with its options. Raises BadInput for options that it does not take."""
     kind, options, address = model_of(experiment, name)
@@ -290,14 +318,37 @@ def build_model(experiment: Experiment, name: str) -> VideoModel:
             raise BadInput(f"model {name}: options {options} do not fit {address}: {error}") from error
 
 
+def _redraw(job: _Job) -> None:
+    """What every codec makes of the true test videos."""
+    todo = job.missing(job.plan.redraw)
+    experiment = job.plan.experiment
+    if todo:
+        clips = sum(experiment.recipe(place[0], place[2]).num_clips for place, _ in todo)
+        job.progress.start("generate", clips, "reconstructions")
+    for (world, name, split), artifact in todo:
+        with job.making(artifact) as finish:
+            codec = coding.load_codec(job.plan, world, name)
+            questions = Clips(job.plan.simulate[world, split].folder)
+            for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
+                path = artifact.folder / shard_name(number)
+                if not complete_shard(path, len(indices)):
+                    drawn = coding.redraw(
+                        codec, name, questions, indices, context=experiment.context, batch=BATCH
+                    )
+                    write_shard(path, drawn, fps=questions.fps)
+                job.progress.advance(len(indices))
+            finish({"clips": len(questions)})
+
+
 def _generate(job: _Job) -> Path:
+    _redraw(job)
     todo = job.missing(job.plan.generate)
     sizes = {place: job.plan.experiment.recipe(place[0], place[2]).num_clips for place, _ in todo}
     job.progress.start("generate", sum(sizes.values()), "rollouts")
     experiment = job.plan.experiment
     for (world, name, split), artifact in todo:
         with job.making(artifact) as finish:
-            model = build_model(experiment, name)
+            model = _seeing(job.plan, world, name)
             if model.learns:
                 training = _training_clips(job.plan, world, name)
                 with blamed(f"model {name}"):
@@ -353,7 +404,10 @@ def _track(job: _Job) -> Path:
     sizes = {place: experiment.recipe(place[0], place[2]).num_clips for place, _ in todo}
     job.progress.start("track", sum(sizes.values()), "clips")
     for (world, name, split), artifact in todo:
-        source = job.plan.simulate[world, split] if name == FLOOR else job.plan.generate[world, name, split]
+        if name == FLOOR:
+            source = job.plan.simulate[world, split]
+        else:
+            source = (job.plan.redraw | job.plan.generate)[world, name, split]
         with job.making(artifact) as finish:
             extent = Clips(job.plan.simulate[world, split].folder).scene(0).extent
             tasks = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -12,6 +12,9 @@ from jaxtyping import Int64, UInt8
 from worldlaw.clips.frames import FrameSource
 from worldlaw.core.registry import Registry
 from worldlaw.core.types import Conditioning
+
+if TYPE_CHECKING:
+    from worldlaw.models.codec import Codec
 
 
 class VideoModel(ABC):
@@ -23,6 +26,7 @@ class VideoModel(ABC):
     learns: ClassVar[bool] = False  # whether ``fit`` has to be called before ``generate``
     answer_options: ClassVar[tuple[str, ...]] = ()  # options that change answers but not what is learnt
     runtime_options: ClassVar[tuple[str, ...]] = ()  # options that change neither
+    takes_codec: ClassVar[bool] = False  # whether option ``codec`` names a codec of the experiment
 
     @abstractmethod
     def generate(
@@ -36,6 +40,10 @@ class VideoModel(ABC):
     def fit(self, clips: FrameSource, folder: Path, *, context: int, seed: int) -> None:  # noqa: B027 - optional
         """Learn from clips and leave a checkpoint in ``folder``; a second call goes on from what is there."""
 
+    def see_through(self, codec: Codec) -> None:
+        """Work on a codec's latents from now on; called before ``fit`` and ``load`` if one is named."""
+        raise NotImplementedError(f"{type(self).__name__} takes no codec")
+
     def load(self, folder: Path, clips: FrameSource) -> Self:
         """The model as ``fit`` left it in ``folder``; ``clips`` are the ones it was trained on."""
         return self
@@ -45,4 +53,12 @@ models: Registry[type[VideoModel]] = Registry(
     "model",
     ["worldlaw.models.baselines"],
     optional={"dit": ("worldlaw.models.video_dit:VideoDiT", "torch")},
+)
+
+codecs: Registry[type[Codec]] = Registry(
+    "codec",
+    optional={
+        "video_vae": ("worldlaw.models.video_vae:VideoVAE", "torch"),
+        "diffusers": ("worldlaw.models.published_vae:PublishedVAE", "diffusers"),
+    },
 )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,7 +27,9 @@ from worldlaw.core.artifact import atomic_path
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.seeding import rng_for
 from worldlaw.models.diffusion import Process
-from worldlaw.models.dit import DiT
+
+if TYPE_CHECKING:
+    from worldlaw.models.codec import Codec
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -67,14 +70,18 @@ class Training:
 class State:
     """Where a training stands."""
 
-    network: DiT
+    network: nn.Module
     average: dict[str, Tensor]  # exponential moving average of the weights
     optimizers: list[torch.optim.Optimizer]
     step: int = 0
 
 
+# What one step does: (the network, perhaps wrapped, where training stands, this process's clips) -> loss.
+Step = Callable[[nn.Module, State, np.ndarray], float]
+
+
 def fit(
-    network: DiT,
+    network: nn.Module,
     process: Process,
     clips: FrameSource,
     folder: Path,
@@ -83,8 +90,33 @@ def fit(
     seed: int,
     options: Training,
     say: Callable[[str], None] = print,
+    codec: Codec | None = None,
 ) -> State:
-    """Teach a network to continue clips from ``context`` frames; goes on from a checkpoint in ``folder``.
+    """Teach a network to continue clips from ``context`` frames, as pixels or as a codec's latents.
+
+    The rest is as in ``teach``.
+    """
+
+    def step(running: nn.Module, state: State, batch: np.ndarray) -> float:
+        return train_step(
+            running, state, process, batch, context=context, seed=seed, options=options, codec=codec
+        )
+
+    return teach(network, step, clips, folder, seed=seed, options=options, say=say)
+
+
+def teach(
+    network: nn.Module,
+    take_step: Step,
+    clips: FrameSource,
+    folder: Path,
+    *,
+    seed: int,
+    options: Training,
+    say: Callable[[str], None] = print,
+    optimizers: Callable[[nn.Module, Training], list[torch.optim.Optimizer]] | None = None,
+) -> State:
+    """Take the steps of a training; goes on from a checkpoint in ``folder``.
 
     Under ``torchrun`` every process takes its part of each batch and gradients are averaged (DDP).
     Raises Failed if the loss is no longer a number, with the last good checkpoint kept, or when the time
@@ -98,7 +130,7 @@ def fit(
     )
     state = State(network.to(device), {}, [])
     state.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    state.optimizers = make_optimizers(network, options)
+    state.optimizers = (optimizers or make_optimizers)(network, options)
     if (folder / CHECKPOINT).exists():
         load_checkpoint(state, folder / CHECKPOINT)
         say(f"going on from step {state.step}")
@@ -109,7 +141,7 @@ def fit(
     started = saved = time.monotonic()
     first_step = state.step
     for batch in prefetched(clips, options, seed, range(state.step, options.steps), (rank, world)):
-        loss = train_step(running, state, process, batch, context=context, seed=seed, options=options)
+        loss = take_step(running, state, batch)
         now = time.monotonic()
         if not math.isfinite(loss):
             raise Failed(
@@ -148,31 +180,48 @@ def train_step(
     context: int,
     seed: int,
     options: Training,
+    codec: Codec | None = None,
 ) -> float:
     """One step on this process's clips (N, T, H, W, C) uint8; returns the mean loss over all processes."""
-    rank, world = _processes()
+    rank, _ = _processes()
     device = next(state.network.parameters()).device
     generator = torch.Generator().manual_seed(int(rng_for(seed, "noise", state.step).integers(2**62)))
+    data = to_network(torch.from_numpy(clips)).to(device)
+    given, mask = conditioning(data, context)
+    if codec:
+        given, mask = codec.given(data[:, :context], data.shape[1])
+        data, context = codec.encode(data), codec.whole(context)
     # Every process draws the noise of the whole batch and keeps its part, so that their number changes
     # nothing.
     times = process.times(options.batch, generator)
-    noise = torch.randn((options.batch, *clips.shape[1:]), generator=generator)
+    noise = torch.randn((options.batch, *data.shape[1:]), generator=generator)
     mine = slice(rank * len(clips), (rank + 1) * len(clips))
     times, noise = times[mine].to(device), noise[mine].to(device)
-    data = to_network(torch.from_numpy(clips)).to(device)
 
+    begin_step(state, options)
+    total = 0.0
+    parts = options.accumulate
+    pieces = (part.chunk(parts) for part in (data, noise, times, given, mask))
+    for x, e, s, shown, where in zip(*pieces, strict=True):
+        with autocast(device, options.precision):
+            loss = loss_of(running, process, x, e, s, given=shown, mask=where, context=context)
+        (loss / parts).backward()
+        total += loss.item() / parts
+    finish_step(state, options)
+    return mean_of(total, device)
+
+
+def begin_step(state: State, options: Training) -> None:
+    """Learning rates of the step that comes, and no gradients."""
     rate = schedule(state.step, options)
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * rate
         optimizer.zero_grad(set_to_none=True)
-    total = 0.0
-    parts = options.accumulate
-    for x, e, s in zip(data.chunk(parts), noise.chunk(parts), times.chunk(parts), strict=True):
-        with autocast(device, options.precision):
-            loss = loss_of(running, process, x, e, s, context=context)
-        (loss / parts).backward()
-        total += loss.item() / parts
+
+
+def finish_step(state: State, options: Training) -> None:
+    """From gradients to weights and their average."""
     nn.utils.clip_grad_norm_(state.network.parameters(), options.clip_gradient)
     for optimizer in state.optimizers:
         optimizer.step()
@@ -182,19 +231,31 @@ def train_step(
     decay = min(options.ema, (1 + state.step) / (10 + state.step))
     for name, value in state.average.items():
         value.lerp_(weights[name].detach().to(value.dtype), 1 - decay)
-    if world > 1:
-        mean = torch.tensor(total / world, device=device)
-        torch.distributed.all_reduce(mean)
-        total = mean.item()
-    return total
+
+
+def mean_of(loss: float, device: torch.device) -> float:
+    """The mean over all processes."""
+    _, world = _processes()
+    if world == 1:
+        return loss
+    mean = torch.tensor(loss / world, device=device)
+    torch.distributed.all_reduce(mean)
+    return mean.item()
 
 
 def loss_of(
-    network: nn.Module, process: Process, data: Tensor, noise: Tensor, times: Tensor, *, context: int
+    network: nn.Module,
+    process: Process,
+    data: Tensor,
+    noise: Tensor,
+    times: Tensor,
+    *,
+    given: Tensor,
+    mask: Tensor,
+    context: int,
 ) -> Tensor:
-    """Mean weighted squared error over the frames that are not given."""
+    """Mean weighted squared error over the frames, or latent frames, that are not given."""
     s = times.view(-1, 1, 1, 1, 1)
-    given, mask = conditioning(data, context)
     mixed = process.mix(data, noise, s)
     answer = network(mixed, given, mask, times)
     return process.error(answer.float(), data, noise, s)[:, context:].mean()
@@ -225,7 +286,7 @@ def schedule(step: int, options: Training) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(way, 1.0)))
 
 
-def make_optimizers(network: DiT, options: Training) -> list[torch.optim.Optimizer]:
+def make_optimizers(network: nn.Module, options: Training) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the matrices inside the blocks, AdamW for the rest; or AdamW for all."""
     matrices = [
         value

@@ -1,4 +1,4 @@
-"""The video diffusion transformer as a model: taught on clips, asked for what comes next."""
+"""The video diffusion transformer as a model: taught on clips or their latents, asked for what comes next."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import Conditioning
 from worldlaw.models import training
+from worldlaw.models.codec import Codec
 from worldlaw.models.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.dit import PRESETS, DiT
 from worldlaw.models.model import VideoModel
@@ -29,24 +30,31 @@ MICRO_BATCH = (
 
 
 class VideoDiT(VideoModel):
-    """A diffusion transformer on patches of pixels, taught from scratch on the training clips."""
+    """A diffusion transformer on patches of pixels or latents, taught from scratch on the training clips."""
 
     version = 1
     learns = True
     answer_options = ("sampler", "sampling_steps")
     runtime_options = ("checkpoint_minutes", "time_limit")
+    takes_codec = True
 
     def __init__(
         self,
         *,
         preset: str = "micro",
-        patch: tuple[int, int, int] | list[int] = (2, 8, 8),
+        patch: tuple[int, int, int] | list[int] | None = None,
+        codec: str | None = None,
         process: str = "rectified_flow",
         sampler: str = "euler",
         sampling_steps: int = 20,
         **settings: Any,
     ) -> None:
-        """``settings`` are those of ``training.Training``. Raises BadInput for a name that is not known."""
+        """``settings`` are those of ``training.Training``. Raises BadInput for a name that is not known.
+
+        ``patch`` is in frames, rows and columns of what the network sees: (2, 8, 8) of pixels unless given,
+        and (1, 2, 2) of latents. ``codec`` is a codec's name in the experiment, handed over by
+        ``see_through``.
+        """
         for kind, name, known in (
             ("preset", preset, PRESETS), ("process", process, PROCESSES), ("sampler", sampler, SAMPLERS)
         ):  # fmt: skip
@@ -55,19 +63,31 @@ class VideoDiT(VideoModel):
         fields = {field.name for field in dataclasses.fields(training.Training)}
         for name in settings:
             if name not in fields:
-                raise unknown("option of dit", name, [*fields, "preset", "patch", "process", "sampler"])
+                raise unknown(
+                    "option of dit", name, [*fields, "preset", "patch", "codec", "process", "sampler"]
+                )
         self.process = PROCESSES[process]()
         self.sample = SAMPLERS[sampler]
         self.sampling_steps = sampling_steps if self.process.generative else 1
         self.options = training.Training(**settings)
+        patch = patch or ((1, 2, 2) if codec else (2, 8, 8))
         self.network = DiT(PRESETS[preset], channels=3, patch=(patch[0], patch[1], patch[2]))
+        self.codec: Codec | None = None
+
+    def see_through(self, codec: Codec) -> None:
+        """Work on a codec's latents from now on."""
+        self.codec = codec
+        self.network = DiT(self.network.size, channels=codec.channels, patch=self.network.patch)
 
     def fit(self, clips: FrameSource, folder: Path, *, context: int, seed: int) -> None:
         """Teach the network, from a checkpoint if ``folder`` has one, and leave its averaged weights."""
         if (folder / WEIGHTS).exists():
             return
+        if self.codec:
+            self._check_patch(self.codec.size(clips.shape)[:3])
         torch.manual_seed(seed)
-        self.network = DiT(self.network.size, channels=3, patch=self.network.patch)
+        network = self.network
+        self.network = DiT(network.size, channels=network.channels, patch=network.patch)
         state = training.fit(
             self.network,
             self.process,
@@ -77,6 +97,7 @@ class VideoDiT(VideoModel):
             seed=seed,
             options=self.options,
             say=lambda text: print(text, file=sys.stderr),
+            codec=self.codec,
         )
         card = {
             "steps": state.step,
@@ -108,10 +129,13 @@ class VideoDiT(VideoModel):
         out = np.empty((count, num_new_frames, *shape[1:]), np.uint8)
         for start in range(0, count, MICRO_BATCH):
             rows = np.minimum(np.arange(start, start + MICRO_BATCH), count - 1)
-            noise = torch.stack([self._noise(shape, int(seeds[row])) for row in rows]).to(device)
-            video = torch.zeros_like(noise)
+            inner = self.codec.size(shape) if self.codec else shape
+            noise = torch.stack([self._noise(inner, int(seeds[row])) for row in rows]).to(device)
+            video = torch.zeros((len(rows), *shape), device=device)
             video[:, :context] = training.to_network(torch.from_numpy(given.frames[rows])).to(device)
             shown, mask = training.conditioning(video, context)
+            if self.codec:
+                shown, mask = self.codec.given(video[:, :context], shape[0])
 
             def field(
                 z: torch.Tensor, s: torch.Tensor, shown: torch.Tensor = shown, mask: torch.Tensor = mask
@@ -120,12 +144,19 @@ class VideoDiT(VideoModel):
                     answer = network(z, shown, mask, s)
                 return self.process.velocity(answer.float(), z, s.view(-1, 1, 1, 1, 1))
 
-            new = (
-                training.to_frames(self.sample(field, noise, self.sampling_steps))[:, context:].cpu().numpy()
-            )
+            drawn = self.sample(field, noise, self.sampling_steps)
+            drawn = self.codec.decode(drawn, shape[0]) if self.codec else drawn
+            new = training.to_frames(drawn)[:, context:].cpu().numpy()
             kept = min(MICRO_BATCH, count - start)
             out[start : start + kept] = new[:kept]
         return out
+
+    def _check_patch(self, sides: tuple[int, int, int]) -> None:
+        if any(side % step for side, step in zip(sides, self.network.patch, strict=True)):
+            raise BadInput(
+                f"patch: latents of {' x '.join(map(str, sides))} are not made of patches of "
+                f"{' x '.join(map(str, self.network.patch))}"
+            )
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
         """Noise drawn on the host, so that the device changes nothing; none for plain regression."""
