@@ -9,6 +9,7 @@ Each check raises AssertionError with a sentence that says what was expected. Ca
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.worlds import Choice, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
+
+if TYPE_CHECKING:
+    from worldlaw.models.codec import Codec
 
 FPS = 10.0
 CONTEXT = 3
@@ -101,6 +105,22 @@ def check_model(model: VideoModel, given: Conditioning, *, num_new_frames: int =
     last = dataclasses.replace(given, frames=given.frames[-1:], ids=given.ids[-1:])
     alone = model.generate(last, num_new_frames, seeds[-1:])
     assert np.array_equal(alone[0], answers[-1]), "an answer must not depend on what else is in the batch"
+
+
+def check_codec(codec: Codec, frames: np.ndarray) -> None:
+    """Latents and videos have the shapes promised, repeat, and no later frame reaches an earlier latent."""
+    before = frames.copy()
+    drawn = codec.reconstruct(frames)
+    assert drawn.shape == frames.shape, f"expected {frames.shape}; reconstruct returned {drawn.shape}"
+    assert drawn.dtype == np.uint8, f"expected uint8; reconstruct returned {drawn.dtype}"
+    assert np.array_equal(frames, before), "reconstruct must not touch the frames it is given"
+    assert np.array_equal(codec.reconstruct(frames), drawn), "the same frames must give the same picture"
+    whole, alone = (codec.encode_frames(part) for part in (frames, frames[:, :1]))
+    expected = (len(frames), *codec.size(frames.shape[1:]))
+    assert whole.shape == expected, f"expected latents {expected}; found {whole.shape}"
+    assert np.isfinite(whole).all(), "latents must be numbers"
+    close = np.allclose(whole[:, :1], alone, atol=1e-4)
+    assert close, "the latent of the first frame must not depend on later frames"
 
 
 def check_metric(metric: Metric) -> None:

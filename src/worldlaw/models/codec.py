@@ -126,6 +126,10 @@ class Codec(ABC):
             mask[:, j] = min(max(context - first, 0), last - first + 1) / (last - first + 1)
         return shown, mask
 
+    def encode_frames(self, frames: np.ndarray) -> np.ndarray:
+        """(N, L, h, w, C) float32 latents of (N, T, H, W, 3) uint8."""
+        return self.encode(to_network(torch.from_numpy(frames)).to(device())).cpu().numpy()
+
     def reconstruct(self, frames: np.ndarray) -> np.ndarray:
         """(N, T, H, W, 3) uint8 encoded and decoded again."""
         video = to_network(torch.from_numpy(frames)).to(device())
