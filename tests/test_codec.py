@@ -291,7 +291,7 @@ def test_a_transformer_on_latents_keeps_the_contract(tmp_path):
 def test_a_codec_that_a_joint_model_sees_through_must_be_joint_too():
     worlds = {**raw()["worlds"], "parabola": raw()["worlds"]["uniform_motion"]}
     models = {"latent": {"model": "dit", "together": True, "options": {"codec": "small"}}}
-    with pytest.raises(BadInput, match="codecs.small.together: true"):
+    with pytest.raises(BadInput, match=r"codecs\.small\.together: true"):
         parse_experiment(raw(worlds=worlds, models=models))
 
 
