@@ -1,4 +1,4 @@
-"""The contracts, for everybody: what a scenario, a model, a metric and a reference must keep, ours and yours.
+"""The contracts, for everybody: what a scenario, model, codec, metric, reference must keep, ours and yours.
 
 Each check raises AssertionError with a sentence that says what was expected. Call them from your own tests:
 
