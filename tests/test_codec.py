@@ -178,14 +178,14 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path):
 def test_a_tiny_codec_overfits_four_clips(tmp_path):
     source = clips(4, resolution=32, num_frames=5)
     options = {
-        "stride": (2, 4, 4), "channels": 8, "width": 16, "blocks": 1, "steps": 150, "batch": 4,
+        "stride": (2, 4, 4), "channels": 8, "width": 16, "blocks": 1, "steps": 100, "batch": 4,
         "warm_up": 10, "learning_rate": 5e-3, "ema": 0.9,
     }  # fmt: skip
     VideoVAE(**options).fit(source, tmp_path, seed=0)
     codec = VideoVAE(**options).load(tmp_path)
     true = source.read(range(4))
     error = ((codec.reconstruct(true).astype(float) - true) ** 2).mean()
-    assert 10 * np.log10(255**2 / error) > 28  # dB; white pictures have 14
+    assert 10 * np.log10(255**2 / error) > 25  # dB; white pictures have 16
     latents = codec.encode(training.to_network(torch.from_numpy(true)))
     assert latents.mean(dim=(0, 1, 2, 3)).abs().max() < 1e-3
     torch.testing.assert_close(latents.std(dim=(0, 1, 2, 3)), torch.ones(8), atol=0.01, rtol=0)
