@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
         ("experiment", pa.string()),
         ("scenario", pa.string()),
         ("predictor", pa.string()),
-        ("kind", pa.string()),  # floor, model, reference
+        ("kind", pa.string()),  # floor, codec, model, reference
         ("training_clips", pa.int64()),
         ("training_seed", pa.int64()),
         ("split", pa.string()),
@@ -73,7 +73,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
         for predictor, kind, case in exam.cases(clip):
             name, training_seed = trained.get(predictor, (predictor, experiment.seed))
             num_training = experiment.worlds[world].train.clips
-            if kind == "model":
+            if kind in ("codec", "model"):
                 num_training = sum(num_training_clips(experiment, world, name).values())
             rows = [(-1, metric.name, _value(metric, case), metric.unit, metric.best) for metric in chosen]
             for body, true, measured in speeds(case):
@@ -172,12 +172,11 @@ class _Exam:
         self.plan = plan
         self.context = plan.experiment.context
         self.clips = Clips(plan.simulate[world, split].folder)
-        self.answers = {
-            name: Clips(plan.generate[world, name, split].folder) for name in instances(plan.experiment)
-        }
+        answers = plan.redraw | plan.generate
+        drawers = (*plan.experiment.codecs, *instances(plan.experiment))
+        self.answers = {name: Clips(answers[world, name, split].folder) for name in drawers}
         self.tracks: dict[str, list[Tracked]] = {
-            name: read_tracks(plan.track[world, name, split].folder)
-            for name in (FLOOR, *instances(plan.experiment))
+            name: read_tracks(plan.track[world, name, split].folder) for name in (FLOOR, *drawers)
         }
         for name, rows in self.tracks.items():
             if [row.index for row in rows] != list(range(len(self.clips))):
@@ -193,8 +192,10 @@ class _Exam:
         return training_motions(self.plan, self._world)
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
-        """(predictor, kind, case) of every predictor on one clip: the floor, every instance of models, …"""
+        """(predictor, kind, case) of every predictor on one clip: floor, codecs, instances of models, …"""
         yield FLOOR, "floor", self.case(FLOOR, clip)
+        for name in self.plan.experiment.codecs:
+            yield name, "codec", self.case(name, clip)
         for name in instances(self.plan.experiment):
             yield name, "model", self.case(name, clip)
         for name in self.plan.experiment.references:
