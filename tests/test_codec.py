@@ -15,6 +15,7 @@ from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.types import Conditioning
 from worldlaw.models import codecs, processes, training
+from worldlaw.models.checkpoint import share
 from worldlaw.models.codec import STATISTICS
 from worldlaw.models.video_dit import VideoDiT
 from worldlaw.models.video_vae import WEIGHTS, Lesson, Up, VideoVAE, levels
@@ -353,6 +354,18 @@ def test_options_that_do_not_fit_are_one_line_before_any_clip_is_made(options, s
         run(parse_experiment(raw(codecs={"small": {"codec": "video_vae", "options": options}})), tmp_path)
     assert said in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_sees_no_latents(tmp_path):
+    recipe = make_recipe("collision", resolution=16, num_frames=8)
+    model = VideoDiT(preset="nano", steps=1, batch=4)
+    model.fit(recipe, tmp_path, context=3, seed=0)
+    inputs = {"model": "dit", "options": {"preset": "nano"}, "context": 3, "seed": 0}
+    share(tmp_path, {"inputs": inputs, "results": {"clips": len(recipe)}, "made": {}}, tmp_path / "shared")
+    checkpoint = str(tmp_path / "shared")
+    assert VideoDiT(checkpoint=checkpoint).codec is None
+    with pytest.raises(BadInput, match="sees pixels; remove codec 'small'"):
+        VideoDiT(checkpoint=checkpoint, codec="small")
 
 
 def test_a_patch_that_does_not_divide_the_latents_is_one_line(tmp_path):

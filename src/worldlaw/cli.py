@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 LISTED = ("scenarios", "codecs", "models", "references", "metrics", "analyses", "experiments")
-EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts")
+EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts", "checkpoint")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 
@@ -120,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         stage.add_argument("--fresh", action="store_true", help="make everything anew")
         stage.add_argument(
+            "--retrain", action="store_true", help="teach models from scratch that would use a checkpoint"
+        )
+        stage.add_argument(
             "--time-limit", type=_duration, metavar="TIME",
             help="stop training after so long, e.g. 90s, 30m, 2h; run it again to go on",
         )  # fmt: skip
@@ -132,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = add("export", _export, "turn an artifact into a layout that others read")
     export.add_argument(
-        "artifact", metavar="ARTIFACT", type=Path, help="folder of a simulate or generate stage"
+        "artifact", metavar="ARTIFACT", type=Path, help="folder of a simulate, train or generate stage"
     )
     export.add_argument("out", metavar="OUT", type=Path)
     export.add_argument("--to", choices=EXPORTS, required=True)
@@ -337,6 +340,15 @@ def _run(arguments: argparse.Namespace) -> None:
     from worldlaw.config import load_experiment
 
     experiment = load_experiment(arguments.experiment, arguments.settings)
+    if arguments.retrain:
+        without = [
+            f"models.{name}.options.checkpoint=null"
+            for name, spec in experiment.models.items()
+            if spec and spec.options.get("checkpoint") is not None
+        ]
+        if not without:
+            raise BadInput(f"--retrain: no model of {arguments.experiment} uses a checkpoint")
+        experiment = load_experiment(arguments.experiment, [*arguments.settings, *without])
     if arguments.dry_run:
         from worldlaw.plan import make_plan
 

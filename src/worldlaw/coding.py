@@ -29,7 +29,7 @@ Redrawn = dict[tuple[str, str, str], Artifact]  # (world, codec, split)
 def codec_of(experiment: Experiment, model: str) -> str | None:
     """Name of the codec through which a model sees, or None for pixels."""
     spec = experiment.models[model]
-    if spec is None or not models.get(spec.model).takes_codec:
+    if spec is None or models.lacking(spec.model) or not models.get(spec.model).takes_codec:
         return None
     return spec.options.get("codec")
 

@@ -70,6 +70,7 @@ class Model(Strict):
     model: str
     options: dict[str, Any] = {}
     together: bool = False  # taught once, on the training clips of all worlds
+    optional: bool = False  # left out, and said so, where an extra that it needs is not installed
     seeds: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, min_length=1)  # training seeds
     clips: int | None = Field(
         default=None, ge=1
@@ -229,6 +230,7 @@ def _check_names(experiment: Experiment) -> None:
     from worldlaw.coding import check_codecs
     from worldlaw.exam.metrics import Metric, metrics
     from worldlaw.exam.references import references
+    from worldlaw.models import models
 
     if re.fullmatch(r"(simulate|train|generate|track|evaluate)-[0-9a-f]{16}", experiment.name):
         raise BadInput(f"name: {experiment.name!r} is what a folder of clips is called; choose another")
@@ -245,6 +247,8 @@ def _check_names(experiment: Experiment) -> None:
             if not hasattr(scenario, attribute):
                 raise BadInput(f"scenario {address!r}: the class has no {attribute!r}")
     for name, model in experiment.models.items():
+        if model and model.optional and models.lacking(model.model):
+            continue
         _check_model(name, model or Model(model=name))
         _check_training(experiment, name, model or Model(model=name))
     for name in experiment.references:
@@ -294,9 +298,12 @@ def _check_training(experiment: Experiment, name: str, model: Model) -> None:
     """That seeds and clips are those of a model that learns, and that there are so many."""
     from worldlaw.models import models
 
+    kind = models.get(model.model)
+    learns = kind.learns and kind.taught(model.options) is None
     for key in ("seeds", "clips"):
-        if getattr(model, key) is not None and not models.get(model.model).learns:
-            raise BadInput(f"models.{name}.{key}: {model.model} does not learn; remove it")
+        if getattr(model, key) is not None and not learns:
+            what = f"{model.model} does not learn" if not kind.learns else "a checkpoint has learnt already"
+            raise BadInput(f"models.{name}.{key}: {what}; remove it")
     seeds = model.seeds or []
     for seed in seeds:
         if seeds.count(seed) > 1:

@@ -74,7 +74,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
             name, training_seed = trained.get(predictor, (predictor, experiment.seed))
             num_training = experiment.worlds[world].train.clips
             if kind in ("codec", "model"):
-                num_training = sum(num_training_clips(experiment, world, name).values())
+                num_training = exam.num_training[name]
             rows = [(-1, metric.name, _value(metric, case), metric.unit, metric.best) for metric in chosen]
             for body, true, measured in speeds(case):
                 rows.append((body, "true_speed", true, "m/s", np.nan))
@@ -152,10 +152,12 @@ def model_cards(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
     cards: dict[str, dict[str, dict[str, Any]]] = {}
     for instance, (name, _) in instances(plan.experiment).items():
         for world in plan.experiment.worlds:
-            if (world, instance) in plan.train:
-                path = plan.train[world, instance].folder / CARD
-                said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-                kind, options, address = model_of(plan.experiment, name)
+            kind, options, address = model_of(plan.experiment, name)
+            said = kind.taught(options)
+            if said is not None or (world, instance) in plan.train:
+                if said is None:
+                    path = plan.train[world, instance].folder / CARD
+                    said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
                 cards.setdefault(world, {})[name] = {
                     "model": address,
                     "options": {key: options[key] for key in options if key not in kind.runtime_options},
@@ -165,12 +167,24 @@ def model_cards(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
     return cards
 
 
+def _num_training(plan: Plan, world: str, name: str) -> int:
+    """How many clips a model or codec learnt from before it was asked about a world."""
+    if name in plan.experiment.models:
+        kind, options, _ = model_of(plan.experiment, name)
+        card = kind.taught(options)
+        if card is not None:
+            return int(card["training_clips"])
+    return sum(num_training_clips(plan.experiment, world, name).values())
+
+
 class _Exam:
     """One test split with all that is needed to judge every predictor on it."""
 
     def __init__(self, plan: Plan, world: str, split: str) -> None:
         self.plan = plan
         self.context = plan.experiment.context
+        learners = (*plan.experiment.codecs, *plan.experiment.models)
+        self.num_training = {name: _num_training(plan, world, name) for name in learners}
         self.clips = Clips(plan.simulate[world, split].folder)
         answers = plan.redraw | plan.generate
         drawers = (*plan.experiment.codecs, *instances(plan.experiment))
@@ -326,6 +340,7 @@ def report_input(plan: Plan) -> ReportInput:
     made = read_manifest(plan.evaluate.folder)["made"]
     return ReportInput(
         name=plan.experiment.name,
+        left_out=plan.left_out,
         about=plan.experiment.about,
         results=results,
         example=example,

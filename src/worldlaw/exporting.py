@@ -17,6 +17,7 @@ from worldlaw.clips.store import Clips
 from worldlaw.core.artifact import read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Scene, Trajectory
+from worldlaw.models.checkpoint import share
 from worldlaw.worlds.render import render
 
 
@@ -24,7 +25,8 @@ def export(artifact: Path, out: Path, layout: str, *, progress: Progress = iter)
     """Write an artifact's clips to ``out`` and return their number.
 
     ``videofolder`` takes a simulate or generate artifact, ``phyworld`` a simulate artifact and
-    ``phyworld-rollouts`` a generate artifact, whose questions are looked for beside it.
+    ``phyworld-rollouts`` a generate artifact, whose questions are looked for beside it. ``checkpoint`` takes
+    the train artifact of a network, and its number is that of the clips it learnt from.
     Raises BadInput for an artifact of another stage, and for what the layout cannot hold.
     """
     stage = read_manifest(artifact)["stage"]
@@ -32,11 +34,16 @@ def export(artifact: Path, out: Path, layout: str, *, progress: Progress = iter)
         "videofolder": ("simulate", "generate"),
         "phyworld": ("simulate",),
         "phyworld-rollouts": ("generate",),
+        "checkpoint": ("train",),
     }[layout]
     if stage not in wanted:
         raise BadInput(
             f"{artifact}: a {stage} artifact; {layout} is made from a {' or '.join(wanted)} artifact"
         )
+    if layout == "checkpoint":
+        manifest = read_manifest(artifact)
+        share(artifact, manifest, out)
+        return int(manifest["results"]["clips"])
     clips = Clips(artifact)
     if layout == "videofolder":
         export_videofolder(clips, out, progress=progress)

@@ -124,7 +124,7 @@ def run(
     if "train" in stages:
         for name in experiment.codecs:
             coding.build_codec(experiment, name)
-        for name in experiment.models:
+        for name in job.plan.experiment.models:
             build_model(experiment, name)  # better to complain now than after the clips are made
     with crew.joined() as job.crew:
         if not job.crew.leads:
@@ -135,8 +135,8 @@ def run(
 
 
 def _lead(job: _Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
-    for line in job.plan.left_out:
-        job.progress.note(line)
+    for line in job.plan.left_out.values():
+        job.progress.note(f"{line}; its row is left out")
     make_folder(job.plan.folder)
     with locked(job.plan.folder), job.pool():
         sweep(job.plan.folder)
@@ -512,7 +512,7 @@ def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: in
             return False
         model = _seeing(plan, world, name)
         _limit_threads(threads)
-        if model.learns:
+        if (world, instance) in plan.train:
             training = _training_clips(plan, world, name)
             with blamed(f"model {instance}"):
                 model = model.load(plan.train[world, instance].folder, training)

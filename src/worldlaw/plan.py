@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class Plan:
     generate: dict[tuple[str, str, str], Artifact]  # (world, instance, split)
     track: dict[tuple[str, str, str], Artifact]  # (world, instance, codec or floor, split)
     evaluate: Artifact
-    left_out: tuple[str, ...] = ()  # references that need what is not installed, one line each
+    # Predictor -> one line: what it needs and is not installed
+    left_out: Mapping[str, str] = field(default_factory=dict)
     codecs: dict[tuple[str, str], Artifact] = field(default_factory=dict)  # (world, codec), as taught
     redraw: dict[tuple[str, str, str], Artifact] = field(default_factory=dict)  # (world, codec, split)
 
@@ -58,12 +60,16 @@ class Plan:
 def make_plan(experiment: Experiment, root: Path) -> Plan:
     """Work out every artifact's inputs: other artifacts by key, and the versions of the code.
 
-    References that need an extra which is not installed are left out of the plan's experiment.
+    References and optional models that need an extra which is not installed are left out of the plan's
+    experiment.
     """
-    lacking = {name: references.references.lacking(name) for name in experiment.references}
-    known = tuple(name for name in experiment.references if not lacking[name])
-    left_out = tuple(f"{lacking[name]}; its row is left out" for name in lacking if lacking[name])
-    experiment = experiment.model_copy(update={"references": known})
+    left_out = _lacking(experiment)
+    experiment = experiment.model_copy(
+        update={
+            "references": tuple(name for name in experiment.references if name not in left_out),
+            "models": {name: spec for name, spec in experiment.models.items() if name not in left_out},
+        }
+    )
     simulate = {
         (world, split): Artifact("simulate", _simulate_inputs(experiment, world, split), root)
         for world, spec in experiment.worlds.items()
@@ -97,7 +103,10 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
             if asks_of(experiment, name):
                 about["description"] = describe.VERSION
             taught = {}
-            if kind.learns:
+            card = kind.taught(options)
+            if card is not None:
+                taught = {"checkpoint": card["weights"]}
+            elif kind.learns:
                 train[world, instance] = Artifact(
                     "train",
                     {
@@ -173,6 +182,15 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
         root,
     )
     return Plan(experiment, root, simulate, train, generate, track, evaluate, left_out, codecs, redraw)
+
+
+def _lacking(experiment: Experiment) -> dict[str, str]:
+    """Predictor -> what to install first, for references and models that may be left out."""
+    lines = {name: references.references.lacking(name) for name in experiment.references}
+    lines |= {
+        name: models.lacking(spec.model) for name, spec in experiment.models.items() if spec and spec.optional
+    }
+    return {name: line for name, line in lines.items() if line}
 
 
 def model_of(experiment: Experiment, name: str) -> tuple[type[VideoModel], dict, str]:

@@ -229,8 +229,11 @@ def provenance(started: datetime.datetime) -> dict[str, Any]:
 
 @functools.cache  # a process runs the code that it has read, whatever happens to the files later
 def _versions() -> dict[str, str]:
-    packages = ("worldlaw", "numpy", "numba", "scipy", "pyarrow")
-    return {name: importlib.metadata.version(name) for name in packages}
+    found = {}
+    for name in ("worldlaw", "numpy", "numba", "scipy", "pyarrow", "torch"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # torch is an extra
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 @functools.cache

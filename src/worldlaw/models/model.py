@@ -33,6 +33,14 @@ class VideoModel(ABC):
     takes_codec: ClassVar[bool] = False  # whether option ``codec`` names a codec of the experiment
 
     @classmethod
+    def taught(cls, options: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The card of the checkpoint that these options name: ``weights`` (a hash), ``training_clips``.
+
+        With one there is nothing to ``fit``, and what it learnt from is not the experiment's. Else None.
+        """
+        return None
+
+    @classmethod
     def asks(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
         """What it must be told beside pixels when it has these options: of ``state`` and ``text``.
 

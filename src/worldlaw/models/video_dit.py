@@ -20,13 +20,13 @@ from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import Conditioning, Description
 from worldlaw.models import description, processes, training
+from worldlaw.models.checkpoint import WEIGHTS, find, read_card
 from worldlaw.models.codec import Codec
 from worldlaw.models.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.dit import PRESETS, DiT
 from worldlaw.models.model import CARD, VideoModel
 from worldlaw.models.samples import Sheets
 
-WEIGHTS = "model.safetensors"
 MICRO_BATCH = (
     16  # clips sampled at a time, always: a short batch is filled up, so that batching changes nothing
 )
@@ -45,6 +45,7 @@ class VideoDiT(VideoModel):
     def __init__(
         self,
         *,
+        checkpoint: str | None = None,
         preset: str = "micro",
         patch: tuple[int, int, int] | list[int] | None = None,
         codec: str | None = None,
@@ -60,8 +61,16 @@ class VideoDiT(VideoModel):
 
         ``patch`` is in frames, rows and columns of what the network sees: (2, 8, 8) of pixels unless given,
         and (1, 2, 2) of latents. ``codec`` is a codec's name in the experiment, handed over by
-        ``see_through``. Raises BadInput for a name that is not known.
+        ``see_through``. With a ``checkpoint`` (a shipped one's name, or a folder) it is that network, and
+        only the sampler's options count. Raises BadInput for a name that is not known.
         """
+        self.card = None if checkpoint is None else read_card(checkpoint)
+        if self.card is not None:
+            its = self.card["options"]
+            preset, patch = its.get("preset", "micro"), its.get("patch", (2, 8, 8))
+            process, process_options = its.get("process", "rectified_flow"), its.get("process_options")
+            state, text = its.get("state", False), its.get("text", False)
+            settings = {"precision": its.get("precision", "bf16")}
         for kind, name, known in (
             ("preset", preset, PRESETS), ("process", process, PROCESSES), ("sampler", sampler, SAMPLERS)
         ):  # fmt: skip
@@ -70,11 +79,8 @@ class VideoDiT(VideoModel):
         fields = {field.name for field in dataclasses.fields(training.Training)}
         for name in settings:
             if name not in fields:
-                raise unknown(
-                    "option of dit",
-                    name,
-                    [*fields, "preset", "patch", "codec", "process", "process_options", "sampler"],
-                )
+                own = "checkpoint preset patch codec process process_options sampler".split()
+                raise unknown("option of dit", name, [*fields, *own])
         try:
             self.process = PROCESSES[process](**(process_options or {}))
         except TypeError as error:
@@ -88,6 +94,16 @@ class VideoDiT(VideoModel):
         patch = patch or ((1, 2, 2) if codec else (2, 8, 8))
         self.network = DiT(PRESETS[preset], channels=3, patch=(patch[0], patch[1], patch[2]))
         self.codec: Codec | None = None
+        if checkpoint is not None:
+            if codec is not None:
+                raise BadInput(f"checkpoint {checkpoint!r} sees pixels; remove codec {codec!r}")
+            self._read(find(checkpoint) / WEIGHTS)
+
+    @classmethod
+    def taught(cls, options: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The card of the option ``checkpoint``, if there is one."""
+        name = options.get("checkpoint")
+        return None if name is None else read_card(name)
 
     def see_through(self, codec: Codec) -> None:
         """Work on a codec's latents from now on."""
@@ -163,22 +179,28 @@ class VideoDiT(VideoModel):
 
     def load(self, folder: Path, clips: FrameSource) -> Self:
         """The averaged weights that ``fit`` left. Raises BadInput if they are not those of this network."""
-        path = folder / WEIGHTS
+        self._read(folder / WEIGHTS)
+        return self
+
+    def _read(self, path: Path) -> None:
         try:
             weights = load_file(path)
             self.network = self._network(len(weights.get("state.mean", ())))
             self.network.load_state_dict(weights)
         except (OSError, RuntimeError, SafetensorError) as error:
             raise BadInput(f"{path}: not the weights of this network ({error})") from error
-        return self
 
     @torch.no_grad()
     def generate(self, given: Conditioning, num_new_frames: int, seeds: np.ndarray) -> np.ndarray:
-        """(N, num_new_frames, H, W, 3) uint8, each clip from the noise of its own seed."""
+        """(N, num_new_frames, H, W, 3) uint8, each clip from the noise of its own seed.
+
+        Raises BadInput if a checkpoint was taught on clips of another size.
+        """
         device = torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
         network = self.network.to(device).eval()
         count, context = given.frames.shape[:2]
         shape = (context + num_new_frames, *given.frames.shape[2:])
+        self._fits(shape, context)
         out = np.empty((count, num_new_frames, *shape[1:]), np.uint8)
         told = network.tell(Description(given.state, given.text))
         told = {name: value.to(device) for name, value in told.items()}
@@ -210,6 +232,15 @@ class VideoDiT(VideoModel):
             kept = min(MICRO_BATCH, count - start)
             out[start : start + kept] = new[:kept]
         return out
+
+    def _fits(self, shape: tuple[int, ...], context: int) -> None:
+        """Raises BadInput if a checkpoint was taught on other clips than a question's (T, H, W, 3)."""
+        if self.card is None:
+            return
+        asked, learnt = (*shape[:3], context), (*self.card["clip"], self.card["context"])
+        if asked != learnt:
+            size = "{} frames of {} x {} with {} given".format
+            raise BadInput(f"the checkpoint was taught on {size(*learnt)}; these clips have {size(*asked)}")
 
     def _network(self, numbers: int) -> DiT:
         """An untaught network of this size; ``numbers`` are those of a state, known from training.

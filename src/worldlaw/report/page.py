@@ -65,6 +65,7 @@ def page(data: ReportInput) -> str:
         region_words=REGION_WORDS,
         kind_words=KIND_WORDS,
         main=_main_table(cells, board),
+        left_out=data.left_out,
         compares="ID" in cells.regions and "OOD" in cells.regions,
         enough=percent(ENOUGH),
         charged=nearness(cells) == CHARGED,

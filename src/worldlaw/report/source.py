@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,3 +55,6 @@ class ReportInput:
     # scenario -> model that learns -> model (registered name), options, parameters, steps
     cards: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     sections: Sequence[Section] = ()  # of the experiment's analyses
+    left_out: Mapping[str, str] = field(
+        default_factory=dict
+    )  # predictor -> what to install before it can sit
