@@ -118,7 +118,8 @@ def _plain(folder: Path, num_clips: int, batch: int, steps: int) -> Callable[[],
             times, noise = process.times(batch, generator), torch.randn(data.shape, generator=generator)
             optimizer.zero_grad()
             with _spelt_out():
-                loss = training.loss_of(network, process, data, noise, times, context=CONTEXT)
+                given = training.conditioning(data, CONTEXT)
+                loss = training.loss_of(network, process, data, noise, times, *given, context=CONTEXT)
                 loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()

@@ -59,7 +59,7 @@ def test_the_log_says_how_fast_and_how_near_to_the_peak(tmp_path):
 
 def test_rows_of_steps_that_were_lost_are_dropped_and_older_logs_go_on(tmp_path):
     (tmp_path / meter.LOG).write_text("step,loss,clips_per_second\n50,0.5,10.0\n100,0.4,11.0\n150,0.3,")
-    options = {"batch": 4, "tokens": 1, "flops": 1, "peak": 1.0, "tensorboard": False}
+    options = {"batch": 4, "cost": meter.Cost(1, 1), "peak": 1.0, "tensorboard": False}
     meter.Meter(tmp_path, step=100, **options).row(120, 0.25)
     rows = log(tmp_path)
     assert [row["step"] for row in rows] == [50, 100, 120]

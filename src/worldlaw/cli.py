@@ -17,10 +17,11 @@ from worldlaw.core.errors import BadInput, Failed
 from worldlaw.crew import helping
 
 if TYPE_CHECKING:
+    from worldlaw.core.registry import Registry
     from worldlaw.plan import Plan
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
-LISTED = ("scenarios", "models", "references", "metrics", "analyses", "experiments")
+LISTED = ("scenarios", "codecs", "models", "references", "metrics", "analyses", "experiments")
 EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts", "checkpoint")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         return sub
 
-    listing = add("list", _list, "what there is: scenarios, models, references, metrics, experiments")
+    listing = add("list", _list, "what there is: scenarios, codecs, models, references, metrics, experiments")
     listing.add_argument("what", nargs="?", choices=LISTED, help="one kind only")
 
     preview = add("preview", _preview, "draw one clip of a scenario")
@@ -226,10 +227,21 @@ def _list_scenarios() -> dict[str, str]:
 def _list_models() -> dict[str, str]:
     from worldlaw.models import models
 
+    return _installed(models)
+
+
+def _list_codecs() -> dict[str, str]:
+    from worldlaw.models import codecs
+
+    return _installed(codecs)
+
+
+def _installed(registry: Registry) -> dict[str, str]:
+    """First lines of what can be used, and the extra to install for what cannot."""
     found = {}
-    for name in models.names():
+    for name in registry.names():
         try:
-            found[name] = _first_line(models.get(name))
+            found[name] = _first_line(registry.get(name))
         except BadInput as error:
             found[name] = f"not installed ({str(error).rpartition('; ')[2]})"
     return found
@@ -270,6 +282,7 @@ def _list_experiments() -> dict[str, str]:
 
 _LISTERS = {
     "scenarios": _list_scenarios,
+    "codecs": _list_codecs,
     "models": _list_models,
     "references": _list_references,
     "metrics": _list_metrics,

@@ -77,6 +77,14 @@ class Model(Strict):
     )  # it learns from the first ones of each world; all by default
 
 
+class CodecSpec(Strict):
+    """A codec with the options of its constructor."""
+
+    codec: str
+    options: dict[str, Any] = {}
+    together: bool = False  # taught once, on the training clips of all worlds
+
+
 class Experiment(Strict):
     """All that decides the numbers of an experiment."""
 
@@ -87,6 +95,7 @@ class Experiment(Strict):
     video: Video = Video()
     shard_clips: int = Field(default=250, ge=1, le=100_000, description="clips per file")
     worlds: dict[Name, World] = Field(min_length=1)
+    codecs: dict[Name, CodecSpec | None] = {}
     models: dict[Name, Model | None] = {}
     references: tuple[str, ...] = ()
     metrics: tuple[str, ...] | None = Field(default=None, min_length=1)  # all of them unless given
@@ -218,6 +227,7 @@ def _check_split(experiment: Experiment, world: str, split: str) -> None:
 
 
 def _check_names(experiment: Experiment) -> None:
+    from worldlaw.coding import check_codecs
     from worldlaw.exam.metrics import Metric, metrics
     from worldlaw.exam.references import references
     from worldlaw.models import models
@@ -257,6 +267,7 @@ def _check_names(experiment: Experiment) -> None:
     for name in experiment.models:
         if name in taken:
             raise BadInput(f"models: the name {name!r} is taken by a reference or the floor")
+    check_codecs(experiment)
 
 
 def _check_model(name: str, model: Model) -> None:
@@ -416,6 +427,7 @@ def _fields_at(location: tuple[str | int, ...]) -> list[str]:
     """Names of the keys that are known at a place in the file."""
     inner: dict[str, type[Strict]] = {
         "video": Video, "worlds": World, "train": TrainSplit, "test": Split, "models": Model,
+        "codecs": CodecSpec,
     }  # fmt: skip
     model: type[Strict] = Experiment
     for part in location:

@@ -53,14 +53,13 @@ def estimate(plan: Plan, *, progress: Progress = iter) -> list[Estimate]:
                 len(recipe), shards, round(cost.size * len(recipe)), round(cost.making * len(recipe), 3),
             )
         )  # fmt: skip
-    for world, name in plan.train:
-        artifact = plan.train[world, name]
+    for (world, name), artifact in (plan.codecs | plan.train).items():
         rows.append(
             Estimate(
                 "train", f"{world} / {name}", artifact.folder.name, artifact.complete, None, None, None, None
             )
         )
-    for group, stage in ((plan.generate, "generate"), (plan.track, "track")):
+    for group, stage in ((plan.redraw | plan.generate, "generate"), (plan.track, "track")):
         for (world, name, split), artifact in group.items():
             recipe = plan.experiment.recipe(world, split)
             cost = costs[world, split]

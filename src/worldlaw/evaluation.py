@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
         ("experiment", pa.string()),
         ("scenario", pa.string()),
         ("predictor", pa.string()),
-        ("kind", pa.string()),  # floor, model, reference
+        ("kind", pa.string()),  # floor, codec, model, reference
         ("training_clips", pa.int64()),
         ("training_seed", pa.int64()),
         ("split", pa.string()),
@@ -73,7 +73,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
         for predictor, kind, case in exam.cases(clip):
             name, training_seed = trained.get(predictor, (predictor, experiment.seed))
             num_training = experiment.worlds[world].train.clips
-            if kind == "model":
+            if kind in ("codec", "model"):
                 num_training = exam.num_training[name]
             rows = [(-1, metric.name, _value(metric, case), metric.unit, metric.best) for metric in chosen]
             for body, true, measured in speeds(case):
@@ -168,11 +168,12 @@ def model_cards(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _num_training(plan: Plan, world: str, name: str) -> int:
-    """How many clips a model learnt from before it was asked about a world."""
-    kind, options, _ = model_of(plan.experiment, name)
-    card = kind.taught(options)
-    if card is not None:
-        return int(card["training_clips"])
+    """How many clips a model or codec learnt from before it was asked about a world."""
+    if name in plan.experiment.models:
+        kind, options, _ = model_of(plan.experiment, name)
+        card = kind.taught(options)
+        if card is not None:
+            return int(card["training_clips"])
     return sum(num_training_clips(plan.experiment, world, name).values())
 
 
@@ -182,14 +183,14 @@ class _Exam:
     def __init__(self, plan: Plan, world: str, split: str) -> None:
         self.plan = plan
         self.context = plan.experiment.context
-        self.num_training = {name: _num_training(plan, world, name) for name in plan.experiment.models}
+        learners = (*plan.experiment.codecs, *plan.experiment.models)
+        self.num_training = {name: _num_training(plan, world, name) for name in learners}
         self.clips = Clips(plan.simulate[world, split].folder)
-        self.answers = {
-            name: Clips(plan.generate[world, name, split].folder) for name in instances(plan.experiment)
-        }
+        answers = plan.redraw | plan.generate
+        drawers = (*plan.experiment.codecs, *instances(plan.experiment))
+        self.answers = {name: Clips(answers[world, name, split].folder) for name in drawers}
         self.tracks: dict[str, list[Tracked]] = {
-            name: read_tracks(plan.track[world, name, split].folder)
-            for name in (FLOOR, *instances(plan.experiment))
+            name: read_tracks(plan.track[world, name, split].folder) for name in (FLOOR, *drawers)
         }
         for name, rows in self.tracks.items():
             if [row.index for row in rows] != list(range(len(self.clips))):
@@ -205,8 +206,10 @@ class _Exam:
         return training_motions(self.plan, self._world)
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
-        """(predictor, kind, case) of every predictor on one clip: the floor, every instance of models, …"""
+        """(predictor, kind, case) of every predictor on one clip: floor, codecs, instances of models, …"""
         yield FLOOR, "floor", self.case(FLOOR, clip)
+        for name in self.plan.experiment.codecs:
+            yield name, "codec", self.case(name, clip)
         for name in instances(self.plan.experiment):
             yield name, "model", self.case(name, clip)
         for name in self.plan.experiment.references:

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from worldlaw import crew, describing, evaluation
+from worldlaw import coding, crew, describing, evaluation
 from worldlaw.clips.frames import FrameSource
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
@@ -47,6 +47,7 @@ from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Conditioning, Description
 from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
+from worldlaw.models.model import limited
 from worldlaw.plan import (
     BATCH,
     FLOOR,
@@ -121,12 +122,14 @@ def run(
     job = _Job(make_plan(experiment, Path(out)), workers, progress or Quiet(), time_limit)
     stages = STAGES[: STAGES.index(until) + 1]
     if "train" in stages:
+        for name in experiment.codecs:
+            coding.build_codec(experiment, name)
         for name in job.plan.experiment.models:
             build_model(experiment, name)  # better to complain now than after the clips are made
     with crew.joined() as job.crew:
         if not job.crew.leads:
-            for world, instance in job.crew.tasks():
-                _fit(job.plan, world, instance, job.deadline)
+            for world, name in job.crew.tasks():
+                _fit(job.plan, world, name, job.deadline)
             return Run(job.plan.folder, job.plan, [], [])
         return _lead(job, stages, fresh=fresh)
 
@@ -313,67 +316,96 @@ def _rejections(folder: Path) -> dict[str, int]:
 
 
 def _train(job: _Job) -> Path:
-    todo = job.missing(job.plan.train)
-    job.progress.start("train", len(todo), "models")
+    for artifacts, what in ((job.plan.codecs, "codecs"), (job.plan.train, "models")):
+        _train_all(job, artifacts, what)
+    return job.plan.folder
+
+
+def _train_all(job: _Job, artifacts: dict[tuple[str, str], Artifact], what: str) -> None:
+    todo = job.missing(artifacts)
+    if artifacts:
+        job.progress.start("train", len(todo), what)
     threads = _threads(job, len(todo)) if job.crew.alone else 0
-    tasks = [(job.plan, world, instance, threads, job.deadline) for (world, instance), _ in todo]
+    tasks = [(job.plan, *place, threads, job.deadline) for place, _ in todo]
     train = functools.partial(_train_one, call=job.crew.call) if not threads else _train_one
     results = job.each(train, tasks, at_once=threads > 0)
     for (_, artifact), made in zip(todo, results, strict=True):
         job.count(artifact, made=made)
         job.progress.advance(1)
-    return job.plan.folder
 
 
 def _train_one(
     plan: Plan,
     world: str,
-    instance: str,
+    name: str,
     threads: int,
     deadline: float | None,
     call: Callable[[tuple[str, str]], None] = lambda place: None,
 ) -> bool:
-    """Train an instance of a model; whether it was done here and not by another run.
+    """Train a codec or an instance of a model; whether it was done here and not by another run.
 
     ``call`` has the other processes of the run take part.
     """
-    experiment, artifact = plan.experiment, plan.train[world, instance]
-    if instance in experiment.references:
+    experiment, artifact = plan.experiment, (plan.codecs | plan.train)[world, name]
+    if name in experiment.references:
         with _making(artifact, _say) as finish:
             if finish is not None:
-                finish({"clips": evaluation.teach_reference(plan, world, instance)})
+                finish({"clips": evaluation.teach_reference(plan, world, name)})
         return finish is not None
-    prefixed = contextlib.redirect_stderr(_Prefixed(sys.stderr, f"{world} / {instance}"))
+    prefixed = contextlib.redirect_stderr(_Prefixed(sys.stderr, f"{world} / {name}"))
     with prefixed, _making(artifact, _say) as finish:
         if finish is None:
             return False
-        if model_of(experiment, instances(experiment)[instance][0])[0].parallel:
-            call((world, instance))
+        kind: Any = (
+            coding.spec_of(experiment, name)[0]
+            if name in experiment.codecs
+            else model_of(experiment, instances(experiment)[name][0])[0]
+        )
+        if kind.parallel:
+            call((world, name))
         _limit_threads(threads)
-        finish({"clips": _fit(plan, world, instance, deadline)})
+        finish({"clips": _fit(plan, world, name, deadline)})
     return True
 
 
-def _fit(plan: Plan, world: str, instance: str, deadline: float | None) -> int:
-    """Teach an instance of a model; returns the number of its training clips."""
+def _fit(plan: Plan, world: str, name: str, deadline: float | None) -> int:
+    """Teach a codec or an instance of a model; returns the number of its training clips."""
     experiment = plan.experiment
-    name, seed = instances(experiment)[instance]
-    clips = _training_clips(plan, world, name)
     left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-    model = build_model(experiment, name, time_limit=left)
-    with blamed(f"model {instance}"):
-        model.fit(clips, plan.train[world, instance].folder, context=experiment.context, seed=seed)
+    if name in experiment.codecs:
+        clips = _training_clips(plan, world, name)
+        codec = coding.build_codec(experiment, name, time_limit=left)
+        with blamed(f"codec {name}"):
+            codec.fit(clips, plan.codecs[world, name].folder, seed=experiment.seed)
+        return len(clips)
+    own_name, seed = instances(experiment)[name]
+    clips = _training_clips(plan, world, own_name)
+    model = _seeing(plan, world, own_name, time_limit=left)
+    with blamed(f"model {name}"):
+        model.fit(clips, plan.train[world, name].folder, context=experiment.context, seed=seed)
     return len(clips)
 
 
 def _training_clips(plan: Plan, world: str, name: str) -> FrameSource:
-    """What a model learns from before it is asked about a world: frames, and a description if it asks."""
+    """What a model or codec learns from for a world: frames, and a description for a model that asks."""
     counts = num_training_clips(plan.experiment, world, name)
     parts = [
         (scenarios.get(plan.experiment.scenario_of(place))(), training_clips(plan, place), count)
         for place, count in counts.items()
     ]
-    return describing.training_source(parts, asks_of(plan.experiment, name))
+    asks = asks_of(plan.experiment, name) if name in plan.experiment.models else ()
+    return describing.training_source(parts, asks)
+
+
+def _seeing(plan: Plan, world: str, name: str, *, time_limit: float | None = None) -> VideoModel:
+    """A model with the codec through which it sees, if it has one."""
+    model = build_model(plan.experiment, name, time_limit=time_limit)
+    codec = coding.codec_of(plan.experiment, name)
+    if codec:
+        taught = coding.load_codec(plan, world, codec)
+        with blamed(f"model {name}"):
+            model.see_through(taught)
+    return model
 
 
 def _threads(job: _Job, num_tasks: int) -> int:
@@ -421,9 +453,7 @@ def build_model(experiment: Experiment, name: str, *, time_limit: float | None =
     A time limit in s goes to a model that takes one, unless its own is shorter.
     """
     kind, options, address = model_of(experiment, name)
-    if time_limit is not None and "time_limit" in kind.runtime_options:
-        own = options.get("time_limit")
-        options = {**options, "time_limit": time_limit if own is None else min(own, time_limit)}
+    options = limited(options, kind.runtime_options, time_limit)
     with blamed(f"model {name}"):
         try:
             return kind(**options)
@@ -432,16 +462,44 @@ def build_model(experiment: Experiment, name: str, *, time_limit: float | None =
 
 
 def _generate(job: _Job) -> Path:
-    todo = job.missing(job.plan.generate)
+    _draw_all(job, job.plan.redraw, _redraw_one, "reconstructions")
+    _draw_all(job, job.plan.generate, _generate_one, "rollouts")
+    return job.plan.folder
+
+
+def _draw_all(
+    job: _Job, artifacts: dict[tuple[str, str, str], Artifact], draw: Callable[..., bool], what: str
+) -> None:
+    todo = job.missing(artifacts)
     sizes = [job.plan.experiment.recipe(place[0], place[2]).num_clips for place, _ in todo]
-    job.progress.start("generate", sum(sizes), "rollouts")
+    if artifacts:
+        job.progress.start("generate", sum(sizes), what)
     threads = _threads(job, len(todo))
     tasks = [(job.plan, *place, threads) for place, _ in todo]
-    results = job.each(_generate_one, tasks, at_once=threads > 0)
+    results = job.each(draw, tasks, at_once=threads > 0)
     for (_, artifact), size, made in zip(todo, sizes, results, strict=True):
         job.count(artifact, made=made)
         job.progress.advance(size)
-    return job.plan.folder
+
+
+def _redraw_one(plan: Plan, world: str, name: str, split: str, threads: int) -> bool:
+    """What a codec makes of the true videos of a split; whether it was done here and not by another run."""
+    experiment, artifact = plan.experiment, plan.redraw[world, name, split]
+    with _making(artifact, _say) as finish:
+        if finish is None:
+            return False
+        codec = coding.load_codec(plan, world, name)
+        _limit_threads(threads)
+        questions = Clips(plan.simulate[world, split].folder)
+        for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
+            path = artifact.folder / shard_name(number)
+            if not complete_shard(path, len(indices)):
+                drawn = coding.redraw(
+                    codec, name, questions, indices, context=experiment.context, batch=BATCH
+                )
+                write_shard(path, drawn, fps=questions.fps)
+        finish({"clips": len(questions)})
+    return True
 
 
 def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: int) -> bool:
@@ -452,7 +510,7 @@ def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: in
     with prefixed, _making(artifact, _say) as finish:
         if finish is None:
             return False
-        model = build_model(experiment, name)
+        model = _seeing(plan, world, name)
         _limit_threads(threads)
         if (world, instance) in plan.train:
             training = _training_clips(plan, world, name)
@@ -521,7 +579,10 @@ def _track(job: _Job) -> Path:
     sizes = {place: experiment.recipe(place[0], place[2]).num_clips for place, _ in todo}
     job.progress.start("track", sum(sizes.values()), "clips")
     for (world, name, split), artifact in todo:
-        source = job.plan.simulate[world, split] if name == FLOOR else job.plan.generate[world, name, split]
+        if name == FLOOR:
+            source = job.plan.simulate[world, split]
+        else:
+            source = (job.plan.redraw | job.plan.generate)[world, name, split]
         with job.making(artifact) as finish:
             if finish is None:
                 continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from worldlaw.clips import store, tracks
+from worldlaw.coding import codec_of, plan_codecs
 from worldlaw.config import TRAIN, Experiment
 from worldlaw.core.artifact import Artifact
 from worldlaw.exam import nearest, readings, references, tracking
@@ -30,10 +31,12 @@ class Plan:
     simulate: dict[tuple[str, str], Artifact]  # (world, split); of unstored ones only the key is used
     train: dict[tuple[str, str], Artifact]  # (world, instance of a model or reference), those that learn only
     generate: dict[tuple[str, str, str], Artifact]  # (world, instance, split)
-    track: dict[tuple[str, str, str], Artifact]  # (world, instance or floor, split)
+    track: dict[tuple[str, str, str], Artifact]  # (world, instance, codec or floor, split)
     evaluate: Artifact
     # Predictor -> one line: what it needs and is not installed
     left_out: Mapping[str, str] = field(default_factory=dict)
+    codecs: dict[tuple[str, str], Artifact] = field(default_factory=dict)  # (world, codec), as taught
+    redraw: dict[tuple[str, str, str], Artifact] = field(default_factory=dict)  # (world, codec, split)
 
     @property
     def folder(self) -> Path:
@@ -49,7 +52,7 @@ class Plan:
 
     def artifacts(self) -> list[tuple[str, Artifact]]:
         """All artifacts in the order in which they are made, each with what it is for."""
-        groups = (self.to_store, self.train, self.generate, self.track)
+        groups = (self.to_store, self.codecs, self.train, self.redraw, self.generate, self.track)
         listed = [(" / ".join(place), artifact) for group in groups for place, artifact in group.items()]
         return [*listed, ("all", self.evaluate)]
 
@@ -72,6 +75,14 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
         for world, spec in experiment.worlds.items()
         for split in (TRAIN, *spec.test)
     }
+    clips = {
+        name: [
+            [simulate[place, TRAIN].key for place in taught_on(experiment, world, name)]
+            for world in experiment.worlds
+        ]
+        for name in experiment.codecs
+    }
+    codecs, redraw = plan_codecs(experiment, clips, simulate, root, batch=BATCH)
     train: dict[tuple[str, str], Artifact] = {}
     generate: dict[tuple[str, str, str], Artifact] = {}
     track: dict[tuple[str, str, str], Artifact] = {}
@@ -79,8 +90,12 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
         for instance, (name, seed) in instances(experiment).items():
             kind, options, address = model_of(experiment, name)
             code = models.code(address)
+            codec = codec_of(experiment, name)
+            if kind.takes_codec:
+                options = _without(options, ("codec",))
             about = {
                 "code": code,
+                **({"codec": codecs[world, codec].key} if codec else {}),
                 "model": address,
                 "version": kind.version,
                 "options": _without(options, kind.runtime_options),
@@ -122,6 +137,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 )
         for split in spec.test:
             sources = {FLOOR: simulate[world, split]}
+            sources |= {name: redraw[world, name, split] for name in experiment.codecs}
             sources |= {name: generate[world, name, split] for name in instances(experiment)}
             for name, source in sources.items():
                 inputs = {
@@ -151,7 +167,9 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
             "experiment": experiment.name,
             "training": [[world, simulate[world, TRAIN].key] for world in experiment.worlds],
             "tracks": [[" / ".join(place), artifact.key] for place, artifact in track.items()],
-            "taught": [[name, taught_on(experiment, "", name)] for name in experiment.models],
+            "taught": [
+                [name, taught_on(experiment, "", name)] for name in (*experiment.codecs, *experiment.models)
+            ],
             "references": [
                 [
                     *[name, references.VERSION, references.references.code(name)],
@@ -163,7 +181,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
         },
         root,
     )
-    return Plan(experiment, root, simulate, train, generate, track, evaluate, left_out)
+    return Plan(experiment, root, simulate, train, generate, track, evaluate, left_out, codecs, redraw)
 
 
 def _lacking(experiment: Experiment) -> dict[str, str]:
@@ -197,8 +215,8 @@ def instances(experiment: Experiment) -> dict[str, tuple[str, int]]:
 
 
 def num_training_clips(experiment: Experiment, world: str, name: str) -> dict[str, int]:
-    """World -> how many of its training clips, the first ones, a model learns from."""
-    spec = experiment.models[name]
+    """World -> how many of its training clips, the first ones, a model or codec learns from."""
+    spec = experiment.models.get(name)
     return {
         place: (spec and spec.clips) or experiment.worlds[place].train.clips
         for place in taught_on(experiment, world, name)
@@ -220,8 +238,8 @@ def asks_of(experiment: Experiment, name: str) -> tuple[str, ...]:
 
 
 def taught_on(experiment: Experiment, world: str, name: str) -> list[str]:
-    """The worlds whose training clips a model learns from before it is asked about one of them."""
-    spec = experiment.models[name]
+    """The worlds whose training clips a model or codec learns from before it is asked about one of them."""
+    spec = experiment.codecs[name] if name in experiment.codecs else experiment.models[name]
     return list(experiment.worlds) if spec and spec.together else [world]
 
 

@@ -1,4 +1,4 @@
-"""The contracts, for everybody: what a scenario, a model, a metric and a reference must keep, ours and yours.
+"""The contracts, for everybody: what a scenario, model, codec, metric, reference must keep, ours and yours.
 
 Each check raises AssertionError with a sentence that says what was expected. Call them from your own tests:
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.worlds import Choice, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
+
+if TYPE_CHECKING:
+    from worldlaw.models.codec import Codec
 
 FPS = 10.0
 CONTEXT = 3
@@ -127,6 +130,22 @@ def _some(given: Conditioning, rows: np.ndarray) -> Conditioning:
         state=None if given.state is None else given.state[rows],
         text=None if given.text is None else tuple(given.text[row] for row in rows),
     )
+
+
+def check_codec(codec: Codec, frames: np.ndarray) -> None:
+    """Latents and videos have the shapes promised, repeat, and no later frame reaches an earlier latent."""
+    before = frames.copy()
+    drawn = codec.reconstruct(frames)
+    assert drawn.shape == frames.shape, f"expected {frames.shape}; reconstruct returned {drawn.shape}"
+    assert drawn.dtype == np.uint8, f"expected uint8; reconstruct returned {drawn.dtype}"
+    assert np.array_equal(frames, before), "reconstruct must not touch the frames it is given"
+    assert np.array_equal(codec.reconstruct(frames), drawn), "the same frames must give the same picture"
+    whole, alone = (codec.encode_frames(part) for part in (frames, frames[:, :1]))
+    expected = (len(frames), *codec.size(frames.shape[1:]))
+    assert whole.shape == expected, f"expected latents {expected}; found {whole.shape}"
+    assert np.isfinite(whole).all(), "latents must be numbers"
+    close = np.allclose(whole[:, :1], alone, atol=1e-4)
+    assert close, "the latent of the first frame must not depend on later frames"
 
 
 def check_metric(metric: Metric) -> None:

@@ -5,6 +5,6 @@ class with ``generate`` (and ``fit``, if it learns) and name it in an experiment
 ``"package.module:Class"``; ``worldlaw.testing.check_model`` says whether it keeps the contract.
 """
 
-from worldlaw.models.model import VideoModel, models
+from worldlaw.models.model import VideoModel, codecs, models
 
-__all__ = ["VideoModel", "models"]
+__all__ = ["VideoModel", "codecs", "models"]

@@ -8,7 +8,7 @@ import io
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -52,9 +52,16 @@ def forward_flops(network: DiT, shape: tuple[int, ...]) -> int:
     return total + network.size.depth * 4 * length**2 * width
 
 
-def step_flops(network: DiT, shape: tuple[int, ...]) -> int:
-    """Floating-point operations to learn from one clip: backward counts twice forward, as is usual."""
-    return 3 * forward_flops(network, shape)
+class Cost(NamedTuple):
+    """What it is to learn from one clip."""
+
+    tokens: int
+    flops: int  # floating-point operations; backward counts twice forward, as is usual
+
+
+def cost_of(network: DiT, shape: tuple[int, ...]) -> Cost:
+    """The cost of one video of (frames, rows, columns), of pixels or of latents."""
+    return Cost(num_tokens(network, shape), 3 * forward_flops(network, shape))
 
 
 def measured_peak(device: torch.device, dtype: torch.dtype) -> float:
@@ -88,15 +95,15 @@ class Meter:
     """The log of a training: ``log.csv``, and TensorBoard's files where they are asked for."""
 
     def __init__(
-        self, folder: Path, *, step: int, batch: int, tokens: int, flops: int, peak: float, tensorboard: bool
+        self, folder: Path, *, step: int, batch: int, cost: Cost, peak: float, tensorboard: bool
     ) -> None:
-        """``tokens`` and ``flops`` are those of one clip; ``peak`` is of all devices together, per second.
+        """``cost`` is of one clip; ``peak`` is of all devices together, in operations per second.
 
         Rows after ``step`` are those of a training that was killed since its checkpoint and are dropped.
         Raises BadInput if TensorBoard is asked for and not installed.
         """
         self._path = folder / LOG
-        self._batch, self._tokens, self._flops, self._peak = batch, tokens, flops, peak
+        self._batch, self._cost, self._peak = batch, cost, peak
         self._board = _board(folder, step) if tensorboard else None
         self._started = self._since = time.monotonic()
         self._step = step
@@ -107,13 +114,13 @@ class Meter:
         now = time.monotonic()
         clips = (step - self._step) * self._batch / max(now - self._since, 1e-9)
         self._step, self._since = step, now
-        rate = clips * self._flops
+        rate = clips * self._cost.flops
         values: dict[str, int | str] = {
             "step": step,
             "loss": f"{loss:.6f}",
             "seconds": f"{now - self._started:.1f}",
             "clips_per_second": f"{clips:.5g}",
-            "tokens_per_second": f"{clips * self._tokens:.5g}",
+            "tokens_per_second": f"{clips * self._cost.tokens:.5g}",
             "tflops": f"{rate / 1e12:.5g}",
             "share_of_peak": f"{rate / self._peak:.5g}",
         }

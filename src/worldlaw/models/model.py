@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -13,6 +13,9 @@ from jaxtyping import Int64, UInt8
 from worldlaw.clips.frames import FrameSource
 from worldlaw.core.registry import Registry
 from worldlaw.core.types import Conditioning
+
+if TYPE_CHECKING:
+    from worldlaw.models.codec import Codec
 
 CARD = "model.json"  # what a model may say of itself beside its weights: parameters, steps, …
 
@@ -27,6 +30,7 @@ class VideoModel(ABC):
     parallel: ClassVar[bool] = False  # whether ``fit`` is called in every process of torchrun, to share it
     answer_options: ClassVar[tuple[str, ...]] = ()  # options that change answers but not what is learnt
     runtime_options: ClassVar[tuple[str, ...]] = ()  # options that change neither
+    takes_codec: ClassVar[bool] = False  # whether option ``codec`` names a codec of the experiment
 
     @classmethod
     def taught(cls, options: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -57,13 +61,33 @@ class VideoModel(ABC):
     def fit(self, clips: FrameSource, folder: Path, *, context: int, seed: int) -> None:  # noqa: B027 - optional
         """Learn from clips and leave a checkpoint in ``folder``; a second call goes on from what is there."""
 
+    def see_through(self, codec: Codec) -> None:
+        """Work on a codec's latents from now on; called before ``fit`` and ``load`` if one is named."""
+        raise NotImplementedError(f"{type(self).__name__} takes no codec")
+
     def load(self, folder: Path, clips: FrameSource) -> Self:
         """The model as ``fit`` left it in ``folder``; ``clips`` are the ones it was trained on."""
         return self
+
+
+def limited(options: dict[str, Any], takes: tuple[str, ...], time_limit: float | None) -> dict[str, Any]:
+    """Options with a time limit in s, for what ``takes`` one, unless its own is shorter."""
+    if time_limit is None or "time_limit" not in takes:
+        return options
+    own = options.get("time_limit")
+    return {**options, "time_limit": time_limit if own is None else min(own, time_limit)}
 
 
 models: Registry[type[VideoModel]] = Registry(
     "model",
     ["worldlaw.models.baselines"],
     optional={"dit": ("worldlaw.models.video_dit:VideoDiT", "torch")},
+)
+
+codecs: Registry[type[Codec]] = Registry(
+    "codec",
+    optional={
+        "video_vae": ("worldlaw.models.video_vae:VideoVAE", "torch"),
+        "diffusers": ("worldlaw.models.published_vae:PublishedVAE", "diffusers"),
+    },
 )

@@ -99,7 +99,7 @@ def spread(network: nn.Module, *, shard: bool) -> nn.Module:
     """The network as it runs here: alone as it is, else with gradients averaged over all processes (DDP).
 
     ``shard`` cuts weights, gradients and optimiser state among the processes (FSDP2, in place), block by
-    block. Optimisers must be made afterwards.
+    block where it has ``blocks``. Optimisers must be made afterwards.
     """
     if place()[1] == 1:
         return network
@@ -109,7 +109,7 @@ def spread(network: nn.Module, *, shard: bool) -> nn.Module:
 
     # The answer is never written into, which is what the warning is about.
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module", category=UserWarning)
-    for block in network.get_submodule("blocks").children():
+    for block in dict(network.named_children()).get("blocks", nn.ModuleList()).children():
         fully_shard(block)
     fully_shard(network)
     return network

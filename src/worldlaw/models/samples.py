@@ -27,14 +27,14 @@ class Sheets:
 
     def __init__(self, clips: FrameSource, folder: Path, *, context: int) -> None:
         self.num_clips = min(NUM_CLIPS, len(clips))  # the first ones
-        self._truth = clips.read(range(self.num_clips))
+        self.truth = clips.read(range(self.num_clips))  # (N, T, H, W, 3) uint8
         self._folder, self._context = folder / FOLDER, context
 
     def draw(self, step: int, continued: Continue) -> Path:
         """Write the sheet of a step, atomically, and remove the oldest beyond ``KEPT``; returns its path."""
-        given = self._truth[:, : self._context]
-        new = continued(given, self._truth.shape[1] - self._context)
-        picture = sheet(self._truth, np.concatenate([given, new], axis=1), self._context)
+        given = self.truth[:, : self._context]
+        new = continued(given, self.truth.shape[1] - self._context)
+        picture = sheet(self.truth, np.concatenate([given, new], axis=1), self._context)
         make_folder(self._folder)
         sweep(self._folder)
         path = self._folder / f"step-{step:06d}.png"

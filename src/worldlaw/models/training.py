@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,8 +26,11 @@ from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.seeding import rng_for
 from worldlaw.models import processes
 from worldlaw.models.diffusion import Process
-from worldlaw.models.dit import DiT
-from worldlaw.models.meter import Meter, measured_peak, num_tokens, step_flops
+from worldlaw.models.meter import Cost, Meter, cost_of, measured_peak
+
+if TYPE_CHECKING:
+    from worldlaw.models.codec import Codec
+    from worldlaw.models.dit import DiT
 
 CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 50  # between rows of the log
@@ -84,10 +88,15 @@ RUNTIME = (
 class State:
     """Where a training stands."""
 
-    network: DiT
+    network: nn.Module
     average: dict[str, Tensor]  # exponential moving average of the weights
     optimizers: list[torch.optim.Optimizer]
     step: int = 0
+
+
+# What one step does: (the network, perhaps wrapped, where training stands, this process's clips, what is told
+# of them) -> mean loss over all processes, (), on the device.
+Step = Callable[[nn.Module, State, np.ndarray, dict[str, Tensor]], Tensor]
 
 
 def fit(
@@ -100,12 +109,44 @@ def fit(
     seed: int,
     options: Training,
     say: Callable[[str], None] = print,
+    codec: Codec | None = None,
     tell: Callable[[list[int]], dict[str, Tensor]] | None = None,
     show: Callable[[int, dict[str, Tensor]], object] | None = None,
 ) -> State:
-    """Teach a network to continue clips from ``context`` frames; goes on from a checkpoint in ``folder``.
+    """Teach a network to continue clips from ``context`` frames, as pixels or as a codec's latents.
 
-    ``tell`` gives what the network takes beside the pixels of some clips, by name.
+    The rest is as in ``teach``.
+    """
+
+    def step(running: nn.Module, state: State, batch: np.ndarray, told: dict[str, Tensor]) -> Tensor:
+        return train_step(
+            running, state, process, batch, context=context, seed=seed, options=options, codec=codec,
+            told=told,
+        )  # fmt: skip
+
+    cost = cost_of(network, codec.size(clips.shape)[:3] if codec else clips.shape)
+    return teach(
+        network, step, clips, folder, cost=cost, seed=seed, options=options, say=say, tell=tell, show=show
+    )
+
+
+def teach(
+    network: nn.Module,
+    take_step: Step,
+    clips: FrameSource,
+    folder: Path,
+    *,
+    cost: Cost,
+    seed: int,
+    options: Training,
+    say: Callable[[str], None] = print,
+    optimizers: Callable[[nn.Module, Training], list[torch.optim.Optimizer]] | None = None,
+    tell: Callable[[list[int]], dict[str, Tensor]] | None = None,
+    show: Callable[[int, dict[str, Tensor]], object] | None = None,
+) -> State:
+    """Take the steps of a training; goes on from a checkpoint in ``folder``.
+
+    ``tell`` gives what the network takes beside the pixels of some clips, by name; ``cost`` is of one clip.
 
     Under ``torchrun`` every process takes its part of each batch; gradients are averaged (DDP), or weights
     cut among the processes (FSDP2). The first process alone writes. Where a sample sheet is due it calls
@@ -118,23 +159,21 @@ def fit(
     running = processes.spread(network.to(device), shard=options.shard)
     state = State(network, {}, [])
     state.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    state.optimizers = make_optimizers(network, options)
+    state.optimizers = (optimizers or make_optimizers)(network, options)
     if (folder / CHECKPOINT).exists():
         load_checkpoint(state, folder / CHECKPOINT)
         if rank == 0:
             say(f"going on from step {state.step}")
     if options.compile:
         running.compile()
-    meter = _meter(network, clips.shape, folder, options, step=state.step) if rank == 0 else None
+    meter = _meter(cost, folder, options, step=state.step) if rank == 0 else None
 
     started = saved = drawn = time.monotonic()
     total, counted = torch.zeros((), device=device), 0
     unchecked: tuple[int, Tensor] | None = None
     steps = range(state.step, options.steps)
     for batch, told in prefetched(clips, options, seed, steps, (rank, world), tell):
-        loss = train_step(
-            running, state, process, batch, context=context, seed=seed, options=options, told=told
-        )
+        loss = take_step(running, state, batch, told)
         # A loss is looked at a step later, so that a GPU need not wait for the host, and before any use.
         _check(unchecked, folder)
         unchecked = state.step, loss
@@ -190,15 +229,14 @@ def _check(loss: tuple[int, Tensor] | None, folder: Path) -> None:
         raise Failed(f"{folder}: the loss is {value} at step {loss[0]}; the last good checkpoint is kept")
 
 
-def _meter(network: DiT, shape: tuple[int, ...], folder: Path, options: Training, *, step: int) -> Meter:
+def _meter(cost: Cost, folder: Path, options: Training, *, step: int) -> Meter:
     peak = options.peak_tflops
     dtype = torch.float32 if options.precision == "fp32" else torch.bfloat16
     return Meter(
         folder,
         step=step,
         batch=options.batch,
-        tokens=num_tokens(network, shape),
-        flops=step_flops(network, shape),
+        cost=cost,
         peak=(peak * 1e12 if peak else measured_peak(processes.device(), dtype)) * processes.place()[1],
         tensorboard=options.tensorboard,
     )
@@ -213,6 +251,7 @@ def train_step(
     context: int,
     seed: int,
     options: Training,
+    codec: Codec | None = None,
     told: dict[str, Tensor] | None = None,
 ) -> Tensor:
     """One step on this process's clips (N, T, H, W, C) uint8; returns the mean loss over all processes.
@@ -222,30 +261,44 @@ def train_step(
     rank, _ = processes.place()
     device = processes.device()
     generator = torch.Generator().manual_seed(int(rng_for(seed, "noise", state.step).integers(2**62)))
+    data = to_network(torch.from_numpy(clips)).to(device)
+    given, mask = conditioning(data, context)
+    if codec:
+        given, mask = codec.given(data[:, :context], data.shape[1])
+        data, context = codec.encode(data), codec.whole(context)
     # Every process draws the noise of the whole batch and keeps its part, so that their number changes
     # nothing.
     times = process.times(options.batch, generator)
-    noise = torch.randn((options.batch, *clips.shape[1:]), generator=generator)
+    noise = torch.randn((options.batch, *data.shape[1:]), generator=generator)
     mine = slice(rank * len(clips), (rank + 1) * len(clips))
     times, noise = times[mine].to(device), noise[mine].to(device)
-    data = to_network(torch.from_numpy(clips)).to(device)
     told = {name: value.to(device) for name, value in (told or {}).items()}
 
+    begin_step(state, options)
+    total = torch.zeros((), device=device)
+    parts = options.accumulate
+    told_parts = [{name: value.chunk(parts)[part] for name, value in told.items()} for part in range(parts)]
+    pieces = (part.chunk(parts) for part in (data, noise, times, given, mask))
+    for x, e, s, shown, where, said in zip(*pieces, told_parts, strict=True):
+        with autocast(device, options.precision):
+            loss = loss_of(running, process, x, e, s, shown, where, context=context, told=said)
+        (loss / parts).backward()
+        total += loss.detach() / parts
+    finish_step(state, options)
+    return processes.mean(total)
+
+
+def begin_step(state: State, options: Training) -> None:
+    """Learning rates of the step that comes, and no gradients."""
     rate = schedule(state.step, options)
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * rate
         optimizer.zero_grad(set_to_none=True)
-    total = torch.zeros((), device=device)
-    parts = options.accumulate
-    told_parts = [{name: value.chunk(parts)[part] for name, value in told.items()} for part in range(parts)]
-    for x, e, s, said in zip(
-        data.chunk(parts), noise.chunk(parts), times.chunk(parts), told_parts, strict=True
-    ):
-        with autocast(device, options.precision):
-            loss = loss_of(running, process, x, e, s, context=context, told=said)
-        (loss / parts).backward()
-        total += loss.detach() / parts
+
+
+def finish_step(state: State, options: Training) -> None:
+    """From gradients to weights and their average."""
     nn.utils.clip_grad_norm_(state.network.parameters(), options.clip_gradient)
     for optimizer in state.optimizers:
         optimizer.step()
@@ -254,7 +307,6 @@ def train_step(
     # A short memory at first, so that the average does not keep the initial weights.
     decay = min(options.ema, (1 + state.step) / (10 + state.step))
     torch._foreach_lerp_([state.average[name] for name in weights], list(weights.values()), 1 - decay)
-    return processes.mean(total)
 
 
 def loss_of(
@@ -263,13 +315,14 @@ def loss_of(
     data: Tensor,
     noise: Tensor,
     times: Tensor,
+    given: Tensor,
+    mask: Tensor,
     *,
     context: int,
     told: dict[str, Tensor] | None = None,
 ) -> Tensor:
-    """Mean weighted squared error over the frames that are not given."""
+    """Mean weighted squared error over the frames, or latent frames, that are not given."""
     s = times.view(-1, 1, 1, 1, 1)
-    given, mask = conditioning(data, context)
     mixed = process.mix(data, noise, s)
     answer = network(mixed, given, mask, times, **(told or {}))
     return process.error(answer.float(), data, noise, s)[:, context:].mean()
@@ -300,7 +353,7 @@ def schedule(step: int, options: Training) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(way, 1.0)))
 
 
-def make_optimizers(network: DiT, options: Training) -> list[torch.optim.Optimizer]:
+def make_optimizers(network: nn.Module, options: Training) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the matrices inside the blocks, AdamW for the rest; or AdamW for all."""
     matrices = [
         value

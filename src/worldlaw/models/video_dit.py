@@ -1,4 +1,4 @@
-"""The video diffusion transformer as a model: taught on clips, asked for what comes next."""
+"""The video diffusion transformer as a model: taught on clips or their latents, asked for what comes next."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import Conditioning, Description
 from worldlaw.models import description, processes, training
 from worldlaw.models.checkpoint import WEIGHTS, find, read_card
+from worldlaw.models.codec import Codec
 from worldlaw.models.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.dit import PRESETS, DiT
 from worldlaw.models.model import CARD, VideoModel
@@ -32,20 +33,22 @@ MICRO_BATCH = (
 
 
 class VideoDiT(VideoModel):
-    """A diffusion transformer on patches of pixels, taught from scratch on the training clips."""
+    """A diffusion transformer on patches of pixels or latents, taught from scratch on the training clips."""
 
     version = 2
     learns = True
     parallel = True
     answer_options = ("sampler", "sampling_steps")
     runtime_options = training.RUNTIME
+    takes_codec = True
 
     def __init__(
         self,
         *,
         checkpoint: str | None = None,
         preset: str = "micro",
-        patch: tuple[int, int, int] | list[int] = (2, 8, 8),
+        patch: tuple[int, int, int] | list[int] | None = None,
+        codec: str | None = None,
         process: str = "rectified_flow",
         process_options: dict[str, float] | None = None,
         sampler: str = "euler",
@@ -56,8 +59,10 @@ class VideoDiT(VideoModel):
     ) -> None:
         """``settings`` are those of ``training.Training``; with ``state`` or ``text`` it is told more.
 
-        With a ``checkpoint`` (a shipped one's name, or a folder) it is that network, and only the sampler's
-        options count. Raises BadInput for a name that is not known.
+        ``patch`` is in frames, rows and columns of what the network sees: (2, 8, 8) of pixels unless given,
+        and (1, 2, 2) of latents. ``codec`` is a codec's name in the experiment, handed over by
+        ``see_through``. With a ``checkpoint`` (a shipped one's name, or a folder) it is that network, and
+        only the sampler's options count. Raises BadInput for a name that is not known.
         """
         self.card = None if checkpoint is None else read_card(checkpoint)
         if self.card is not None:
@@ -74,11 +79,8 @@ class VideoDiT(VideoModel):
         fields = {field.name for field in dataclasses.fields(training.Training)}
         for name in settings:
             if name not in fields:
-                raise unknown(
-                    "option of dit",
-                    name,
-                    [*fields, "checkpoint", "preset", "patch", "process", "process_options", "sampler"],
-                )
+                own = "checkpoint preset patch codec process process_options sampler".split()
+                raise unknown("option of dit", name, [*fields, *own])
         try:
             self.process = PROCESSES[process](**(process_options or {}))
         except TypeError as error:
@@ -89,8 +91,12 @@ class VideoDiT(VideoModel):
         self.asked = self.asks({"state": state, "text": text})
         if self.asked and self.options.mirror:
             raise BadInput(f"mirror: a mirrored clip is not what its {' and '.join(self.asked)} says")
+        patch = patch or ((1, 2, 2) if codec else (2, 8, 8))
         self.network = DiT(PRESETS[preset], channels=3, patch=(patch[0], patch[1], patch[2]))
+        self.codec: Codec | None = None
         if checkpoint is not None:
+            if codec is not None:
+                raise BadInput(f"checkpoint {checkpoint!r} sees pixels; remove codec {codec!r}")
             self._read(find(checkpoint) / WEIGHTS)
 
     @classmethod
@@ -98,6 +104,11 @@ class VideoDiT(VideoModel):
         """The card of the option ``checkpoint``, if there is one."""
         name = options.get("checkpoint")
         return None if name is None else read_card(name)
+
+    def see_through(self, codec: Codec) -> None:
+        """Work on a codec's latents from now on."""
+        self.codec = codec
+        self.network = DiT(self.network.size, channels=codec.channels, patch=self.network.patch)
 
     @classmethod
     def asks(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -108,6 +119,8 @@ class VideoDiT(VideoModel):
         """Teach the network, from a checkpoint if ``folder`` has one, and leave its averaged weights."""
         if (folder / WEIGHTS).exists():
             return
+        if self.codec:
+            self._check_patch(self.codec.size(clips.shape)[:3])
         said = description.sample(clips) if self.asked else Description()
         torch.manual_seed(seed)
         wanted = said.state if "state" in self.asked else None
@@ -126,6 +139,7 @@ class VideoDiT(VideoModel):
             seed=seed,
             options=self.options,
             say=lambda text: print(text, file=sys.stderr),
+            codec=self.codec,
             tell=self._teller(clips) if self.asked else None,
             show=show,
         )
@@ -144,7 +158,8 @@ class VideoDiT(VideoModel):
 
     def _shown(self, clips: FrameSource, sheets: Sheets) -> Callable[[int, dict[str, torch.Tensor]], Path]:
         """A function of a step and weights that draws a sample sheet; what is being taught is not touched."""
-        twin = copy.deepcopy(self)
+        twin = copy.copy(self)
+        twin.network = copy.deepcopy(self.network)
         said = Description()
         if self.asked:
             said = description.described(clips).describe(range(sheets.num_clips))
@@ -191,10 +206,13 @@ class VideoDiT(VideoModel):
         told = {name: value.to(device) for name, value in told.items()}
         for start in range(0, count, MICRO_BATCH):
             rows = np.minimum(np.arange(start, start + MICRO_BATCH), count - 1)
-            noise = torch.stack([self._noise(shape, int(seeds[row])) for row in rows]).to(device)
-            video = torch.zeros_like(noise)
+            inner = self.codec.size(shape) if self.codec else shape
+            noise = torch.stack([self._noise(inner, int(seeds[row])) for row in rows]).to(device)
+            video = torch.zeros((len(rows), *shape), device=device)
             video[:, :context] = training.to_network(torch.from_numpy(given.frames[rows])).to(device)
             shown, mask = training.conditioning(video, context)
+            if self.codec:
+                shown, mask = self.codec.given(video[:, :context], shape[0])
             here = {name: value[rows] for name, value in told.items()}
 
             def field(
@@ -208,9 +226,9 @@ class VideoDiT(VideoModel):
                     answer = network(z, shown, mask, s, **here)
                 return self.process.velocity(answer.float(), z, s.view(-1, 1, 1, 1, 1))
 
-            new = (
-                training.to_frames(self.sample(field, noise, self.sampling_steps))[:, context:].cpu().numpy()
-            )
+            drawn = self.sample(field, noise, self.sampling_steps)
+            drawn = self.codec.decode(drawn, shape[0]) if self.codec else drawn
+            new = training.to_frames(drawn)[:, context:].cpu().numpy()
             kept = min(MICRO_BATCH, count - start)
             out[start : start + kept] = new[:kept]
         return out
@@ -231,8 +249,15 @@ class VideoDiT(VideoModel):
         """
         if bool(numbers) != ("state" in self.asked):
             raise BadInput(f"found {numbers} numbers a clip; state is {'state' in self.asked}")
-        size, patch = self.network.size, self.network.patch
-        return DiT(size, channels=3, patch=patch, numbers=numbers, text="text" in self.asked)
+        size, channels, patch = self.network.size, self.network.channels, self.network.patch
+        return DiT(size, channels=channels, patch=patch, numbers=numbers, text="text" in self.asked)
+
+    def _check_patch(self, sides: tuple[int, int, int]) -> None:
+        if any(side % step for side, step in zip(sides, self.network.patch, strict=True)):
+            raise BadInput(
+                f"patch: latents of {' x '.join(map(str, sides))} are not made of patches of "
+                f"{' x '.join(map(str, self.network.patch))}"
+            )
 
     def _teller(self, clips: FrameSource) -> Callable[[list[int]], dict[str, torch.Tensor]]:
         """What the network takes beside the pixels of some training clips."""

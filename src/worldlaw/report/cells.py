@@ -15,7 +15,7 @@ COLUMNS = (
     "experiment", "scenario", "predictor", "kind", "training_clips", "training_seed", "split", "level",
     "clip", "answer_seed", "body", "in_train_region", "metric", "value", "unit", "best",
 )  # fmt: skip
-KINDS = ("floor", "model", "reference")
+KINDS = ("floor", "codec", "model", "reference")
 REGIONS = ("ID", "OOD", "unknown")
 ALL_BODIES = -1
 INDEX = "clip"  # unit of rows that hold the index of a clip: nothing to average
@@ -83,7 +83,7 @@ class Cells:
         return self.per_clip.get((scenario, predictor, metric), PerClip.none())
 
     def predictors(self, scenario: str) -> Iterator[tuple[str, str]]:
-        """(predictor, kind) of those with results in a scenario: floor, then models, then references."""
+        """(predictor, kind) of those with results in a scenario, in the order of KINDS."""
         present = {key[1] for key in self.per_clip if key[0] == scenario}
         for kind in KINDS:
             yield from ((name, kind) for name, its in self.kinds.items() if its == kind and name in present)

@@ -184,7 +184,7 @@ def _films(data: ReportInput, cells: Cells) -> tuple[list[dict[str, Any]], int]:
     for scenario in cells.scenarios:
         groups: dict[str, list[dict[str, Any]]] = {"model": [], "reference": []}
         for name, kind in cells.predictors(scenario):
-            if kind != "floor":
+            if kind in groups:
                 shots = [
                     {"which": which, **about}
                     for region in cells.regions

@@ -12,18 +12,19 @@ from worldlaw.core.stats import Summary
 from worldlaw.report.cells import KINDS, REGIONS, Cells, PerClip, arrange
 from worldlaw.report.levels import level_groups, level_words
 
+UNRANKED = ("floor", "codec")
 ENOUGH = 0.75  # a predictor with a smaller measured share is not measured enough to rank
 CHARGED = "charged_velocity_error"  # m/s, in which what could not be measured is charged, never left out
 
 
 def leaderboard(results: pa.Table) -> list[dict[str, Any]]:
-    """One JSON-able row per scenario, region (ID, OOD) and predictor, the floor first, then by rank.
+    """One JSON-able row per scenario, region (ID, OOD) and predictor: floor, codecs, then by rank.
 
     **The rule.** Within a scenario and region, predictors are ranked by the share of clips solved, ties by
     velocity error in which every interval that could not be measured is charged with the true speed plus
     1 m/s. And a predictor whose measured share is below 0.75 is not measured enough to rank, and stands after
     all that are: making a ball vanish must never pay. Models and references share one ranking; the floor has
-    no rank.
+    no rank, and a codec, which only draws the true video again, has none either.
 
     ``charged_velocity_error`` is that error in m/s; the velocity error where results have no such metric.
     ``floor_ratio`` and ``charged_floor_ratio`` are the two errors over those of the floor, each a ratio of
@@ -82,8 +83,8 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
                     "ood_id_ratio": _ratio(outside, inside),
                 }
                 rows.append({key: _plain(value) for key, value in row.items()})
-            board += [row for row in rows if row["kind"] == "floor"]
-            ranked = sorted((row for row in rows if row["kind"] != "floor"), key=place)
+            board += [row for kind in UNRANKED for row in rows if row["kind"] == kind]
+            ranked = sorted((row for row in rows if row["kind"] not in UNRANKED), key=place)
             board += [{**row, "rank": index + 1} for index, row in enumerate(ranked)]
     return board
 
@@ -100,7 +101,7 @@ def place(row: dict[str, Any]) -> tuple[bool, float, float, str]:
 
 
 def order(board: list[dict[str, Any]], scenario: str) -> list[dict[str, Any]]:
-    """For each predictor its rows by region: floor, models, references, by rank out of distribution."""
+    """For each predictor its rows by region, in the order of KINDS, then by rank out of distribution."""
     rows = [row for row in board if row["scenario"] == scenario]
     found: dict[str, dict[str, Any]] = {}
     for row in rows:

@@ -14,11 +14,13 @@ REGION_WORDS = {
     "OOD": "out of distribution",
     "unknown": "where the training region is unknown",
 }
-KIND_WORDS = {"floor": "floor", "model": "models", "reference": "references"}
+KIND_WORDS = {"floor": "floor", "codec": "codecs", "model": "models", "reference": "references"}
 
 GLOSSARY = {
     "floor": "The true video, measured by the same tracker: the limit of measuring a single step. A "
     "reference that averages several frames can lie below it.",
+    "codec": "The true video, encoded into a model's latents and decoded again, then tracked: the limit for "
+    "every model that sees through this codec. It predicts nothing and has no rank.",
     "velocity error": "The mean length of the difference between the velocity in the rollout and the true "
     "velocity, over the frame intervals that could be measured, in m/s.",
     "charged velocity error": "The velocity error over all intervals that are fully visible in the truth, "
