@@ -79,7 +79,7 @@ class VideoDiT(VideoModel):
         fields = {field.name for field in dataclasses.fields(training.Training)}
         for name in settings:
             if name not in fields:
-                own = "checkpoint preset patch codec process process_options sampler".split()
+                own = ["checkpoint", "preset", "patch", "codec", "process", "process_options", "sampler"]
                 raise unknown("option of dit", name, [*fields, *own])
         try:
             self.process = PROCESSES[process](**(process_options or {}))
