@@ -538,6 +538,7 @@ def started(place, *words):
     process = subprocess.Popen(
         [sys.executable, "-m", "worldlaw.cli", "run", "tiny.yaml", *LARGER, "--workers", "2", *words],
         cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not list((place / "runs").glob("simulate-*/clips-*.arrow")):
@@ -545,6 +546,11 @@ def started(place, *words):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return process
+
+
+def hear_ctrl_c():
+    """A shell starts what it puts in the background deaf to Ctrl-C, and so are its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def group_of(process):
