@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from worldlaw.clips.frames import Joined
-from worldlaw.config import parse_experiment
-from worldlaw.pipeline import run
+from worldlaw.config import load_experiment, parse_experiment
+from worldlaw.pipeline import build_model, run
 from worldlaw.plan import make_plan
 from worldlaw.testing import make_recipe
 
@@ -99,3 +99,17 @@ def test_joined_sources_give_each_source_its_clips():
 def test_sources_of_different_sizes_are_not_joined():
     with pytest.raises(ValueError, match="one size"):
         Joined([make_recipe("parabola", resolution=16), make_recipe("parabola", resolution=32)])
+
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(EXPERIMENTS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(EXPERIMENTS))
+)
+def test_every_experiment_that_ships_can_be_planned_and_its_models_take_their_options(path, tmp_path):
+    asked = load_experiment(path)
+    assert make_plan(asked, tmp_path).simulate
+    if "study" not in path.parts:  # 310 million parameters take their time
+        for name in asked.models:
+            build_model(asked, name)
