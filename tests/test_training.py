@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import socket
 import subprocess
 import sys
 
@@ -113,6 +114,12 @@ def test_states_are_never_looked_at(tmp_path):
     assert same(first, second)
 
 
+def free_port():
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return str(asked.getsockname()[1])
+
+
 def test_two_processes_give_the_loss_of_one(tmp_path):
     script = """
 import os, sys, torch
@@ -123,12 +130,15 @@ torch.set_num_threads(1)
 if "RANK" in os.environ:
     torch.distributed.init_process_group("gloo")
 taught(Path({folder!r}), precision="fp32", steps=50, optimizer="adamw")
+if "RANK" in os.environ:
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 """
     losses = []
     for world in (1, 2):
         folder = tmp_path / str(world)
         code = script.format(tests=os.path.dirname(__file__), folder=str(folder))
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29611", "WORLD_SIZE": str(world)}
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": str(world)}
         ranks = [{**os.environ, **place, "RANK": str(rank)} for rank in range(world)]
         running = [subprocess.Popen([sys.executable, "-c", code], env=env) for env in ranks]
         assert [process.wait(120) for process in running] == [0] * world
