@@ -126,13 +126,10 @@ import os, sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_training import taught
+from worldlaw.models import processes
 torch.set_num_threads(1)
-if "RANK" in os.environ:
-    torch.distributed.init_process_group("gloo")
-taught(Path({folder!r}), precision="fp32", steps=50, optimizer="adamw")
-if "RANK" in os.environ:
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
+with processes.joined():
+    taught(Path({folder!r}), precision="fp32", steps=50, optimizer="adamw")
 """
     losses = []
     for world in (1, 2):
