@@ -25,6 +25,8 @@ def match(tracks: Tracks, truth: Trajectory) -> Tracks:
         color=np.where(missing[:, None], np.nan, seen.color[:, partner]),
         status=np.where(missing, LOST, seen.status[:, partner]).astype(np.int8),
         confidence=np.where(missing, 0.0, seen.confidence[:, partner]),
+        angle=None if seen.angle is None else np.where(missing, np.nan, seen.angle[:, partner]),
+        misfit=None if seen.misfit is None else np.where(missing, np.nan, seen.misfit[:, partner]),
     )
     unclaimed = np.setdiff1d(np.arange(seen.num_bodies), partner)
     frame, which = np.nonzero(np.isfinite(seen.position[:, unclaimed, 0]))
