@@ -1,0 +1,328 @@
+"""What people said: rates by model and split, agreement, and the automatic verdict against the majority."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.stats import Summary, proportion, summarize
+from worldlaw.rating.agreement import Agreement, Confusion, confusion, fleiss
+from worldlaw.rating.exhibits import Exhibit
+from worldlaw.rating.session import Standing
+
+Said = Mapping[str, Mapping[str, float]]  # rater -> clip -> 1 for "no", it does not obey physics, 0 for "yes"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often clips of one model and split are said not to obey physics."""
+
+    scenario: str
+    predictor: str
+    split: str
+    num_clips: int  # judged by anyone
+    num_answers: int
+    no: Summary  # mean of the raters' rates
+    by_rater: dict[str, Summary]  # of those who judged any of these clips
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict of the majority beside the automatic one."""
+
+    confusion: Confusion
+    ties: int  # clips left out because as many said yes as no
+    without: int  # clips left out because there is no automatic verdict
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that is known of some raters' answers."""
+
+    raters: dict[str, float]  # rater -> median s to an answer
+    num_clips: int  # judged by anyone
+    num_answers: int
+    strangers: int  # answers left out, about clips that are not here
+    rates: list[Rate]
+    num_common: int  # clips that all raters judged
+    agreement: Agreement  # over these
+    judged: Judged | None  # None if no verdict is known
+
+
+def results(
+    shown: Sequence[Exhibit],
+    standings: Mapping[str, Standing],
+    *,
+    raters: Sequence[str] = (),
+    verdicts: Mapping[str, bool] | None = None,
+) -> Results:
+    """Aggregate the answers of some raters, all by default.
+
+    A rate is the mean of the raters' own rates, as the study's is (Kang et al. 2024, arXiv:2411.02385v2,
+    C.2), with the hierarchical bootstrap interval over clips and raters of ``core.stats.summarize``; for a
+    single rater, and where all answers are equal, the score interval over clips. Kappa is over the clips that
+    all these raters judged, NaN for one rater.
+    Raises BadInput for a rater who gave no answer.
+    """
+    here = {each.name for each in shown}
+    said = {
+        rater: {
+            clip: float(not rating.obeys) for clip, rating in standing.answers.items() if clip in here
+        }
+        for rater, standing in sorted(standings.items())
+    }  # fmt: skip
+    for name in raters:
+        if not said.get(name):
+            raise unknown("rater", name, (name for name, answers in said.items() if answers))
+    chosen = list(dict.fromkeys(raters)) or [rater for rater, answers in said.items() if answers]
+    said = {rater: said[rater] for rater in chosen}
+    given = sum(len(standings[rater].answers) for rater in (chosen or standings))
+    strangers = given - sum(map(len, said.values()))
+    if not chosen:
+        others = f" ({_counted(strangers, 'answer')} about others)" if strangers else ""
+        raise BadInput(f"nobody has rated these clips yet{others}; start with worldlaw rate ANSWERS")
+    judged = sorted({clip for answers in said.values() for clip in answers})
+    common = sorted(set.intersection(*(set(answers) for answers in said.values())))
+    return Results(
+        raters={rater: _median_seconds(standings[rater]) for rater in chosen},
+        num_clips=len(judged),
+        num_answers=sum(map(len, said.values())),
+        strangers=strangers,
+        rates=list(_rates(shown, said)),
+        num_common=len(common),
+        agreement=_agreement(said, common),
+        judged=_against(said, judged, verdicts) if verdicts else None,
+    )
+
+
+def _rates(shown: Sequence[Exhibit], said: Said) -> Iterator[Rate]:
+    cells: dict[tuple[str, str, str], dict[str, None]] = {}
+    for each in shown:
+        if any(each.name in answers for answers in said.values()):
+            cells.setdefault((each.scenario, each.predictor, each.split), {})[each.name] = None
+    scenarios = list(dict.fromkeys(scenario for scenario, _, _ in cells))
+    for address, clips in sorted(cells.items(), key=lambda cell: scenarios.index(cell[0][0])):
+        table = np.array([[answers.get(clip, np.nan) for answers in said.values()] for clip in clips])
+        by_rater = {
+            rater: proportion(column)
+            for rater, column in zip(said, table.T, strict=True)
+            if np.isfinite(column).any()
+        }
+        num_answers = int(np.isfinite(table).sum())
+        yield Rate(*address, len(clips), num_answers, _rate(table), by_rater)
+
+
+def _rate(table: np.ndarray) -> Summary:
+    """Of (N, R) answers, NaN where there is none."""
+    answers = table[np.isfinite(table)]
+    if table.shape[1] > 1 and np.isfinite(table).any(axis=0).sum() > 1 and len(np.unique(answers)) > 1:
+        return summarize(table)
+    return proportion(np.nanmean(table, axis=1))
+
+
+def _agreement(said: Said, common: Sequence[str]) -> Agreement:
+    if len(said) < 2:
+        return Agreement(np.nan, np.nan, np.nan)
+    no = np.array([[answers[clip] for answers in said.values()] for clip in common], int)
+    no = no.reshape(len(common), len(said)).sum(axis=1)
+    return fleiss(np.stack([len(said) - no, no], axis=1))
+
+
+def _against(said: Said, judged: Sequence[str], verdicts: Mapping[str, bool]) -> Judged:
+    people, automatic, ties, without = [], [], 0, 0
+    for clip in judged:
+        answers = [given[clip] for given in said.values() if clip in given]
+        if clip not in verdicts:
+            without += 1
+        elif sum(answers) * 2 == len(answers):
+            ties += 1
+        else:
+            people.append(sum(answers) * 2 > len(answers))
+            automatic.append(verdicts[clip])
+    return Judged(confusion(np.array(people, bool), np.array(automatic, bool)), ties, without)
+
+
+def _median_seconds(standing: Standing) -> float:
+    known = [rating.seconds for rating in standing.answers.values() if math.isfinite(rating.seconds)]
+    return float(np.median(known)) if known else math.nan
+
+
+# As text, as JSON, as a table.
+
+
+def why_no_kappa(found: Results) -> str:
+    """Why kappa is not defined; empty if it is."""
+    if math.isfinite(found.agreement.kappa):
+        return ""
+    if len(found.raters) < 2:
+        return "it needs two raters"
+    if not found.num_common:
+        return "no clip was judged by all of them"
+    return "all answers are equal"
+
+
+def lines(found: Results) -> Iterator[str]:
+    """The results as lines for a terminal."""
+    yield (
+        f"{_counted(len(found.raters), 'rater')}, {_counted(found.num_clips, 'clip')}, "
+        f"{_counted(found.num_answers, 'answer')}"
+    )
+    if found.strangers:
+        yield f"{_counted(found.strangers, 'answer')} left out: about clips that are not here"
+    yield ""
+    yield 'share of "no, it does not obey physics"; mean of the raters, 95 % interval, each rater'
+    several = len(found.raters) > 1
+    head = ["scenario", "predictor", "split", "clips", "answers", "no", "interval"]
+    rows = [head + (list(found.raters) if several else [])]
+    for rate in found.rates:
+        cells = [rate.scenario, rate.predictor, rate.split, str(rate.num_clips), str(rate.num_answers)]
+        cells += [_percent(rate.no.mean), _interval(rate.no)]
+        if several:
+            each = (rate.by_rater.get(rater) for rater in found.raters)
+            cells += ["-" if one is None else _percent(one.mean) for one in each]
+        rows.append([cell or "-" for cell in cells])
+    yield from _aligned(rows, num_text=3)
+    yield ""
+    seconds = (
+        f"{rater} {'not known' if math.isnan(time) else f'{time:.1f} s'}"
+        for rater, time in found.raters.items()
+    )
+    yield f"time to an answer, median: {', '.join(seconds)}"
+    why, agreement = why_no_kappa(found), found.agreement
+    if why:
+        yield f"agreement: Fleiss' kappa is not defined: {why}"
+    else:
+        yield (
+            f"agreement: Fleiss' kappa {agreement.kappa:.3f} over the {_counted(found.num_common, 'clip')} "
+            f"that all {len(found.raters)} judged; pairs agree on {_percent(agreement.observed)}, "
+            f"{_percent(agreement.expected)} by chance"
+        )
+    if found.judged is None:
+        yield "automatic verdict: none known for these clips"
+        return
+    yield ""
+    table = found.judged.confusion
+    yield from _aligned(
+        [
+            ["clips", 'people: "no"', 'people: "yes"'],
+            ["verdict: abnormal", str(table.both), str(table.verdict_only)],
+            ["verdict: normal", str(table.people_only), str(table.neither)],
+        ],
+        num_text=1,
+    )
+    yield (
+        f"the verdict agrees with the majority on {_share(table.agreement)}; sensitivity "
+        f"{_share(table.sensitivity)}, specificity {_share(table.specificity)}"
+    )
+    if found.judged.ties or found.judged.without:
+        yield f"left out: {found.judged.ties} without a majority, {found.judged.without} without a verdict"
+
+
+def as_json(found: Results) -> dict[str, Any]:
+    """The results as plain data; what is not known is null."""
+    agreement, judged = found.agreement, found.judged
+    return {
+        "raters": {rater: {"median_seconds": _or_null(time)} for rater, time in found.raters.items()},
+        "clips": found.num_clips,
+        "answers": found.num_answers,
+        "answers_left_out": found.strangers,
+        "rates": [
+            {
+                "scenario": rate.scenario, "predictor": rate.predictor, "split": rate.split,
+                "clips": rate.num_clips, "answers": rate.num_answers, "no": _summary(rate.no),
+                "by_rater": {rater: _summary(one) for rater, one in rate.by_rater.items()},
+            }
+            for rate in found.rates
+        ],
+        "agreement": {
+            "clips": found.num_common,
+            "observed": _or_null(agreement.observed),
+            "expected": _or_null(agreement.expected),
+            "fleiss_kappa": _or_null(agreement.kappa),
+            "not_defined": why_no_kappa(found) or None,
+        },
+        "verdict": None if judged is None else {
+            "both_abnormal": judged.confusion.both,
+            "verdict_only": judged.confusion.verdict_only,
+            "people_only": judged.confusion.people_only,
+            "neither": judged.confusion.neither,
+            "ties": judged.ties,
+            "without_verdict": judged.without,
+            "agreement": _summary(judged.confusion.agreement),
+            "sensitivity": _summary(judged.confusion.sensitivity),
+            "specificity": _summary(judged.confusion.specificity),
+        },
+    }  # fmt: skip
+
+
+def as_csv(found: Results) -> str:
+    """One long table: quantity, scenario, predictor, split, rater, value, low, high, num."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["quantity", "scenario", "predictor", "split", "rater", "value", "low", "high", "num"])
+    for rate in found.rates:
+        place = [rate.scenario, rate.predictor, rate.split]
+        table.writerow(["no", *place, "", *_numbers(rate.no), rate.num_answers])
+        for rater, one in rate.by_rater.items():
+            table.writerow(["no", *place, rater, *_numbers(one), one.num])
+    for rater, time in found.raters.items():
+        table.writerow(["median_seconds", "", "", "", rater, *_written(time, math.nan, math.nan), ""])
+    for name, value in (
+        ("observed_agreement", found.agreement.observed),
+        ("fleiss_kappa", found.agreement.kappa),
+    ):
+        table.writerow([name, "", "", "", "", *_written(value, math.nan, math.nan), found.num_common])
+    if found.judged is not None:
+        for name in ("agreement", "sensitivity", "specificity"):
+            one = getattr(found.judged.confusion, name)
+            table.writerow([f"verdict_{name}", "", "", "", "", *_numbers(one), one.num])
+    return out.getvalue()
+
+
+def _summary(one: Summary) -> dict[str, Any]:
+    return {"share": _or_null(one.mean), "low": _or_null(one.low), "high": _or_null(one.high), "num": one.num}
+
+
+def _or_null(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _numbers(one: Summary) -> list[str]:
+    return _written(one.mean, one.low, one.high)
+
+
+def _written(*values: float) -> list[str]:
+    return [f"{value:.6g}" if math.isfinite(value) else "" for value in values]
+
+
+def _share(one: Summary) -> str:
+    return f"{_percent(one.mean)} ({_interval(one)}, {_counted(one.num, 'clip')})" if one.num else "no clip"
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def _interval(one: Summary) -> str:
+    return "-" if math.isnan(one.low) else f"{100 * one.low:.1f} to {100 * one.high:.1f}"
+
+
+def _counted(num: int, what: str) -> str:
+    return f"{num:,} {what}{'' if num == 1 else 's'}"
+
+
+def _aligned(rows: list[list[str]], *, num_text: int) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if place < num_text else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
