@@ -17,6 +17,7 @@ from worldlaw.rating.exhibits import Exhibit
 
 FILE = "verdicts.csv"
 METRIC = "abnormal"  # rows of a run's results: 1 abnormal, 0 not
+ALL_BODIES = -1
 COLUMNS = ("clip", "abnormal")
 
 
@@ -72,8 +73,9 @@ def _of_results(folder: Path, shown: Sequence[Exhibit]) -> dict[str, bool]:
     if not paths or not paths[0].exists():
         return {}
     keys = ("scenario", "predictor", "split", "clip", "training_seed")
-    results = pq.read_table(paths[0], columns=[*keys, "metric", "value"])
-    rows = results.filter(pc.equal(results["metric"], METRIC)).to_pylist()
+    results = pq.read_table(paths[0], columns=[*keys, "body", "metric", "value"])
+    of_clip = pc.and_(pc.equal(results["metric"], METRIC), pc.equal(results["body"], ALL_BODIES))
+    rows = results.filter(of_clip).to_pylist()
     known = {tuple(row[key] for key in keys): row["value"] for row in rows}
     found = {}
     for each in shown:
