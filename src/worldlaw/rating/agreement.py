@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int
 
-from worldlaw.core.stats import Summary, proportion
+from worldlaw.core.seeding import rng_for
+from worldlaw.core.stats import NUM_RESAMPLES, Summary, proportion
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class Agreement:
     observed: float  # share of pairs of raters that agree on a clip, mean over clips
     expected: float  # the same if answers were dealt out at random, as often as each was given
     kappa: float  # (observed - expected) / (1 - expected); NaN if all answers are equal
+    low: float  # bootstrap 95 % interval of kappa, clips resampled; NaN for fewer than two clips
+    high: float
+
+
+UNKNOWN = Agreement(np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
 def fleiss(counts: Int[np.ndarray, "N C"]) -> Agreement:
@@ -24,21 +30,34 @@ def fleiss(counts: Int[np.ndarray, "N C"]) -> Agreement:
 
     Every clip has the same number of raters, at least two, who need not be the same persons.
     All fields are NaN for no clip; kappa is NaN where chance alone would make everybody agree, for nothing
-    can be said then.
+    can be said then, and resamples in which it is are left out of its interval.
     Raises ValueError if rows differ in their sum, or have fewer than two raters.
     Source: Fleiss 1971, Psychological Bulletin 76(5), 378-382, equations 1 to 7.
     """
     counts = np.asarray(counts)
     if not len(counts):
-        return Agreement(np.nan, np.nan, np.nan)
+        return UNKNOWN
     num_raters = counts[0].sum()
     if num_raters < 2 or (counts.sum(axis=1) != num_raters).any():
         raise ValueError("expected the same number of raters, at least two, for every clip")
     pairs = (counts * (counts - 1)).sum(axis=1) / (num_raters * (num_raters - 1))
-    observed = float(pairs.mean())
-    expected = float(((counts.sum(axis=0) / counts.sum()) ** 2).sum())
-    kappa = (observed - expected) / (1 - expected) if (counts.sum(axis=0) > 0).sum() > 1 else np.nan
-    return Agreement(observed, expected, kappa)
+    shares = counts / num_raters
+    expected, kappa = _beyond_chance(pairs, shares)
+    low = high = np.nan
+    if len(counts) > 1 and np.isfinite(kappa):
+        rng = rng_for(0, "kappa")
+        draws = (rng.integers(len(counts), size=len(counts)) for _ in range(NUM_RESAMPLES))
+        drawn = [_beyond_chance(pairs[draw], shares[draw])[1] for draw in draws]
+        low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return Agreement(float(pairs.mean()), expected, kappa, float(low), float(high))
+
+
+def _beyond_chance(pairs: np.ndarray, shares: np.ndarray) -> tuple[float, float]:
+    """Agreement expected by chance, and kappa, from each clip's agreeing pairs (N,) and shares (N, C)."""
+    overall = shares.mean(axis=0)
+    expected = float((overall**2).sum())
+    differ = (overall > 0).sum() > 1
+    return expected, float((pairs.mean() - expected) / (1 - expected)) if differ else np.nan
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.stats import Summary, proportion, summarize
-from worldlaw.rating.agreement import Agreement, Confusion, confusion, fleiss
+from worldlaw.rating.agreement import UNKNOWN, Agreement, Confusion, confusion, fleiss
 from worldlaw.rating.exhibits import Exhibit
 from worldlaw.rating.session import Standing
 
@@ -129,7 +129,7 @@ def _rate(table: np.ndarray) -> Summary:
 
 def _agreement(said: Said, common: Sequence[str]) -> Agreement:
     if len(said) < 2:
-        return Agreement(np.nan, np.nan, np.nan)
+        return UNKNOWN
     no = np.array([[answers[clip] for answers in said.values()] for clip in common], int)
     no = no.reshape(len(common), len(said)).sum(axis=1)
     return fleiss(np.stack([len(said) - no, no], axis=1))
@@ -200,9 +200,9 @@ def lines(found: Results) -> Iterator[str]:
         yield f"agreement: Fleiss' kappa is not defined: {why}"
     else:
         yield (
-            f"agreement: Fleiss' kappa {agreement.kappa:.3f} over the {_counted(found.num_common, 'clip')} "
-            f"that all {len(found.raters)} judged; pairs agree on {_percent(agreement.observed)}, "
-            f"{_percent(agreement.expected)} by chance"
+            f"agreement: Fleiss' kappa {agreement.kappa:.3f}{_between(agreement)} over "
+            f"{_counted(found.num_common, 'clip')} that all {len(found.raters)} judged; "
+            f"pairs agree on {_percent(agreement.observed)}, {_percent(agreement.expected)} by chance"
         )
     if found.judged is None:
         yield "automatic verdict: none known for these clips"
@@ -246,6 +246,8 @@ def as_json(found: Results) -> dict[str, Any]:
             "observed": _or_null(agreement.observed),
             "expected": _or_null(agreement.expected),
             "fleiss_kappa": _or_null(agreement.kappa),
+            "low": _or_null(agreement.low),
+            "high": _or_null(agreement.high),
             "not_defined": why_no_kappa(found) or None,
         },
         "verdict": None if judged is None else {
@@ -274,11 +276,12 @@ def as_csv(found: Results) -> str:
             table.writerow(["no", *place, rater, *_numbers(one), one.num])
     for rater, time in found.raters.items():
         table.writerow(["median_seconds", "", "", "", rater, *_written(time, math.nan, math.nan), ""])
-    for name, value in (
-        ("observed_agreement", found.agreement.observed),
-        ("fleiss_kappa", found.agreement.kappa),
+    agreement = found.agreement
+    for name, *values in (
+        ("observed_agreement", agreement.observed, math.nan, math.nan),
+        ("fleiss_kappa", agreement.kappa, agreement.low, agreement.high),
     ):
-        table.writerow([name, "", "", "", "", *_written(value, math.nan, math.nan), found.num_common])
+        table.writerow([name, "", "", "", "", *_written(*values), found.num_common])
     if found.judged is not None:
         for name in ("agreement", "sensitivity", "specificity"):
             one = getattr(found.judged.confusion, name)
@@ -312,6 +315,10 @@ def _percent(share: float) -> str:
 
 def _interval(one: Summary) -> str:
     return "-" if math.isnan(one.low) else f"{100 * one.low:.1f} to {100 * one.high:.1f}"
+
+
+def _between(agreement: Agreement) -> str:
+    return "" if math.isnan(agreement.low) else f" ({agreement.low:.2f} to {agreement.high:.2f})"
 
 
 def _counted(num: int, what: str) -> str:
