@@ -544,7 +544,8 @@ def test_rates_agreement_and_verdict_by_hand(answers):
     assert "1 without a majority" in text
     assert as_json(found)["agreement"]["fleiss_kappa"] == pytest.approx(0.625)
     rows = list(csv.DictReader(as_csv(found).splitlines()))
-    assert {row["value"] for row in rows if row["quantity"] == "fleiss_kappa"} == {"0.625"}
+    values = {row["quantity"]: row["value"] for row in rows}
+    assert (values["fleiss_kappa"], values["clips_abnormal_neither"]) == ("0.625", "2")
 
 
 def test_the_chosen_raters_alone_count(answers):

@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--to", choices=EXPORTS, required=True)
 
     rate = add(
-        "rate", _rate, "let people judge clips: does it obey physics? And say what they said",
+        "rate", _rate, "let people judge clips (do they obey physics?), or print what people said",
         "Serves a page on this machine only: blind, shuffled, by keyboard; every answer is kept at once,\n"
         "and a rater goes on where they stopped. --results prints rates, agreement, and how far the\n"
         "automatic verdict agrees with the majority.",

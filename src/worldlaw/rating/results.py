@@ -283,6 +283,9 @@ def as_csv(found: Results) -> str:
     ):
         table.writerow([name, "", "", "", "", *_written(*values), found.num_common])
     if found.judged is not None:
+        for name in ("both", "verdict_only", "people_only", "neither"):
+            count = getattr(found.judged.confusion, name)
+            table.writerow([f"clips_abnormal_{name}", "", "", "", "", str(count), "", "", ""])
         for name in ("agreement", "sensitivity", "specificity"):
             one = getattr(found.judged.confusion, name)
             table.writerow([f"verdict_{name}", "", "", "", "", *_numbers(one), one.num])
