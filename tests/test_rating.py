@@ -21,10 +21,10 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.stats import proportion, summarize
 from worldlaw.rating import Ratings, Session, exhibits, results, sample
 from worldlaw.rating.agreement import confusion, fleiss
-from worldlaw.rating.results import as_csv, as_json, lines
 from worldlaw.rating.server import LONGEST_BODY, RatingServer
 from worldlaw.rating.session import OutOfTurn, Rating
 from worldlaw.rating.showing import picture
+from worldlaw.rating.telling import as_csv, as_json, lines
 from worldlaw.rating.verdicts import verdicts
 
 NAMES = [

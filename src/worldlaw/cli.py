@@ -531,7 +531,7 @@ def _rate_serve(arguments: argparse.Namespace, found: list[Exhibit], ratings: Ra
 def _rate_results(arguments: argparse.Namespace, found: list[Exhibit], ratings: Ratings) -> None:
     from worldlaw.core.artifact import write_text
     from worldlaw.rating import results
-    from worldlaw.rating.results import as_csv, as_json, lines
+    from worldlaw.rating.telling import as_csv, as_json, lines
     from worldlaw.rating.verdicts import verdicts
 
     known = verdicts(arguments.answers, found, arguments.verdicts)
