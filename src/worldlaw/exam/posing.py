@@ -171,10 +171,10 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
     outer = np.array(rim)
     outer = outer[_spread(outer, 0, 40)]
     thickness = 2 * depth.max() / finer
-    stride = max(1, min(4, int(0.5 * thickness)))
+    stride = max(1, min(4, int(0.3 * thickness)))
     angles = np.zeros(1)
     if symmetry:
-        count = math.ceil(2 * math.pi / symmetry / (0.6 * max(thickness, 1.0) / reach))
+        count = math.ceil(2 * math.pi / symmetry / (0.5 * max(thickness, 1.0) / reach))
         angles = np.arange(count) * 2 * math.pi / symmetry / count
     size = 2 * math.ceil(reach) + 5
     cover = np.zeros((size, size), np.float32)
@@ -278,7 +278,7 @@ class _Picture:
             return best
         count = sy.search(
             self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
-            0.4 * body.typical, self.found,
+            0.3 * body.typical, self.found,
         )  # fmt: skip
         found = self.found[:count]
         found = found[np.argsort(-found[:, 0], kind="stable")]
@@ -374,7 +374,7 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         share, pose = picture.searched(b, guesses[b][-1])
         if share > FOUND:
             picture.place(b, pose)
-    _refine(picture, moved)
+    _refine(picture, [b for b in range(count) if shares[b] <= AT_REST])
     left = picture.excess()
     if left > max(1.0, 1.2 * before):
         left = _repair(picture, guesses, moved)
