@@ -164,6 +164,62 @@ def _gap(
 
 
 @compiled
+def _distance(a, ax, ay, at, b, bx, by, bt, radius, reach, corners, loop, first_loop, limit):
+    """As ``_gap``, but of bodies that overlap only that they do: 0 or less."""
+    dx, dy = ax - bx, ay - by
+    distance = math.sqrt(dx * dx + dy * dy)
+    if distance - reach[a] - reach[b] > limit:
+        return distance - reach[a] - reach[b]
+    if radius[a] > 0.0 and radius[b] > 0.0:
+        return distance - radius[a] - radius[b]
+    best = 1e18
+    for turn in range(2):
+        if turn == 1:
+            a, ax, ay, at, b, bx, by, bt = b, bx, by, bt, a, ax, ay, at
+        cos, sin = math.cos(bt), math.sin(bt)
+        x, y = ax - bx, ay - by
+        ox, oy = cos * x + sin * y, cos * y - sin * x
+        if radius[a] > 0.0:
+            return _signed(b, ox, oy, corners, loop, first_loop, radius) - radius[a]
+        if radius[b] > 0.0:
+            continue  # the other turn is exact
+        turn_cos, turn_sin = math.cos(at - bt), math.sin(at - bt)
+        for k in range(first_loop[a], first_loop[a + 1]):
+            last = loop[k + 1] - 1
+            fx = ox + turn_cos * corners[last, 0] - turn_sin * corners[last, 1]
+            fy = oy + turn_sin * corners[last, 0] + turn_cos * corners[last, 1]
+            for i in range(loop[k], loop[k + 1]):
+                px = ox + turn_cos * corners[i, 0] - turn_sin * corners[i, 1]
+                py = oy + turn_sin * corners[i, 0] + turn_cos * corners[i, 1]
+                best = min(best, _signed(b, px, py, corners, loop, first_loop, radius))
+                if turn == 0 and best > 0.0 and _crosses(b, fx, fy, px, py, corners, loop, first_loop):
+                    return 0.0
+                fx, fy = px, py
+        if best <= 0.0:
+            return best
+    return best
+
+
+@compiled
+def _crosses(b, px, py, qx, qy, corners, loop, first_loop):
+    """Whether a segment in the frame of body b crosses any edge of it."""
+    for k in range(first_loop[b], first_loop[b + 1]):
+        j = loop[k + 1] - 1
+        for i in range(loop[k], loop[k + 1]):
+            ax, ay, bx, by = corners[j, 0], corners[j, 1], corners[i, 0], corners[i, 1]
+            j = i
+            side_a = (qx - px) * (ay - py) - (qy - py) * (ax - px)
+            side_b = (qx - px) * (by - py) - (qy - py) * (bx - px)
+            if (side_a > 0.0) == (side_b > 0.0):
+                continue
+            side_p = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
+            side_q = (bx - ax) * (qy - ay) - (by - ay) * (qx - ax)
+            if (side_p > 0.0) != (side_q > 0.0):
+                return True
+    return False
+
+
+@compiled
 def _wall_gaps(a, x, y, angle, width, height, radius, points, first_point, out):
     """Distances of a body to the left and right wall, the floor and the ceiling, into ``out`` (4,)."""
     low_x = high_x = x
@@ -224,14 +280,15 @@ def sweep_gaps(
     """
     step = SPACING * extent[1]
     return _sweep(
-        *outlines.arrays, start, start_angle, *ends, *own_ends, moves, extent[0], extent[1], step, limit
-    )
+        *outlines.arrays, start, start_angle, *ends, *own_ends, moves, extent[0], extent[1], step, limit,
+        own_ends is ends,
+    )  # fmt: skip
 
 
 @compiled(nogil=True)
 def _sweep(
     radius, reach, corners, loop, first_loop, points, first_point,
-    start, start_angle, end, end_angle, own_end, own_end_angle, moves, width, height, step, limit,
+    start, start_angle, end, end_angle, own_end, own_end_angle, moves, width, height, step, limit, same,
 ):  # fmt: skip
     num_intervals, num_bodies = start_angle.shape
     out = np.full((num_intervals, num_bodies, num_bodies + 1), np.inf)
@@ -265,20 +322,25 @@ def _sweep(
                 if bound > limit:
                     out[i, a, b] = bound
                     continue
-                count = min(MOST_STEPS, max(2, math.ceil(travel / step)))
+                if same and b < a and moves[b]:
+                    out[i, a, b] = out[i, b, a]
+                    continue
+                stride = 1.0 / min(MOST_STEPS, max(1, math.ceil(travel / step)))
                 best = np.inf
-                for k in range(count + 1):
-                    s = k / count
-                    best = min(
-                        best,
-                        _gap(
-                            a, sx + s * vx, sy + s * vy, start_angle[i, a] + s * turn,
-                            b, bx + s * ux, by + s * uy, start_angle[i, b] + s * other,
-                            radius, reach, corners, loop, first_loop, points, first_point, limit,
-                        ),
+                s = 0.0
+                while True:
+                    gap = _distance(
+                        a, sx + s * vx, sy + s * vy, start_angle[i, a] + s * turn,
+                        b, bx + s * ux, by + s * uy, start_angle[i, b] + s * other,
+                        radius, reach, corners, loop, first_loop, limit,
                     )  # fmt: skip
+                    best = min(best, gap)
+                    if s == 1.0 or travel == 0.0:
+                        break
+                    # Nothing comes nearer than the best before it has gone what it is farther.
+                    s = min(1.0, s + max(stride, (gap - min(best, limit)) / travel))
                 out[i, a, b] = best
-            count = min(MOST_STEPS, max(2, math.ceil(own / step))) if radius[a] == 0.0 else 1
+            count = min(MOST_STEPS, max(1, math.ceil(own / step))) if radius[a] == 0.0 else 1
             for k in range(count + 1):
                 s = k / count
                 _wall_gaps(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.optimize import linear_sum_assignment
 
-from worldlaw.core.types import HIDDEN, Tracks
-from worldlaw.exam.verdicts.geometry import Outlines, body_gaps, sweep_gaps
+from worldlaw.core.types import HIDDEN, OPTIONAL_ARRAYS, TRAJECTORY_ARRAYS, Tracks, Trajectory
+from worldlaw.exam.silhouettes import Silhouettes
+from worldlaw.exam.verdicts.geometry import SPACING, Outlines, body_gaps, outlines_of, sweep_gaps
 
+BLACK = ((0, 0, 0),)  # how the study draws what is fixed
+SAME_COLOR = 40.0  # levels
 MARGIN = 0.006  # of the view's height: what is nearer than this may have touched between two frames
 
 
@@ -133,3 +138,42 @@ class Sight:
         return sweep_gaps(
             self.outlines, start, angle, ends, own_ends, ~self.fixed, self.extent, limit=limit
         )  # fmt: skip
+
+
+def sight_of(
+    tracks: Tracks,
+    silhouettes: Silhouettes,
+    *,
+    gravity: tuple[float, float],
+    context: int,
+    fixed_colors: tuple[tuple[int, int, int], ...] = BLACK,
+) -> Sight:
+    """A clip from its tracks and the silhouettes that its given frames show.
+
+    Each silhouette belongs to the track that starts nearest to it; tracks without one, which were never seen
+    in the first frame, are left out. What has one of ``fixed_colors`` is held in place; one still frame cannot
+    tell it otherwise. Gravity in m/s².
+    """
+    start = tracks.bodies.position[0]
+    distance = np.linalg.norm(start[:, None] - silhouettes.centroid[None], axis=-1)
+    seen = np.flatnonzero(np.isfinite(distance[:, 0]))
+    rows, which = linear_sum_assignment(distance[seen])
+    seen = seen[rows]
+    arrays = {name: getattr(tracks.bodies, name)[:, seen] for name in TRAJECTORY_ARRAYS}
+    for name in OPTIONAL_ARRAYS:
+        values = getattr(tracks.bodies, name)
+        arrays[name] = None if values is None else values[:, seen]
+    bodies = Trajectory(dt=tracks.bodies.dt, **arrays)
+    area = silhouettes.area[which]
+    outlines = outlines_of(
+        [[] if silhouettes.disc[k] else list(silhouettes.outline[k]) for k in which],
+        np.sqrt(area / np.pi),
+        area,
+        spacing=SPACING * silhouettes.extent[1],
+    )
+    color = silhouettes.color[which].astype(float)
+    off = np.linalg.norm(color[:, None] - np.array(fixed_colors, float)[None], axis=-1)
+    fixed = (off < SAME_COLOR).any(axis=1)
+    return Sight(
+        dataclasses.replace(tracks, bodies=bodies), outlines, fixed, np.array(gravity), silhouettes.extent, context
+    )
