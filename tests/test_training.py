@@ -24,13 +24,7 @@ from worldlaw.testing import make_recipe
 TINY = DiTSize(2, 32, 2)
 QUICK = Training(steps=6, batch=4, warm_up=2)
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def clips(num_clips=12):

@@ -183,11 +183,7 @@ class Shard:
         for name in ("color", "confidence"):
             arrays[name] = arrays[name].astype(np.float64)
         arrays |= optional_arrays(self._batch, row, num_bodies)
-        noted = {name: optional_column(self._batch, row, name) for name in RECORD_TYPES}
-        record = None
-        if noted["energy"] is not None and len(noted["energy"]):
-            pairs, energy = noted["contact_pair"].reshape(-1, 2), noted["energy"].reshape(-1, 2)
-            record = Record(noted["contact_time"], pairs, noted["contact_speed"], energy)
+        record = _record(self._batch, row)
         return Trajectory(dt=1 / self.fps, record=record, **arrays)
 
     def check(self) -> list[str]:
@@ -371,6 +367,15 @@ def optional_arrays(batch: pa.RecordBatch, row: int, num_bodies: int) -> dict[st
         for name, values in found.items()
         if values is not None and len(values)
     }
+
+
+def _record(batch: pa.RecordBatch, row: int) -> Record | None:
+    """What the engine noted of a clip, if one moved its bodies."""
+    noted = {name: optional_column(batch, row, name) for name in RECORD_TYPES}
+    time, pair, speed, energy = (noted[name] for name in RECORD_TYPES)
+    if time is None or pair is None or speed is None or energy is None or not len(energy):
+        return None
+    return Record(time, pair.reshape(-1, 2), speed, energy.reshape(-1, 2))
 
 
 def list_array(rows: list[np.ndarray | None], kind: pa.DataType) -> pa.Array:
