@@ -211,7 +211,7 @@ def test_a_misfit_counts_when_it_lasts():
 def clip_of_many():
     """Wrong in several ways, with bodies of all kinds."""
     rng = np.random.default_rng(5)
-    place = np.cumsum(rng.normal(0, 1.0, (8, 5, 2)), axis=0) + rng.uniform(15, 65, (5, 2))
+    place = np.cumsum(rng.normal(0, 1.0, (8, 5, 2)), axis=0) + rng.uniform(33, 47, (5, 2))
     shapes = [2.0, [box(14, 2)], JAR, 3.0, [box(9, 2)]]
     angle = np.cumsum(rng.normal(0, 0.1, (8, 5)), axis=0)
     return shapes, place, angle, np.array([False, False, False, True, True])
