@@ -154,7 +154,10 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
     slope = np.empty((2 * half, 2 * half, 3), np.float32)
     sy.draw(points * finer, starts, float(half), float(half), 0.0, cover, slope)
     depth = ndimage.distance_transform_edt(np.pad(cover > 0.9, 1))[1:-1, 1:-1]
-    rows, columns = np.nonzero(depth)
+    ring = np.roll(points, -1, axis=0) - points
+    ring[starts[1:] - 1] = points[starts[:-1]] - points[starts[1:] - 1]
+    thickness = 2 * area / np.hypot(*ring.T).sum()  # of a bar; a disc's radius
+    rows, columns = np.nonzero(depth > min(0.25 * thickness * finer, 0.9 * depth.max()))
     inside = (np.stack([columns, rows], axis=1) + 0.5 - half) / finer
     inner = inside[_spread(inside, int(depth[rows, columns].argmax()), 48)]
     along = np.roll(points, -1, axis=0) - points
@@ -170,7 +173,6 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
             rim += [place + step * (i + 0.5) / pieces + 1.5 * outward for i in range(pieces)]
     outer = np.array(rim)
     outer = outer[_spread(outer, 0, 40)]
-    thickness = 2 * depth.max() / finer
     stride = max(1, min(4, int(0.3 * thickness)))
     angles = np.zeros(1)
     if symmetry:
@@ -181,7 +183,7 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
     sy.draw(points, starts, size / 2 + 0.3, size / 2 - 0.2, 0.4, cover, np.empty((size, size, 3), np.float32))
     turn = np.array([[math.cos(0.4), math.sin(0.4)], [-math.sin(0.4), math.cos(0.4)]])
     at = np.floor(inner @ turn + (size / 2 + 0.3, size / 2 - 0.2)).astype(int)
-    typical = float((2 * cover[at[:, 1], at[:, 0]] - 1).mean())
+    typical = float(np.minimum(1.0, 1.6 * cover[at[:, 1], at[:, 0]] - 0.6).mean())
     paint = silhouettes.background.astype(float) - silhouettes.color[b]
     return _Body(
         points, starts, paint, (x, height - y, 0.0), area, reach, not silhouettes.disc[b], symmetry,
