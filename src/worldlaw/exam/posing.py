@@ -33,6 +33,8 @@ FOUND = 0.35  # share explained below which a body is not there
 SLACK = 0.5  # pixels by which edges may be off before it counts
 NEAR = 2  # pixels: unexplained paint this near to a body adjoins it
 MAX_FOUND = 400
+UNCLEAR = 0.3  # pixels of error with which a frame counts as explained
+MAX_GROUPS, FEW_GROUPS = 40, 6  # tries to explain a frame better; and one that is no worse than the last
 
 Pose = tuple[float, float, float]  # pixels (x right, y down) and radians (x to y)
 
@@ -377,9 +379,9 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         if share > FOUND:
             picture.place(b, pose)
     _refine(picture, [b for b in range(count) if shares[b] <= AT_REST])
-    left = picture.excess()
-    if left > max(1.0, 1.2 * before):
-        left = _repair(picture, guesses, moved)
+    left = picture.error()
+    if left > UNCLEAR:
+        left = _repair(picture, guesses, moved, MAX_GROUPS if left > 1.2 * before + UNCLEAR else FEW_GROUPS)
     return left
 
 
@@ -392,23 +394,27 @@ def _refine(picture: _Picture, bodies: list[int], num_sweeps: int = 2) -> None:
                 picture.place(b, picture.fitted(b, picture.pose[b], 4))
 
 
-def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int]) -> float:
+def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int], num_tries: int) -> float:
     """Seek bodies anew, one by one and two by two, where that explains more; returns what is left."""
     best = picture.error()
-    suspects = set(moved)
-    for b in range(len(picture.bodies)):
-        if picture.placed[b] and b not in suspects:
-            pose = picture.pose[b]
-            picture.remove(b)
-            if picture.share(b) < SETTLED:
-                suspects.add(b)
-            picture.place(b, pose)
-    left = picture.excess()
-    groups: list[tuple[int, ...]] = [(b,) for b in sorted(suspects)]
-    groups += list(itertools.permutations(sorted(suspects), 2))
-    for group in groups[:40]:
-        if len(group) == 2 and (picture.bodies[group[0]].paint != picture.bodies[group[1]].paint).any():
-            continue
+    picture.excess()
+    # The worst first: bodies that were not found, fit badly or have unexplained paint along their outline.
+    badness = {
+        b: _badness(picture, b) if picture.placed[b] else 1.0 for b in range(len(picture.bodies))
+    }
+    suspects = sorted(
+        (b for b, bad in badness.items() if b in moved or bad > 0.03), key=lambda b: (-badness[b], b)
+    )
+    groups: list[tuple[int, ...]] = [(b,) for b in suspects]
+    groups += sorted(
+        (
+            pair
+            for pair in itertools.permutations(suspects, 2)
+            if (picture.bodies[pair[0]].paint == picture.bodies[pair[1]].paint).all()
+        ),
+        key=lambda pair: -badness[pair[0]] - badness[pair[1]],
+    )
+    for group in groups[:num_tries]:
         kept = [(b, picture.placed[b], picture.pose[b]) for b in group]
         for b in group:
             picture.remove(b)
@@ -418,10 +424,9 @@ def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int]) -> f
                 picture.place(b, pose)
         _refine(picture, list(group))
         now = picture.error()
-        if now < best - 0.5:
+        if now < best - max(0.1, 0.02 * best):
             best = now
-            left = picture.excess()
-            if left < 1.0:
+            if best < UNCLEAR:
                 break
         else:
             for b in group:
@@ -431,7 +436,20 @@ def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int]) -> f
                     picture.place(b, pose)
                 else:
                     picture.pose[b] = pose
-    return picture.excess()
+    return best
+
+
+def _badness(picture: _Picture, b: int) -> float:
+    """What a body in the picture fails to explain at its place and along its outline; 0 for nothing."""
+    body, pose = picture.bodies[b], picture.pose[b]
+    picture.remove(b)
+    lack = 1.0 - picture.share(b)
+    picture.place(b, pose)
+    cos, sin = math.cos(pose[2]), math.sin(pose[2])
+    rim = np.floor(body.outer @ np.array([[cos, sin], [-sin, cos]]) + pose[:2]).astype(int)
+    height, width = picture.total.shape
+    rim = rim[(rim >= 0).all(axis=1) & (rim < (width, height)).all(axis=1)]
+    return lack + float((picture.wrong[rim[:, 1], rim[:, 0]] > 0).sum()) / len(body.outer)
 
 
 def _untangle(picture: _Picture, expected: list[Pose]) -> None:
