@@ -256,12 +256,12 @@ class _Picture:
         else:
             cover = self.cover
             window = sy.draw(body.points, body.starts, *pose, cover, self.slope)
-        better, ideal, area, overlap = sy.gain(
+        better, ideal, after, area, overlap = sy.gain(
             self.paint, self.mix, self.total, cover, window, body.paint, self.limit
         )
         if area < 0.3 * body.area:
             return 0.0
-        return (better - overlap) / ideal
+        return (min(better, ideal - after) - overlap) / ideal
 
     def error(self) -> float:
         """What is not explained, in pixels."""
