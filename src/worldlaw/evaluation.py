@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -352,7 +353,12 @@ def report_input(plan: Plan) -> ReportInput:
         clips = Clips(plan.simulate[world, split].folder)
         return [clips.scene(clip).attributes for clip in range(len(clips))]
 
-    evidence = Evidence(plan.experiment.settings(), results, attributes)
+    def looks(world: str, split: str) -> list[str]:
+        clips, context = Clips(plan.simulate[world, split].folder), plan.experiment.context
+        given = (clips.read([clip], context) for clip in range(len(clips)))
+        return [hashlib.sha256(frames.tobytes()).hexdigest() for frames in given]
+
+    evidence = Evidence(plan.experiment.settings(), results, attributes, looks)
     exclusions = []
     for world, split in plan.simulate:
         made_of = counted(plan, world, split)

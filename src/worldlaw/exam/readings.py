@@ -6,6 +6,7 @@ import numpy as np
 
 from worldlaw.core.colors import BODY_COLORS, COLORS
 from worldlaw.core.types import VISIBLE, Case
+from worldlaw.exam.ambiguity import outcomes_of
 
 VERSION = 1  # raise it whenever the same case would give other readings
 STILL = 1e-9  # m/s: a slower body has no heading
@@ -21,8 +22,13 @@ def readings(case: Case) -> list[tuple[int, str, float, str]]:
     ``true_size``, ``measured_size`` m: mean over the generated frames fully visible in the truth and
     measured. ``color_kept``: 1 if the mean colour over these frames is nearest, among the named colours of
     bodies, to the true one; else 0.
+    ``true_outcome``, ``measured_outcome``: of the one free body among fixed ones, a place in OUTCOMES.
     """
     rows: list[tuple[int, str, float, str]] = []
+    if (found := outcomes_of(case)) is not None:
+        body, *values = found
+        names = ("true_outcome", "measured_outcome")
+        rows += [(body, name, value, "") for name, value in zip(names, values, strict=True)]
     truth, tracked = case.truth, case.tracked.bodies
     visible = truth.status == VISIBLE
     visible[: case.context] = False

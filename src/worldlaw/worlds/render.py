@@ -8,6 +8,7 @@ left shows the background.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -18,7 +19,7 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.types import RING_HOLE, SHAPES, Polygon, Scene, Trajectory
 
 VERSION = 1  # raise it whenever the same trajectory would give other pixels
-EDGES = ("area", "study")
+EDGES = ("area", "study", "hard")
 BALL, SQUARE, RING = range(len(SHAPES))
 POLYGONS = len(SHAPES)  # of a body that consists of parts
 MAX_CORNERS = 64  # of a polygon cut by a pixel and by other polygons
@@ -51,7 +52,9 @@ def render(
 
     ``edge="area"`` covers pixels by exact area; ``edge="study"`` draws the study's soft edge on its inclusive
     pixel grid (arXiv:2411.02385, published code), which shifts and scales positions a little: for comparison
-    only.
+    only. ``edge="hard"``, for bodies that turn or are fixed, gives a pixel to what covers its middle, as
+    PHYRE does, so that much less than a pixel cannot be seen.
+    Raises BadInput for bodies that this edge is not for.
     """
     height, width = frame_shape(scene.extent, resolution)
     size = (trajectory.num_frames, height, width, 3)
@@ -64,10 +67,12 @@ def render(
         frames[...] = np.array(background, np.uint8)
     color = np.array([COLORS[body.color] for body in scene.bodies], float)
     if rigid:
-        if edge != "area":
-            raise BadInput(f"edge {edge!r}: bodies that turn or are fixed are drawn with edge 'area' only")
-        _paint_rigid(frames, color, scene, trajectory)
+        if edge == "study":
+            raise BadInput(f"edge {edge!r}: bodies that turn or are fixed are drawn with 'area' or 'hard'")
+        _paint_rigid(frames, color, scene, trajectory, _paint_bodies if edge == "area" else _paint_hard)
         return frames
+    if edge == "hard":
+        raise BadInput(f"edge {edge!r} is for bodies that turn or are fixed, as in assemblies")
     shape = np.array([SHAPES.index(body.shape) for body in scene.bodies])
     if edge == "study":
         _paint_study(frames, shape, color, trajectory.position, trajectory.size, np.array(scene.extent))
@@ -95,8 +100,10 @@ def _to_pixels(position: np.ndarray, extent: tuple[float, float], height: int) -
     return center, scale
 
 
-def _paint_rigid(frames: np.ndarray, color: np.ndarray, scene: Scene, trajectory: Trajectory) -> None:
-    """Paint bodies that turn or are fixed: fixed ones once for all frames, where they cover moving ones."""
+def _paint_rigid(
+    frames: np.ndarray, color: np.ndarray, scene: Scene, trajectory: Trajectory, paint: Callable
+) -> None:
+    """Paint bodies that turn or are fixed; fixed ones cover moving ones."""
     if trajectory.angle is None:
         raise ValueError("bodies that consist of parts or are fixed need a trajectory with angles")
     all_corners, first_corner, first_part = [], [0], [0]
@@ -109,7 +116,7 @@ def _paint_rigid(frames: np.ndarray, color: np.ndarray, scene: Scene, trajectory
     center, scale = _to_pixels(trajectory.position, scene.extent, frames.shape[1])
     shape = np.array([POLYGONS if body.parts else SHAPES.index(body.shape) for body in scene.bodies])
     growth = trajectory.size / np.array([body.size for body in scene.bodies])
-    _paint_bodies(
+    paint(
         frames, shape, color, center, -trajectory.angle, trajectory.size * scale, growth * scale,
         np.array([body.fixed for body in scene.bodies]), np.concatenate(all_corners),
         np.array(first_corner), np.array(first_part),
@@ -733,3 +740,38 @@ def _paint_bodies(frames, shape, color, center, angle, size, scale, fixed, corne
                 for channel in range(3):
                     flat_mixed[touched[i], channel] = held_mixed[i, channel]
             count = held
+
+
+@compiled(nogil=True)
+def _paint_hard(frames, shape, color, center, angle, size, scale, fixed, corners, starts, first_part):
+    """As ``_paint_bodies``, but a pixel is all of the colour of what covers its middle."""
+    num_frames, height, width, _ = frames.shape
+    normals, placed = np.empty((len(corners), 3)), np.empty((len(corners), 2))
+    for t in range(num_frames):
+        for last in range(2):  # what is fixed covers the rest
+            for b in range(len(shape)):
+                if fixed[b] != (last == 1):
+                    continue
+                cx, cy, r = center[t, b, 0], center[t, b, 1], size[t, b]
+                left, right = _bounds(cx, r, width)
+                top, bottom = _bounds(cy, r, height)
+                for p in range(first_part[b], first_part[b + 1]):
+                    first, end = starts[p], starts[p + 1]
+                    if shape[b] == POLYGONS:
+                        _place(
+                            corners[first:end], cx, cy, angle[t, b], scale[t, b], normals[first:end],
+                            placed[first:end],
+                        )  # fmt: skip
+                    for row in range(top, bottom):
+                        for column in range(left, right):
+                            x, y = column + 0.5, row + 0.5
+                            covered = True
+                            if shape[b] == POLYGONS:
+                                for i in range(first, end):
+                                    if normals[i, 0] * x + normals[i, 1] * y + normals[i, 2] < 0:
+                                        covered = False
+                            elif (x - cx) ** 2 + (y - cy) ** 2 > r * r:
+                                covered = False
+                            if covered:
+                                for channel in range(3):
+                                    frames[t, row, column, channel] = np.uint8(color[b, channel])

@@ -83,6 +83,7 @@ scenarios: Registry[type[Scenario]] = Registry(
         "worldlaw.worlds.parabola",
         "worldlaw.worlds.collision",
         "worldlaw.worlds.assembly.assembly",
+        "worldlaw.worlds.ambiguity",
     ],
 )
 

@@ -15,7 +15,10 @@ from worldlaw.core.registry import Registry
 from worldlaw.report.analyses.section import Section
 from worldlaw.report.cells import KINDS
 
-READINGS = ("true_velocity", "measured_velocity", "true_size", "measured_size", "color_kept")
+READINGS = (
+    "true_velocity", "measured_velocity", "true_size", "measured_size", "color_kept", "true_outcome",
+    "measured_outcome",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Answers:
     inside: np.ndarray  # (N,) bool: whether the clip lies in the training region
     attributes: Sequence[Attributes]
     readings: Mapping[str, np.ndarray]  # those of READINGS, (N,); NaN where there is none
+    clips: Sequence[tuple[str, int]] = ()  # split and number of each clip
 
     def attribute(self, name: str) -> np.ndarray:
         """(N,) values of one attribute of the scenes."""
@@ -65,6 +69,9 @@ class Evidence:
     settings: Mapping[str, Setting]  # by world
     results: pa.Table  # rows as in ``cells.COLUMNS``
     attributes: Callable[[str, str], Sequence[Attributes]]  # (world, split) -> one entry per clip
+    looks: Callable[[str, str], Sequence[str]] | None = (
+        None  # likewise, a name for what the given frames show
+    )
 
     def predictors(self, world: str) -> Iterator[tuple[str, str]]:
         """(predictor, kind) of those with results in a world: floor, then models, then references."""
@@ -90,6 +97,7 @@ class Evidence:
             np.array([training.contains(entry) for entry in attributes], bool),
             attributes,
             {name: np.array([found[place].get(name, np.nan) for place in places]) for name in READINGS},
+            [(split, clip) for split, clip, *_ in places],
         )
 
     def values(self, world: str, predictor: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
@@ -121,6 +129,7 @@ analyses: Registry[type[Analysis]] = Registry(
         "worldlaw.report.analyses.velocity_gap",
         "worldlaw.report.analyses.attribute_pair",
         "worldlaw.report.analyses.combination",
+        "worldlaw.report.analyses.ambiguity",
     ],
     plural="analyses",
 )

@@ -8,17 +8,8 @@ import numpy as np
 
 from worldlaw.core.region import Attributes
 from worldlaw.core.types import Scene, Trajectory
-from worldlaw.worlds.assembly.engine import (
-    ANGULAR_DAMPING,
-    FRICTION,
-    GRAVITY,
-    RESTITUTION,
-    SUBSTEPS,
-    Run,
-    run,
-    trajectory,
-)
-from worldlaw.worlds.assembly.kinds import DENSITY, WIDTH
+from worldlaw.worlds.assembly.engine import SUBSTEPS, Run, run, scene_of, trajectory
+from worldlaw.worlds.assembly.kinds import WIDTH
 from worldlaw.worlds.assembly.layout import TOO_CLOSE, layout, red_ball
 from worldlaw.worlds.assembly.templates import SUBSETS, TEMPLATES
 from worldlaw.worlds.scenario import Choice, Infeasible, Quantity, Scenario, scenarios
@@ -61,7 +52,7 @@ class Assembly(Scenario):
         for _ in range(RED_TRIES):
             together = (*bodies, red_ball(bodies, rng, rejected))
             if something_happens(run(together, (WIDTH, WIDTH))):
-                return _scene(self.name, attributes, together), rejected
+                return scene_of(self.name, attributes, together), rejected
             rejected[NOTHING] += 1
         raise Infeasible(NOTHING)
 
@@ -81,19 +72,3 @@ def something_happens(motion: Run) -> bool:
         if (np.linalg.norm(places - places[0], axis=-1) > MOVED).any():
             return True
     return False
-
-
-def _scene(name: str, attributes: Attributes, bodies: tuple) -> Scene:
-    return Scene(
-        scenario=name,
-        attributes=dict(attributes),
-        bodies=bodies,
-        gravity=GRAVITY,
-        extent=(WIDTH, WIDTH),
-        parameters={
-            "restitution": RESTITUTION,
-            "friction": FRICTION,
-            "density": DENSITY,
-            "angular_damping": ANGULAR_DAMPING,
-        },
-    )

@@ -15,8 +15,9 @@ import pymunk
 import pymunk.batch
 
 from worldlaw.core.colors import COLORS
+from worldlaw.core.region import Attributes
 from worldlaw.core.types import CUT, VISIBLE, Body, Record, Scene, Trajectory
-from worldlaw.worlds.assembly.kinds import reach
+from worldlaw.worlds.assembly.kinds import DENSITY, WIDTH, reach
 
 GRAVITY = (0.0, -9.8)  # m/s²
 RESTITUTION = 0.2
@@ -189,6 +190,23 @@ def trajectory_of(motion: Run, scene: Scene, num_frames: int, dt: float) -> Traj
             contact_speed=np.array([event[3] for event in events], float),
             energy=_energy(motion, np.round(at).astype(int)),
         ),
+    )
+
+
+def scene_of(name: str, attributes: Attributes, bodies: tuple[Body, ...]) -> Scene:
+    """A scene of bodies between walls, with the constants that the engine goes by."""
+    return Scene(
+        scenario=name,
+        attributes=dict(attributes),
+        bodies=bodies,
+        gravity=GRAVITY,
+        extent=(WIDTH, WIDTH),
+        parameters={
+            "restitution": RESTITUTION,
+            "friction": FRICTION,
+            "density": DENSITY,
+            "angular_damping": ANGULAR_DAMPING,
+        },
     )
 
 
