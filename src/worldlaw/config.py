@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
-import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -283,26 +281,17 @@ def _check_names(experiment: Experiment) -> None:
 
 def _check_model(name: str, model: Model) -> None:
     """That a model is one, and takes the options that it is given."""
+    from worldlaw.building import check_class
     from worldlaw.models import VideoModel, models
 
-    kind = models.get(model.model)
-    if not (isinstance(kind, type) and issubclass(kind, VideoModel)):
-        raise BadInput(f"model {model.model!r}: expected a class derived from VideoModel; found {kind!r:.80}")
-    if inspect.isabstract(kind):
-        raise BadInput(f"model {model.model!r}: the class has no 'generate'")
-    takes = inspect.signature(kind).parameters
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
-        for option in model.options:
-            if option not in takes and not takes:
-                raise BadInput(f"models.{name}.options: {model.model} takes no options; found {option!r}")
-            if option not in takes:
-                raise unknown(f"option of {model.model}", option, takes)
-    try:
-        json.dumps(model.options, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"models.{name}.options: expected numbers, texts, lists and mappings; {error}"
-        ) from error
+    check_class(
+        models.get(model.model),
+        VideoModel,
+        what="model",
+        name=name,
+        address=model.model,
+        options=model.options,
+    )
 
 
 def _check_training(experiment: Experiment, name: str, model: Model) -> None:

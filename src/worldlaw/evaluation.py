@@ -24,8 +24,8 @@ from worldlaw.core.region import Attributes, Region
 from worldlaw.core.types import Case, CaseLibrary, Detections, Question, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.metrics import Metric, metrics
-from worldlaw.exam.metrics.verdicts import findings
 from worldlaw.exam.metrics.trajectory import speeds
+from worldlaw.exam.metrics.verdicts import findings
 from worldlaw.exam.nearest import Motions, copied, motions
 from worldlaw.exam.readings import readings
 from worldlaw.exam.references import Reference, case_library, learning, predicted, ready

@@ -435,9 +435,7 @@ def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int], num_
     best = picture.error()
     picture.excess()
     # The worst first: bodies that were not found, fit badly or have unexplained paint along their outline.
-    badness = {
-        b: _badness(picture, b) if picture.placed[b] else 1.0 for b in range(len(picture.bodies))
-    }
+    badness = {b: _badness(picture, b) if picture.placed[b] else 1.0 for b in range(len(picture.bodies))}
     suspects = sorted(
         (b for b, bad in badness.items() if b in moved or bad > 0.03), key=lambda b: (-badness[b], b)
     )
