@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from worldlaw import coding, crew, describing, evaluation
+from worldlaw import coding, crew, describing, evaluation, look
 from worldlaw.clips.frames import FrameSource
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
@@ -137,6 +137,10 @@ def run(
 def _lead(job: _Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
     for line in job.plan.left_out.values():
         job.progress.note(f"{line}; its row is left out")
+    if "evaluate" in stages:
+        for name in job.plan.experiment.look:
+            if line := look.lacking(name):
+                job.progress.note(f"look {name}: {line}; it is not measured")
     make_folder(job.plan.folder)
     with locked(job.plan.folder), job.pool():
         sweep(job.plan.folder)
@@ -631,15 +635,17 @@ def _evaluate(job: _Job) -> Path:
                 for split in spec.test
             ]
             job.progress.start("evaluate", len(tasks), "splits")
-            tables = []
-            for table in job.each(evaluation.evaluate_split, tasks):
+            tables, sets = [], []
+            for table, rows_of_sets in job.each(evaluation.evaluate_split, tasks):
                 tables.append(table)
+                sets += rows_of_sets
                 job.progress.advance(1)
             rows = evaluation.write_results(tables, artifact.folder)
             training = {
                 world: evaluation.training_speeds(job.plan, world) for world in job.plan.experiment.worlds
             }
             write_text(artifact.folder / "training_speed.json", json.dumps(training))
+            evaluation.write_sets(sets, artifact.folder)
             write_text(artifact.folder / evaluation.CARDS, json.dumps(evaluation.model_cards(job.plan)))
             finish({"rows": rows})
     return artifact.folder

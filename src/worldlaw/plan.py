@@ -12,6 +12,7 @@ from worldlaw.config import TRAIN, Experiment
 from worldlaw.core.artifact import Artifact
 from worldlaw.exam import nearest, readings, references, tracking
 from worldlaw.exam.metrics import metrics
+from worldlaw.look import stamps
 from worldlaw.models import VideoModel, models
 from worldlaw.worlds import describe, render, scenarios
 
@@ -178,6 +179,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 for name in experiment.references
             ],
             "metrics": [[name, metrics.get(name).version, metrics.code(name)] for name in chosen],
+            **({"look": stamps(experiment.look)} if experiment.look else {}),
         },
         root,
     )

@@ -1,0 +1,175 @@
+"""How a predictor's videos look, told of whole sets: FVD, LPIPS, and a distance between tracks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.stats import summarize
+from worldlaw.core.types import LOST, VISIBLE, Case, Detections, Tracks
+from worldlaw.exam import track_features
+from worldlaw.exam.frechet import frechet_distance, shortage
+from worldlaw.exam.sets import HALVES, SetRow
+from worldlaw.models import weights
+
+if TYPE_CHECKING:
+    from worldlaw.config import Video
+
+FVD, LPIPS, TRACKS = "fvd", "lpips", "track_frechet"
+NEEDS: dict[str, tuple[weights.Published, ...]] = {
+    FVD: (weights.I3D,),
+    LPIPS: (weights.ALEXNET, weights.LPIPS_HEADS),
+    TRACKS: (),
+}
+VERSIONS = {FVD: 1, LPIPS: 1, TRACKS: track_features.VERSION}  # raise one whenever its number would change
+
+
+def check_look(names: Sequence[str], video: Video) -> None:
+    """That an experiment asks for numbers that there are, once each, of videos large and long enough.
+
+    Raises BadInput.
+    """
+    for name in names:
+        if name not in NEEDS:
+            raise unknown("look", name, NEEDS)
+        if names.count(name) > 1:
+            raise BadInput(f"look: {name!r} is given twice")
+    if FVD in names and video.num_frames < weights.SHORTEST:
+        raise BadInput(
+            f"look: fvd needs clips of at least {weights.SHORTEST} frames; found {video.num_frames}"
+        )
+    if LPIPS in names and video.resolution < weights.SMALLEST:
+        raise BadInput(
+            f"look: lpips needs frames of at least {weights.SMALLEST} pixels; found {video.resolution}"
+        )
+
+
+def lacking(name: str) -> str:
+    """What is missing before a number can be had, in one line; empty if nothing is."""
+    return weights.lacking(*NEEDS[name]) if NEEDS[name] else ""
+
+
+def stamps(names: Sequence[str]) -> list[list]:
+    """What of the numbers belongs into a key: name, version, and checksums of weights that are there."""
+    return [
+        [name, VERSIONS[name], [] if lacking(name) else [weights.stamp(file) for file in NEEDS[name]]]
+        for name in names
+    ]
+
+
+@dataclass
+class _Set:
+    """What is kept of a predictor's clips."""
+
+    kind: str
+    tracks: list[np.ndarray] = field(default_factory=list)  # of (F,)
+    videos: list[np.ndarray] = field(default_factory=list)  # of (400,)
+    lpips: list[float] = field(default_factory=list)
+
+
+class Look:
+    """Gathers, clip by clip, what the rows about a split are made from; no video is kept.
+
+    The floor's row compares the tracked truth with the simulated one; of pictures it says nothing, being
+    them. The row ``HALVES`` compares every other true clip with the rest.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """What is missing is said in the rows; raises BadInput for weights that are not what they say."""
+        self._names = names
+        self._missing = {name: line for name in names if (line := lacking(name))}
+        self._true = _Set("")
+        self._sets: dict[tuple[str, int], _Set] = {}
+        self._features: Callable[[np.ndarray], np.ndarray] | None = None
+        self._distance: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+        if FVD in names and FVD not in self._missing:
+            from worldlaw.models.i3d import VideoFeatures
+
+            self._features = VideoFeatures().of_video
+        if LPIPS in names and LPIPS not in self._missing:
+            from worldlaw.models.lpips import PerceptualDistance
+
+            self._distance = PerceptualDistance().of_frames
+
+    def add(self, predictor: str, kind: str, training_seed: int, case: Case) -> None:
+        """One clip of a predictor; the truth is taken from the floor's."""
+        its = self._sets.setdefault((predictor, training_seed), _Set(kind))
+        if TRACKS in self._names:
+            its.tracks.append(_vector(case, _shown(case) if kind == "reference" else case.tracked))
+        if kind == "floor":
+            if TRACKS in self._names:
+                self._true.tracks.append(_vector(case, Tracks(case.truth, Detections.none())))
+            if self._features:
+                self._true.videos.append(self._features(case.true_video()))
+        elif case.generated_video is not None:
+            if self._features:
+                its.videos.append(self._features(case.generated_video()))
+            if self._distance:
+                true, seen = (video()[case.context :] for video in (case.true_video, case.generated_video))
+                its.lpips.append(float(self._distance(true, seen).mean()))
+
+    def rows(self, world: str, split: str) -> list[SetRow]:
+        """A row for every number and every predictor that has it; one for a number that nobody has."""
+        found = []
+        for name in self._names:
+            if name in self._missing:
+                note = f"not measured: {self._missing[name]}"
+                found.append(SetRow(world, split, "", "", 0, name, None, 0, note))
+                continue
+            files = ", ".join(weights.described(file) for file in NEEDS[name])
+            for predictor, kind, seed, value, clips, note, interval in self._values(name):
+                said = "; ".join(part for part in (note, files) if part)
+                row = SetRow(world, split, predictor, kind, seed, name, value, clips, said, interval)
+                found.append(row)
+        return found
+
+    def _values(self, name: str) -> list[tuple]:
+        """(predictor, kind, training seed, value, clips, note, interval) of one number."""
+        if name == LPIPS:
+            return [(*_named(at, its), *_mean(its.lpips)) for at, its in self._sets.items() if its.lpips]
+        which, compare, size = (
+            ("tracks", track_features.track_frechet, track_features.DIMENSION)
+            if name == TRACKS
+            else ("videos", frechet_distance, None)
+        )
+        true = getattr(self._true, which)
+        pairs = [((HALVES, "floor", 0), true[::2], true[1::2])]
+        pairs += [(_named(at, its), true, getattr(its, which)) for at, its in self._sets.items()]
+        found = []
+        for named, first, second in pairs:
+            if not second:
+                continue
+            short = shortage(len(first), len(second), size or len(true[0]))
+            enough = min(len(first), len(second)) > 1
+            value = compare(np.stack(first), np.stack(second)) if enough else None
+            found.append((*named, value, len(second), short, None))
+        return found
+
+
+def _named(at: tuple[str, int], its: _Set) -> tuple[str, str, int]:
+    return at[0], its.kind, at[1]
+
+
+def _mean(values: list[float]) -> tuple[float, int, str, tuple[float, float] | None]:
+    """(mean, clips, note, interval) over clips."""
+    summary = summarize(np.array(values))
+    interval = (summary.low, summary.high) if np.isfinite(summary.low) else None
+    return summary.mean, len(values), "", interval
+
+
+def _vector(case: Case, tracks: Tracks) -> np.ndarray:
+    return track_features.track_features(tracks, extent=case.scene.extent, context=case.context)
+
+
+def _shown(case: Case) -> Tracks:
+    """A reference's tracks, which go on outside the view, as far as a picture would show them in full."""
+    bodies = case.tracked.bodies
+    size = bodies.size[..., None]
+    inside = (bodies.position >= size) & (bodies.position <= np.asarray(case.scene.extent) - size)
+    status = np.where(inside.all(axis=-1), VISIBLE, LOST).astype(np.int8)
+    return dataclasses.replace(case.tracked, bodies=dataclasses.replace(bodies, status=status))
