@@ -9,7 +9,7 @@ from scipy.linalg import sqrtm
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, VISIBLE, Detections, Tracks
 from worldlaw.exam.frechet import frechet_distance, shortage
-from worldlaw.exam.track_features import DIMENSION, FEATURES, halves, track_features, track_frechet
+from worldlaw.exam.track_features import DIMENSION, FEATURES, farthest_feature, track_features, track_frechet
 from worldlaw.testing import make_case, make_recipe
 
 CONTEXT = 3
@@ -149,7 +149,7 @@ def test_the_distance_grows_with_the_fault(truths, law, fault, amounts):
 
 def test_a_fault_is_farther_than_other_true_clips_are(truths):
     true = features(truths["collision"])
-    among = track_frechet(*halves(true))
+    among = track_frechet(true[::2], true[1::2], unit=true)
     for fault in (jitter(0.2), gravity(1.0), vanishing(1.0)):
         assert track_frechet(true, features(truths["collision"], fault)) > 2 * among
 
@@ -162,8 +162,9 @@ def test_things_that_are_none_of_the_bodies_are_seen(truths):
 
     true = features(truths["collision"])
     doubled = features(truths["collision"], extra=twice)
-    assert doubled[:, NAMES.index("extra")] == pytest.approx(1.0)
-    assert track_frechet(true, doubled) > 100
+    assert doubled[:, NAMES.index("extra")] == pytest.approx(np.log(2))  # one a frame
+    assert track_frechet(true, doubled) == pytest.approx((np.log(2) / 0.1) ** 2)
+    assert farthest_feature(true, doubled) == "extra"
 
 
 def test_no_order_of_clips_or_bodies_matters(truths):
@@ -230,6 +231,7 @@ def test_what_could_not_be_measured_is_said_and_not_dropped():
     # Three shares fall by 1 where 0.02 is one unit, and the presence of four groups where 0.1 is one.
     assert track_frechet(true, lost) == pytest.approx(4 * 100 + 3 * 2500)
     assert track_frechet(true, np.stack([seen, seen, seen, row])) < track_frechet(true, lost)
+    assert farthest_feature(true, lost) == "seen_share"
 
 
 def test_the_floor_of_tracked_truth_is_far_below_other_true_clips():
@@ -242,5 +244,5 @@ def test_the_floor_of_tracked_truth_is_far_below_other_true_clips():
         for case in cases
     ]
     true, tracked = (np.stack(part) for part in zip(*rows, strict=True))
-    assert track_frechet(true, tracked) < 0.05 * track_frechet(*halves(true))
+    assert track_frechet(true, tracked) < 0.05 * track_frechet(true[::2], true[1::2], unit=true)
     assert len(FEATURES) + 4 == DIMENSION

@@ -11,6 +11,7 @@ import pytest
 import torch
 from skimage.transform import resize
 
+from test_report import rows_of, table_of
 from worldlaw import pipeline
 from worldlaw.cli import main
 from worldlaw.clips.store import Clips
@@ -19,12 +20,15 @@ from worldlaw.core.errors import BadInput
 from worldlaw.exam.frechet import frechet_distance
 from worldlaw.exam.metrics import metrics
 from worldlaw.exam.metrics.pixels import structural_similarity
-from worldlaw.exam.sets import HALVES
+from worldlaw.exam.sets import HALVES, SetRow
 from worldlaw.look import lacking
 from worldlaw.models.i3d import VideoFeatures
 from worldlaw.models.lpips import CONVOLUTIONS, PerceptualDistance
 from worldlaw.models.weights import ALEXNET, I3D, LPIPS_HEADS, VARIABLE
 from worldlaw.plan import make_plan
+from worldlaw.report.cells import arrange
+from worldlaw.report.look import look_sections
+from worldlaw.report.wording import interval
 from worldlaw.testing import make_case
 
 HEADS = (64, 192, 384, 256, 256)
@@ -133,9 +137,9 @@ def test_frames_too_small_for_alexnet_are_refused(alexnet):
 
 
 def test_a_file_that_is_missing_is_named_with_its_publisher(folder):
-    with pytest.raises(BadInput, match=r"no file .*alexnet-owt-7be5be79.pth; put it there, from torchvision"):
+    with pytest.raises(BadInput, match=r"^no alexnet-owt-7be5be79.pth in .*: put it there, from torchvision"):
         PerceptualDistance()
-    with pytest.raises(BadInput, match=r"no file .*i3d_torchscript.pt; .*universome/fvd-comparison"):
+    with pytest.raises(BadInput, match=r"^no i3d_torchscript.pt in .*universome/fvd-comparison"):
         VideoFeatures()
 
 
@@ -236,8 +240,8 @@ def test_without_weights_the_rows_say_so_and_tracks_are_compared_all_the_same(fo
         (row, other) = (row for row in rows if row["name"] == name)
         assert (row["split"], other["split"]) == ("id", "few")
         assert row["value"] is None
-        assert row["note"].startswith(f"not measured: no file {folder / file}")
-        assert sum(text.startswith(f"look {name}: no file") for text in notes.said) == 1
+        assert row["note"].startswith(f"not measured: no {file} in {folder}: ")
+        assert sum(text.startswith(f"look {name}: no {file}") for text in notes.said) == 1
     tracks = {
         row["predictor"]: row for row in rows if row["name"] == "track_frechet" and row["split"] == "id"
     }
@@ -254,7 +258,7 @@ def test_without_weights_the_rows_say_so_and_tracks_are_compared_all_the_same(fo
     assert few == {"floor": None, "copy_last_frame": None, "oracle_law": None}
     page = done.path.read_text()
     assert "The look" in page
-    assert f"FVD: not measured: no file {folder / I3D.file}" in page
+    assert f"FVD not measured: no {I3D.file} in {folder}: " in page
     assert "true clips, halved" in page
 
 
@@ -280,8 +284,8 @@ def test_with_weights_the_numbers_are_those_of_the_networks_and_the_key_knows_th
     by_clip = [distance.of_frames(a[3:], b[3:]).mean() for a, b in zip(true, seen, strict=True)]
     assert lpips["value"] == pytest.approx(np.mean(by_clip), rel=1e-5)
     assert lpips["interval"][0] < lpips["value"] < lpips["interval"][1]
-    assert lpips["note"].startswith("alexnet-owt-7be5be79.pth (SHA-256 ")
-    assert "not the published file" in lpips["note"]
+    assert lpips["weights"].startswith("alexnet-owt-7be5be79.pth (SHA-256 ")
+    assert "not the published file" in lpips["weights"]
     first, second = (np.stack([features.of_video(video) for video in videos]) for videos in (true, seen))
     assert fvd["value"] == pytest.approx(frechet_distance(first, second))
     assert fvd["value"] > 0
@@ -289,7 +293,7 @@ def test_with_weights_the_numbers_are_those_of_the_networks_and_the_key_knows_th
     table = pq.read_table(plan.evaluate.folder / "results.parquet")
     assert set(table["clip"].to_pylist()) == set(range(6))  # nothing about sets among rows about clips
     page = done.path.read_text()
-    headings = [page.index(f">{name}") for name in ("FVD<", "SSIM<", "PSNR<", "LPIPS<", "tracks<")]
+    headings = [page.index(f">{name}") for name in ("FVD<", "SSIM<", "PSNR<", "LPIPS<", "Fréchet<")]
     assert headings == sorted(headings)
     changed = folder / LPIPS_HEADS.file
     save({**alexnet, "lin0.model.1.weight": alexnet["lin0.model.1.weight"] + 1}, changed)
@@ -300,6 +304,25 @@ def test_an_experiment_that_asks_for_no_look_has_no_table(tmp_path):
     done = pipeline.run(experiment(look=[], name="blind"), tmp_path)
     assert not (done.plan.evaluate.folder / "sets.json").exists()
     assert "The look" not in done.path.read_text()
+
+
+def test_a_model_trained_several_times_has_one_line_and_the_span_of_its_trainings():
+    def row(seed, name, value, **others):
+        return SetRow("drift", "id", "taught", "model", seed, name, value, 30, **others)
+
+    clips = table_of(rows_of("taught", [(0.1, 1.0)] * 3, more={"ssim": 0.9, "psnr": 30.0}))
+    rows = [row(0, "fvd", 10.0, features=400), row(1, "fvd", 20.0, features=400), row(0, "lpips", 0.5)]
+    (section,) = look_sections(
+        arrange(clips), [*rows, SetRow("drift", "id", "", "", 0, "track_frechet", None, 0)]
+    )
+    assert section.table.columns == ["FVD", "SSIM", "PSNR\ndB", "LPIPS", "Fréchet\nof tracks"]
+    (line,) = section.table.groups[0].rows
+    assert [cell.text for cell in line.cells] == ["15.0†", "0.900", "30.0", "0.500", "–"]
+    assert line.cells[0].small == f"{interval(10, 20)} over 2 training seeds"
+    assert any(
+        note.startswith("† fewer clips than a distance has features (FVD 400)") for note in section.notes
+    )
+    assert look_sections(arrange(clips), []) == []
 
 
 @pytest.mark.parametrize(

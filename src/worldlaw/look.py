@@ -115,51 +115,51 @@ class Look:
 
     def rows(self, world: str, split: str) -> list[SetRow]:
         """A row for every number and every predictor that has it; one for a number that nobody has."""
-        found = []
+        found: list[SetRow] = []
         for name in self._names:
             if name in self._missing:
                 note = f"not measured: {self._missing[name]}"
-                found.append(SetRow(world, split, "", "", 0, name, None, 0, note))
+                found.append(SetRow(world, split, "", "", 0, name, None, 0, note=note))
                 continue
             files = ", ".join(weights.described(file) for file in NEEDS[name])
-            for predictor, kind, seed, value, clips, note, interval in self._values(name):
-                said = "; ".join(part for part in (note, files) if part)
-                row = SetRow(world, split, predictor, kind, seed, name, value, clips, said, interval)
-                found.append(row)
+            rows = self._means(world, split) if name == LPIPS else self._distances(name, world, split)
+            found += [dataclasses.replace(row, weights=files) for row in rows]
         return found
 
-    def _values(self, name: str) -> list[tuple]:
-        """(predictor, kind, training seed, value, clips, note, interval) of one number."""
-        if name == LPIPS:
-            return [(*_named(at, its), *_mean(its.lpips)) for at, its in self._sets.items() if its.lpips]
-        which, compare, size = (
-            ("tracks", track_features.track_frechet, track_features.DIMENSION)
-            if name == TRACKS
-            else ("videos", frechet_distance, None)
-        )
+    def _means(self, world: str, split: str) -> list[SetRow]:
+        rows = []
+        for (predictor, seed), its in self._sets.items():
+            if its.lpips:
+                summary = summarize(np.array(its.lpips))
+                interval = (summary.low, summary.high) if np.isfinite(summary.low) else None
+                row = SetRow(world, split, predictor, its.kind, seed, LPIPS, summary.mean, summary.num)
+                rows.append(dataclasses.replace(row, interval=interval))
+        return rows
+
+    def _distances(self, name: str, world: str, split: str) -> list[SetRow]:
+        which = "tracks" if name == TRACKS else "videos"
         true = getattr(self._true, which)
-        pairs = [((HALVES, "floor", 0), true[::2], true[1::2])]
-        pairs += [(_named(at, its), true, getattr(its, which)) for at, its in self._sets.items()]
-        found = []
-        for named, first, second in pairs:
+        size = track_features.DIMENSION if name == TRACKS else weights.I3D_FEATURES
+        sets = [(HALVES, "floor", 0, true[::2], true[1::2])]
+        sets += [(at[0], its.kind, at[1], true, getattr(its, which)) for at, its in self._sets.items()]
+        rows, among = [], np.inf  # what is nearer than true clips are to each other differs in nothing
+        for predictor, kind, seed, first, second in sets:
             if not second:
                 continue
-            short = shortage(len(first), len(second), size or len(true[0]))
-            enough = min(len(first), len(second)) > 1
-            value = compare(np.stack(first), np.stack(second)) if enough else None
-            found.append((*named, value, len(second), short, None))
-        return found
-
-
-def _named(at: tuple[str, int], its: _Set) -> tuple[str, str, int]:
-    return at[0], its.kind, at[1]
-
-
-def _mean(values: list[float]) -> tuple[float, int, str, tuple[float, float] | None]:
-    """(mean, clips, note, interval) over clips."""
-    summary = summarize(np.array(values))
-    interval = (summary.low, summary.high) if np.isfinite(summary.low) else None
-    return summary.mean, len(values), "", interval
+            value, most = None, ""
+            note = shortage(len(first), len(second), size)
+            if min(len(first), len(second)) < 2:
+                note = "not measured: one clip has no spread"
+            elif name == FVD:
+                value = frechet_distance(np.stack(first), np.stack(second))
+            else:
+                one, two = np.stack(first), np.stack(second)
+                value = track_features.track_frechet(one, two, unit=np.stack(true))
+                among = value if predictor == HALVES else among
+                most = track_features.farthest_feature(one, two) if value > among else ""
+            row = SetRow(world, split, predictor, kind, seed, name, value, len(second), size, note, most=most)
+            rows.append(row)
+        return rows
 
 
 def _vector(case: Case, tracks: Tracks) -> np.ndarray:

@@ -18,6 +18,9 @@ class SetRow:
     training_seed: int
     name: str
     value: float | None  # None: not measured, and the note says why
-    clips: int
-    note: str  # one line: what was missing or too few, and the weights by their checksums
+    clips: int  # of the predictor's set
+    features: int = 0  # dimensions of a distance between sets; 0 for a mean
+    note: str = ""  # what was missing, or too few
+    weights: str = ""  # files used, by their checksums
     interval: tuple[float, float] | None = None  # 95 %, of a mean over clips
+    most: str = ""  # in what the sets differ most

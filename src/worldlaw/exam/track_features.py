@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +28,7 @@ PRESENCE = (
     Feature("least_seen_share", "", 0.02),  # of the body that is seen least
     Feature("last_seen_share", "", 0.02),  # of the bodies, in the last frame
     Feature("changes", "per body", 0.1),  # how often a body goes out of sight or comes back
-    Feature("extra", "per frame", 0.02),  # things that are none of the bodies
+    Feature("extra", "", 0.1),  # log(1 + things per frame that are none of the bodies)
 )
 PLACE = tuple(
     Feature(name, unit, least, "place")
@@ -103,13 +102,18 @@ def track_features(tracks: Tracks, *, extent: tuple[float, float], context: int)
     return np.array([found.get(feature.name, np.nan) for feature in FEATURES])
 
 
-def track_frechet(true: Float[np.ndarray, "N F"], generated: Float[np.ndarray, "M F"]) -> float:
+def track_frechet(
+    true: Float[np.ndarray, "N F"],
+    generated: Float[np.ndarray, "M F"],
+    *,
+    unit: Float[np.ndarray, "L F"] | None = None,
+) -> float:
     """Fréchet distance between the ``track_features`` of true and of generated clips; 0 is the best.
 
-    Each feature is divided by its spread among the true clips, or by ``least`` where they spread less. What
-    is missing is said, not dropped: the features of a group that could not be measured in a clip are set to
-    the mean of the true clips, and every group has one feature more, 1 where it was measured and 0 where not.
-    So F features and G groups give F + G dimensions (``DIMENSION``).
+    Each feature is divided by its spread among the true clips (or the clips of ``unit``), or by ``least``
+    where they spread less. What is missing is said, not dropped: the features of a group that could not be
+    measured in a clip are set to the mean of the true clips, and every group has one feature more, 1 where it
+    was measured and 0 where not. So F features and G groups give F + G dimensions (``DIMENSION``).
 
     **It sees** how bodies as a crowd move: wrong gravity, lost or gained speed, jitter, turns, standing
     still, bodies that vanish, come back or are doubled, bodies that no longer come near each other, sizes
@@ -121,24 +125,39 @@ def track_frechet(true: Float[np.ndarray, "N F"], generated: Float[np.ndarray, "
     Returns: a pure number, biased upwards where clips are few (``frechet.shortage``).
     Raises: BadInput for fewer than two clips in a set, or sets of different features.
     """
-    true, generated = np.asarray(true, float), np.asarray(generated, float)
-    counted = np.isfinite(true)
+    return frechet_distance(*_standardised(true, generated, true if unit is None else unit))
+
+
+def farthest_feature(true: Float[np.ndarray, "N F"], generated: Float[np.ndarray, "M F"]) -> str:
+    """The feature in which the sets differ most taken alone, as ``mean_ay`` or ``no motion``; a hint only.
+
+    By the squares of the differences of mean and of deviation, in the units of ``track_frechet``.
+    """
+    first, second = _standardised(true, generated, true)
+    apart = (first.mean(axis=0) - second.mean(axis=0)) ** 2 + (first.std(axis=0) - second.std(axis=0)) ** 2
+    names = [*(feature.name for feature in FEATURES), *(f"no {group}" for group in GROUPS)]
+    return names[int(apart.argmax())]
+
+
+def _standardised(true: np.ndarray, generated: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Both sets (N, F + G), in units of the spread of a set of clips."""
+    true, generated, unit = (np.asarray(part, float) for part in (true, generated, unit))
+    counted = np.isfinite(unit)
     number = np.maximum(counted.sum(axis=0), 1)
-    mean = np.where(counted, true, 0.0).sum(axis=0) / number
-    spread = np.sqrt(np.where(counted, (true - mean) ** 2, 0.0).sum(axis=0) / number)
+    mean = np.where(counted, unit, 0.0).sum(axis=0) / number
+    spread = np.sqrt(np.where(counted, (unit - mean) ** 2, 0.0).sum(axis=0) / number)
     spread = np.maximum(spread, [feature.least for feature in FEATURES])
-    presence_spread = np.maximum(_measured(true).std(axis=0), ABSENT)
-
-    def standardised(features: np.ndarray) -> np.ndarray:
-        values = np.where(np.isfinite(features), features - mean, 0.0) / spread
-        return np.concatenate([values, _measured(features) / presence_spread], axis=1)
-
-    return frechet_distance(standardised(true), standardised(generated))
-
-
-def halves(true: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Every other clip and the rest, as two sets: how far true clips differ among themselves."""
-    return np.stack(true[::2]), np.stack(true[1::2])
+    presence_spread = np.maximum(_measured(unit).std(axis=0), ABSENT)
+    return tuple(
+        np.concatenate(
+            [
+                np.where(np.isfinite(features), features - mean, 0.0) / spread,
+                _measured(features) / presence_spread,
+            ],
+            axis=1,
+        )
+        for features in (true, generated)
+    )
 
 
 def _measured(features: np.ndarray) -> np.ndarray:
@@ -155,7 +174,7 @@ def _presence(seen: np.ndarray, extra: float) -> dict[str, float]:
         "least_seen_share": later.mean(axis=0).min(),
         "last_seen_share": later[-1].mean(),
         "changes": (seen[1:] != seen[:-1]).sum(axis=0).mean(),
-        "extra": extra,
+        "extra": np.log1p(extra),
     }
 
 

@@ -11,10 +11,9 @@ from jaxtyping import Float, UInt8
 from torch.nn.functional import interpolate
 
 from worldlaw.core.errors import BadInput
-from worldlaw.models.weights import I3D, SHORTEST, path_of, stamp
+from worldlaw.models.weights import I3D, I3D_FEATURES, SHORTEST, path_of, stamp
 
 SIDE = 224  # pixels
-NUM_FEATURES = 400
 
 
 class VideoFeatures:
@@ -62,7 +61,7 @@ class VideoFeatures:
             raise BadInput(
                 f"{path_of(I3D)}: cannot be asked for features ({' '.join(str(error).split())[-120:]})"
             ) from error
-        if not isinstance(found, torch.Tensor) or tuple(found.shape) != (1, NUM_FEATURES):
+        if not isinstance(found, torch.Tensor) or tuple(found.shape) != (1, I3D_FEATURES):
             shape = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-            raise BadInput(f"{path_of(I3D)}: expected features of shape (1, {NUM_FEATURES}); found {shape}")
+            raise BadInput(f"{path_of(I3D)}: expected features of shape (1, {I3D_FEATURES}); found {shape}")
         return found[0].double().cpu().numpy()

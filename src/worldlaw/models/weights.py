@@ -15,8 +15,9 @@ from worldlaw.core.artifact import checksum
 from worldlaw.core.errors import BadInput
 
 VARIABLE = "WORLDLAW_WEIGHTS"  # of the environment: the folder to look in
-FOLDER = Path("~/.cache/worldlaw/weights")  # unless it is set
+FOLDER = "~/.cache/worldlaw/weights"  # unless it is set
 SMALLEST = 31  # pixels on a side, below which nothing of a frame is left for AlexNet's last stages
+I3D_FEATURES = 400
 SHORTEST = 10  # frames, below which nothing of a video is left for I3D's last stages
 
 
@@ -42,7 +43,7 @@ I3D = Published(
 
 def path_of(weights: Published) -> Path:
     """Where a file of weights is looked for."""
-    return Path(os.environ.get(VARIABLE) or FOLDER).expanduser() / weights.file
+    return Path(_folder()).expanduser() / weights.file
 
 
 def lacking(*needed: Published) -> str:
@@ -50,9 +51,11 @@ def lacking(*needed: Published) -> str:
     if importlib.util.find_spec("torch") is None:
         return "needs PyTorch: pip install 'worldlaw[look]'"
     for weights in needed:
-        path = path_of(weights)
-        if not path.is_file():
-            return f"no file {path}; put it there, from {weights.project}, or name its folder in {VARIABLE}"
+        if not path_of(weights).is_file():
+            return (
+                f"no {weights.file} in {_folder()}: put it there, from {weights.project}, or name its folder "
+                f"in {VARIABLE}"
+            )
     return ""
 
 
@@ -93,6 +96,10 @@ def read_tensors(weights: Published, wanted: Mapping[str, tuple[int, ...]]) -> d
             is_there = tuple(tensor.shape) if isinstance(tensor, torch.Tensor) else "none"
             raise BadInput(f"{path}: expected a tensor {name} of shape {shape}; found {is_there}")
     return {name: found[name].float() for name in wanted}
+
+
+def _folder() -> str:
+    return os.environ.get(VARIABLE) or FOLDER
 
 
 @functools.lru_cache(maxsize=8)

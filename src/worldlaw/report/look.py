@@ -18,8 +18,9 @@ HEADINGS = {
     "ssim": "SSIM",
     "psnr": "PSNR\ndB",
     "lpips": "LPIPS",
-    "track_frechet": "tracks\nFréchet",
+    "track_frechet": "Fréchet\nof tracks",
 }
+FEW = "†"
 QUESTION = (
     "The numbers by which videos are usually judged, in the order of the study's table. None of them says "
     "whether a law is kept."
@@ -29,7 +30,8 @@ NOTES = (
     "truth. FVD and the Fréchet distance of tracks compare sets: they do not know which clip answers which "
     "question. Smaller is better for FVD, LPIPS and tracks, larger for SSIM and PSNR.",
     "Floor: the tracks of the true videos against the true motions. True clips, halved: every other true "
-    "clip against the rest, as far as two samples of the truth are apart; less with more clips.",
+    "clip against the rest, as far as two samples of the truth are apart; less with more clips. Mostly: the "
+    "feature of the tracks in which the two sets differ most taken alone.",
 )
 
 
@@ -39,11 +41,20 @@ def look_sections(cells: Cells, rows: Sequence[SetRow]) -> list[Section]:
         return []
     asked = {row.name for row in rows}
     names = [name for name in HEADINGS if name in asked or (name in PER_CLIP and name in cells.units)]
-    groups = [
-        Group(f"{pretty(world)}, {pretty(split)}", _lines(cells, rows, (world, split), names))
-        for world, split in dict.fromkeys((row.world, row.split) for row in rows)
-    ]
-    remarks = dict.fromkeys(f"{HEADINGS[row.name].split()[0]}: {row.note}." for row in rows if row.note)
+    groups = []
+    for world, split in dict.fromkeys((row.world, row.split) for row in rows):
+        here = [row for row in rows if (row.world, row.split) == (world, split)]
+        groups.append(Group(f"{pretty(world)}, {pretty(split)}", _lines(cells, here, (world, split), names)))
+    notes = list(NOTES)
+    few = {row.name: row.features for row in rows if row.value is not None and row.clips <= row.features}
+    if few:
+        sizes = ", ".join(f"{_heading(name)} {features}" for name, features in few.items())
+        notes.append(
+            f"{FEW} fewer clips than a distance has features ({sizes}): it is too large by an amount that "
+            "depends on the number of clips; compare only with as many."
+        )
+    missing = dict.fromkeys(f"{_heading(row.name)} {row.note}." for row in rows if row.value is None)
+    used = dict.fromkeys(f"{_heading(row.name)} with {row.weights}." for row in rows if row.weights)
     return [
         Section(
             title="The look",
@@ -52,34 +63,47 @@ def look_sections(cells: Cells, rows: Sequence[SetRow]) -> list[Section]:
             table=Table([HEADINGS[name] for name in names], [group for group in groups if group.rows]),
             panels=[],
             key="",
-            notes=[*NOTES, *remarks],
+            notes=[*notes, *missing, *used],
         )
     ]
 
 
-def _lines(cells: Cells, rows: Sequence[SetRow], place: tuple[str, str], names: Sequence[str]) -> list[Row]:
-    here = [row for row in rows if (row.world, row.split) == place]
+def _heading(name: str) -> str:
+    return HEADINGS[name].replace("\n", " ")
+
+
+def _lines(cells: Cells, here: list[SetRow], place: tuple[str, str], names: list[str]) -> list[Row]:
+    """The rows of one world and split: the floor, then codecs, models and references."""
     present = {row.predictor: row.kind for row in here if row.predictor}
     if set(names) & set(PER_CLIP):
-        drawn = {name: kind for name, kind in cells.predictors(place[0]) if kind != "reference"}
-        present = {**drawn, **present}
+        present |= {name: kind for name, kind in cells.predictors(place[0]) if kind != "reference"}
     order = sorted(present, key=lambda name: (KINDS.index(present[name]), name == HALVES))
-    return [
-        Row(pretty(predictor), [_cell(cells, here, place, predictor, name) for name in names])
-        for predictor in order
-    ]
+    lines = []
+    for predictor in order:
+        its = [row for row in here if row.predictor == predictor]
+        lines.append(
+            Row(
+                pretty(predictor),
+                [
+                    Cell.mean(cells.get(place[0], predictor, name).where(split=place[1]).summary())
+                    if name in PER_CLIP
+                    else _cell([row for row in its if row.name == name])
+                    for name in names
+                ],
+            )
+        )
+    return lines
 
 
-def _cell(cells: Cells, here: Sequence[SetRow], place: tuple[str, str], predictor: str, name: str) -> Cell:
-    if name in PER_CLIP:
-        return Cell.mean(cells.get(place[0], predictor, name).where(split=place[1]).summary())
-    found = [row for row in here if (row.predictor, row.name) == (predictor, name)]
-    values = [row.value for row in found if row.value is not None]
+def _cell(rows: list[SetRow]) -> Cell:
+    """One number of a predictor, from a row for each of its training seeds."""
+    values = [row.value for row in rows if row.value is not None]
     if not values:
         return Cell(NOTHING)
-    clips = f"{found[0].clips} clips"
+    few = FEW if rows[0].clips <= rows[0].features else ""
+    said = [f"mostly {pretty(name)}" for name in dict.fromkeys(row.most for row in rows) if name]
     if len(values) > 1:
-        between = f"{interval(min(values), max(values))} over {len(values)} training seeds"
-        return Cell(number(float(np.mean(values))), f"{between}, {clips}")
-    between = interval(*found[0].interval) if found[0].interval else ""
-    return Cell(number(values[0]), ", ".join(part for part in (between, clips) if part))
+        said = [f"{interval(min(values), max(values))} over {len(values)} training seeds", *said]
+    elif rows[0].interval:
+        said = [interval(*rows[0].interval), *said]
+    return Cell(number(float(np.mean(values))) + few, ", ".join(said))
