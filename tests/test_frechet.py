@@ -246,3 +246,26 @@ def test_the_floor_of_tracked_truth_is_far_below_other_true_clips():
     true, tracked = (np.stack(part) for part in zip(*rows, strict=True))
     assert track_frechet(true, tracked) < 0.05 * track_frechet(true[::2], true[1::2], unit=true)
     assert len(FEATURES) + 4 == DIMENSION
+
+
+def crowd(rng, *, lost=False):
+    """One, three or nine bodies at constant velocities in a view of 10 m; the last may vanish half-way."""
+    num_bodies = int(rng.choice([1, 3, 9]))
+    states, extent = resting(num_frames=24, num_bodies=num_bodies)
+    start, velocity = rng.uniform(2, 8, (num_bodies, 2)), rng.uniform(-1, 1, (num_bodies, 2))
+    position = start + velocity * (np.arange(24) * states.dt)[:, None, None]
+    status = states.status.copy()
+    if lost:
+        position[12:, -1], status[12:, -1] = np.nan, LOST
+    tracks = Tracks(dataclasses.replace(states, position=position, status=status), Detections.none())
+    return track_features(tracks, extent=extent, context=1)
+
+
+def test_one_body_lost_among_many_is_seen_whatever_their_number():
+    rng = np.random.default_rng(8)
+    true = np.stack([crowd(rng) for _ in range(120)])
+    other = np.stack([crowd(rng) for _ in range(120)])
+    lost = np.stack([crowd(rng, lost=True) for _ in range(120)])
+    assert true.shape == (120, len(FEATURES))
+    assert track_frechet(true, lost) > 100 * track_frechet(true, other)
+    assert farthest_feature(true, lost).endswith("seen_share")
