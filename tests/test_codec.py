@@ -27,13 +27,7 @@ from worldlaw.testing import check_codec, check_model, make_recipe
 TINY = {"channels": 4, "width": 8, "blocks": 1, "steps": 4, "batch": 4, "warm_up": 1}
 STRIDES = [(1, 2, 2), (1, 4, 4), (2, 4, 4), (4, 8, 8), (4, 2, 2), (2, 1, 1)]
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def untaught(stride):

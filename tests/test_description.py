@@ -26,13 +26,7 @@ TINY = DiTSize(2, 32, 2)
 RATE = 1e-2
 TOLD = [{"state": True}, {"text": True}, {"state": True, "text": True}]
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Twins:

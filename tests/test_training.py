@@ -24,13 +24,7 @@ from worldlaw.testing import make_recipe
 TINY = DiTSize(2, 32, 2)
 QUICK = Training(steps=6, batch=4, warm_up=2)
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def clips(num_clips=12):
@@ -126,13 +120,10 @@ import os, sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_training import taught
+from worldlaw.models import processes
 torch.set_num_threads(1)
-if "RANK" in os.environ:
-    torch.distributed.init_process_group("gloo")
-taught(Path({folder!r}), precision="fp32", steps=50, optimizer="adamw")
-if "RANK" in os.environ:
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
+with processes.joined():
+    taught(Path({folder!r}), precision="fp32", steps=50, optimizer="adamw")
 """
     losses = []
     for world in (1, 2):

@@ -227,6 +227,11 @@ def _check_split(experiment: Experiment, world: str, split: str) -> None:
         )
 
 
+def poses(experiment: Experiment, world: str) -> bool:
+    """Whether a world's bodies are followed by pose: assemblies, whose clips differ in number and shape."""
+    return scenarios.get(experiment.scenario_of(world)).tracker == "poses"
+
+
 def _check_names(experiment: Experiment) -> None:
     from worldlaw.coding import check_codecs
     from worldlaw.exam.metrics import Metric, metrics
@@ -253,6 +258,12 @@ def _check_names(experiment: Experiment) -> None:
             continue
         _check_model(name, model or Model(model=name))
         _check_training(experiment, name, model or Model(model=name))
+    assemblies = [world for world in experiment.worlds if poses(experiment, world)]
+    if experiment.references and assemblies:
+        raise BadInput(
+            f"references: {experiment.references[0]} expects the same few bodies in every clip; those of "
+            f"{assemblies[0]} differ; remove the key or the world"
+        )
     for name in experiment.references:
         if not references.lacking(name) and not callable(references.get(name)):
             raise BadInput(f"reference {name!r}: expected a function of a question")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from worldlaw.clips.store import Clips
 from worldlaw.clips.tracks import Tracked, read_tracks
-from worldlaw.config import TRAIN
+from worldlaw.config import TRAIN, poses
 from worldlaw.core.artifact import atomic_path, key_of, read_manifest, write_text
 from worldlaw.core.errors import BadInput, blamed
 from worldlaw.core.region import Attributes, Region
@@ -85,7 +85,8 @@ def evaluate_split(plan: Plan, world: str, split: str) -> tuple[pa.Table, list[S
                 rows.append((body, "true_speed", true, "m/s", np.nan))
                 rows.append((body, "measured_speed", measured, "m/s", np.nan))
             rows += [(*reading, np.nan) for reading in readings(case)]
-            rows += _copy_rows(case, exam.motions)
+            if exam.motions is not None:
+                rows += _copy_rows(case, exam.motions)
             for body, measure, value, unit, best in rows:
                 row = (
                     experiment.name, world, name, kind, num_training, training_seed, split, level,
@@ -217,8 +218,10 @@ class _Exam:
         }
 
     @property
-    def motions(self) -> Motions:
-        """The motions of the world's training cases."""
+    def motions(self) -> Motions | None:
+        """The motions of the world's training cases; None for assemblies, which differ in their bodies."""
+        if poses(self.plan.experiment, self._world):
+            return None
         return training_motions(self.plan, self._world)
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:

@@ -10,8 +10,9 @@ from worldlaw.clips import store, tracks
 from worldlaw.coding import codec_of, plan_codecs
 from worldlaw.config import TRAIN, Experiment
 from worldlaw.core.artifact import Artifact
-from worldlaw.exam import nearest, readings, references, tracking
+from worldlaw.exam import nearest, readings, references
 from worldlaw.exam.metrics import metrics
+from worldlaw.exam.trackers import tracker
 from worldlaw.look import stamps
 from worldlaw.models import VideoModel, models
 from worldlaw.worlds import describe, render, scenarios
@@ -144,7 +145,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 inputs = {
                     "videos": source.key,
                     "context": experiment.context,
-                    "tracker": tracking.VERSION,
+                    "tracker": _tracker(experiment, world),
                     "format": tracks.FORMAT,
                 }
                 track[world, name, split] = Artifact("track", inputs, root)
@@ -184,6 +185,13 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
         root,
     )
     return Plan(experiment, root, simulate, train, generate, track, evaluate, left_out, codecs, redraw)
+
+
+def _tracker(experiment: Experiment, world: str) -> int | list:
+    """The version of the tracker that reads a world's videos, with its name unless it is the usual one."""
+    name = scenarios.get(experiment.scenario_of(world)).tracker
+    version = tracker(name).version
+    return version if name == "blobs" else [name, version]
 
 
 def _lacking(experiment: Experiment) -> dict[str, str]:

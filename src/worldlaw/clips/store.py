@@ -17,7 +17,7 @@ import pyarrow as pa
 from worldlaw.clips.frames import FramesOnly
 from worldlaw.core.artifact import MANIFEST, atomic_path, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
-from worldlaw.core.types import TRAJECTORY_ARRAYS, Scene, Trajectory
+from worldlaw.core.types import TRAJECTORY_ARRAYS, Record, Scene, Trajectory
 
 FORMAT = 1  # of the shard: raise it whenever an older reader would misread a newer file
 ZSTD_LEVEL = 1  # level 3 took 1.5 times as long and saved nothing on these pictures
@@ -30,6 +30,14 @@ STATE_TYPES = {
     "color": pa.float32(),
     "status": pa.int8(),
     "confidence": pa.float32(),
+}
+# Columns that a file has only if some of its clips have them.
+OPTIONAL_TYPES = {"angle": pa.float64(), "misfit": pa.float32()}
+RECORD_TYPES = {
+    "contact_time": pa.float64(),
+    "contact_pair": pa.int32(),
+    "contact_speed": pa.float64(),
+    "energy": pa.float64(),
 }
 SCHEMA = pa.schema(
     [
@@ -69,6 +77,7 @@ def write_shard(
     """
     codec = pa.Codec("zstd", ZSTD_LEVEL)
     columns: dict[str, list] = {field.name: [] for field in SCHEMA}
+    optional: dict[str, list] = {name: [] for name in (*OPTIONAL_TYPES, *RECORD_TYPES)}
     shape: tuple[int, ...] = ()
     for clip in clips:
         shape = shape or clip.frames.shape
@@ -83,10 +92,15 @@ def write_shard(
         columns["num_bodies"].append(states.num_bodies if states else 0)
         for name in TRAJECTORY_ARRAYS:
             columns[name].append(getattr(states, name).ravel() if states else None)
+        for name in OPTIONAL_TYPES:
+            optional[name].append(flat(states, name))
+        for name in RECORD_TYPES:
+            optional[name].append(flat(states and states.record, name))
     if not columns["index"]:
         raise ValueError("a shard needs at least one clip")
     about = {"format": FORMAT, "shape": shape, "fps": fps, "notes": notes or {}}
-    schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
+    schema = add_optional(SCHEMA, columns, optional, OPTIONAL_TYPES | RECORD_TYPES)
+    schema = schema.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
     batch = pa.record_batch(
         [
             list_array(columns[field.name], field.type) if pa.types.is_list(field.type)
@@ -161,14 +175,16 @@ class Shard:
         if not num_bodies:
             return None
         width = {"position": (2,), "color": (3,)}
-        arrays = {
+        arrays: dict[str, Any] = {
             name: self._batch[name][row].values.to_numpy(zero_copy_only=False)
             .reshape(-1, num_bodies, *width.get(name, ()))
             for name in TRAJECTORY_ARRAYS
         }  # fmt: skip
         for name in ("color", "confidence"):
             arrays[name] = arrays[name].astype(np.float64)
-        return Trajectory(dt=1 / self.fps, **arrays)
+        arrays |= optional_arrays(self._batch, row, num_bodies)
+        record = _record(self._batch, row)
+        return Trajectory(dt=1 / self.fps, record=record, **arrays)
 
     def check(self) -> list[str]:
         """What is wrong with the shard, one line each; every blob is read and held against its checksum."""
@@ -316,8 +332,54 @@ def read_batch(
     return batch, about
 
 
+def flat(thing: object, name: str) -> np.ndarray | None:
+    """An array of something that may lack it, or may not be there itself, without its shape."""
+    values = getattr(thing, name, None)
+    return None if values is None else values.ravel()
+
+
+def add_optional(
+    schema: pa.Schema,
+    columns: dict[str, list],
+    optional: dict[str, list],
+    kinds: dict[str, pa.DataType],
+) -> pa.Schema:
+    """The schema with those optional columns that some row fills; they join ``columns``."""
+    for name, rows in optional.items():
+        if any(row is not None for row in rows):
+            columns[name] = rows
+            schema = schema.append(pa.field(name, pa.list_(kinds[name])))
+    return schema
+
+
+def optional_column(batch: pa.RecordBatch, row: int, name: str) -> np.ndarray | None:
+    """A row of a list column; None if the file has no such column or the row is null."""
+    if name not in batch.schema.names or not batch[name][row].is_valid:
+        return None
+    return batch[name][row].values.to_numpy(zero_copy_only=False)
+
+
+def optional_arrays(batch: pa.RecordBatch, row: int, num_bodies: int) -> dict[str, np.ndarray]:
+    """Those of a trajectory's optional arrays (T, B) that a row has."""
+    found = {name: optional_column(batch, row, name) for name in OPTIONAL_TYPES}
+    return {
+        name: values.reshape(-1, num_bodies).astype(np.float64)
+        for name, values in found.items()
+        if values is not None and len(values)
+    }
+
+
+def _record(batch: pa.RecordBatch, row: int) -> Record | None:
+    """What the engine noted of a clip, if one moved its bodies."""
+    noted = {name: optional_column(batch, row, name) for name in RECORD_TYPES}
+    time, pair, speed, energy = (noted[name] for name in RECORD_TYPES)
+    if time is None or pair is None or speed is None or energy is None or not len(energy):
+        return None
+    return Record(time, pair.reshape(-1, 2), speed, energy.reshape(-1, 2))
+
+
 def list_array(rows: list[np.ndarray | None], kind: pa.DataType) -> pa.Array:
-    """A list column from flat arrays, without a Python object per number."""
+    """A list column from flat arrays, without a Python object per number; None is an empty list."""
     lengths = [0 if row is None else len(row) for row in rows]
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     flat = np.concatenate([row for row in rows if row is not None] or [np.zeros(0)])

@@ -6,11 +6,21 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from worldlaw.clips.store import METADATA_KEY, STATE_TYPES, list_array, read_batch
+from worldlaw.clips.store import (
+    METADATA_KEY,
+    OPTIONAL_TYPES,
+    STATE_TYPES,
+    add_optional,
+    flat,
+    list_array,
+    optional_arrays,
+    read_batch,
+)
 from worldlaw.core.artifact import atomic_path
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
@@ -45,14 +55,18 @@ def tracks_name(number: int) -> str:
 def write_tracks(path: Path, rows: Iterable[Tracked], *, fps: float) -> None:
     """Write the tracks of some clips, atomically."""
     columns: dict[str, list] = {field.name: [] for field in SCHEMA}
+    optional: dict[str, list] = {name: [] for name in OPTIONAL_TYPES}
     for row in rows:
         columns["index"].append(row.index)
         columns["shape"].append(list(row.shape))
         for name in TRAJECTORY_ARRAYS:
             columns[name].append(getattr(row.tracks.bodies, name).ravel())
+        for name in OPTIONAL_TYPES:
+            optional[name].append(flat(row.tracks.bodies, name))
         for name in _EXTRA_TYPES:
             columns[f"extra_{name}"].append(getattr(row.tracks.extra, name).ravel())
-    schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps({"tracks": FORMAT, "fps": fps}).encode()})
+    schema = add_optional(SCHEMA, columns, optional, OPTIONAL_TYPES)
+    schema = schema.with_metadata({METADATA_KEY: json.dumps({"tracks": FORMAT, "fps": fps}).encode()})
     batch = pa.record_batch(
         [
             pa.array(columns[field.name], field.type)
@@ -94,7 +108,8 @@ def _row(batch: pa.RecordBatch, row: int, fps: float) -> Tracked:
             *lead, *_WIDTHS.get(name, ())
         )
 
-    bodies = {name: array(name, name, -1, len(shape)) for name in TRAJECTORY_ARRAYS}
+    bodies: dict[str, Any] = {name: array(name, name, -1, len(shape)) for name in TRAJECTORY_ARRAYS}
+    bodies |= optional_arrays(batch, row, len(shape))
     extra = {name: array(f"extra_{name}", name, -1) for name in _EXTRA_TYPES}
     return Tracked(
         batch["index"][row].as_py(), shape, Tracks(Trajectory(dt=1 / fps, **bodies), Detections(**extra))

@@ -11,6 +11,10 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "magenta": (200, 0, 200),
     "black": (0, 0, 0),
     "white": (255, 255, 255),
+    # PHYRE's red and gray (Bakhtin et al. 2019, arXiv:1908.05656, published code), for assemblies.
+    "coral": (243, 79, 70),
+    "silver": (185, 202, 210),
 }
-# On white, gray would be a mixture of black and white: a pixel could not say which of the two it shows.
-BODY_COLORS = tuple(name for name in COLORS if name != "white")
+# What bodies of the three laws may have. On white, gray would be a mixture of black and white: a pixel could
+# not say which of the two it shows; assemblies are tracked by how whole bodies look, which can.
+BODY_COLORS = ("red", "blue", "green", "magenta", "black")

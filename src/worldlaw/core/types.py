@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, Shaped, UInt8
@@ -17,16 +18,22 @@ SHAPES = ("ball", "square", "ring")
 RING_HOLE = 0.5  # inner radius of a ring as a share of its outer radius
 
 
+Polygon = tuple[tuple[float, float], ...]  # m: corners of a convex polygon, counter-clockwise
+
+
 @dataclass(frozen=True)
 class Body:
     """A rigid thing at t = 0."""
 
-    shape: str  # one of SHAPES
-    size: float  # m: radius of a ball, outer radius of a ring, half the side of a square
+    shape: str  # one of SHAPES, or any other name if it has parts
+    size: float  # m: radius of a ball, outer radius of a ring, half the side of a square, reach of parts
     color: str  # a name in core.colors
     mass: float  # kg
-    position: tuple[float, float]  # m, of the centre
+    position: tuple[float, float]  # m, of the centre of mass
     velocity: tuple[float, float]  # m/s
+    angle: float = 0.0  # rad, counter-clockwise
+    fixed: bool = False  # held in place: nothing moves it
+    parts: tuple[Polygon, ...] = ()  # what it consists of, about its centre at angle 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,12 @@ class Scene:
 
     def to_json(self) -> str:
         """One line of JSON with sorted keys; ``from_json`` gives an equal scene back."""
-        plain = {**vars(self), "bodies": [vars(body) for body in self.bodies]}  # asdict copies: slow
+        # What is as it is by default goes without saying: most bodies neither turn nor consist of parts.
+        bodies = [
+            {key: value for key, value in vars(body).items() if key not in _UNSAID or value != _UNSAID[key]}
+            for body in self.bodies
+        ]
+        plain = {**vars(self), "bodies": bodies}  # asdict copies: slow
         return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
     @staticmethod
@@ -52,11 +64,31 @@ class Scene:
         """The scene that ``to_json`` wrote."""
         raw = json.loads(text)
         bodies = tuple(
-            Body(**{**body, "position": tuple(body["position"]), "velocity": tuple(body["velocity"])})
+            Body(
+                **{
+                    **body,
+                    "position": tuple(body["position"]),
+                    "velocity": tuple(body["velocity"]),
+                    "parts": tuple(tuple(map(tuple, part)) for part in body.get("parts", ())),
+                }
+            )
             for body in raw.pop("bodies")
         )
         tuples = {key: tuple(raw[key]) for key in ("gravity", "extent", "invariants")}
         return Scene(**{**raw, **tuples, "bodies": bodies})
+
+
+_UNSAID = {"angle": 0.0, "fixed": False, "parts": ()}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a simulator notes beside the motion."""
+
+    contact_time: Float[np.ndarray, " E"]  # s, when two bodies began to touch
+    contact_pair: Int[np.ndarray, "E 2"]  # bodies; -1 for a wall of the view
+    contact_speed: Float[np.ndarray, " E"]  # m/s, at which they approached
+    energy: Float[np.ndarray, "T 2"]  # J, kinetic and potential, at the frame times
 
 
 @dataclass(frozen=True)
@@ -72,6 +104,11 @@ class Trajectory:
     color: Float[np.ndarray, "T B 3"]  # RGB in [0, 1]
     status: Int[np.ndarray, "T B"]  # index into STATUSES
     confidence: Float[np.ndarray, "T B"]  # 0 to 1; 1 for simulated states
+    angle: Float[np.ndarray, "T B"] | None = None  # rad, continuous; None where bodies do not turn
+    misfit: Float[np.ndarray, "T B"] | None = (
+        None  # tracked only: share of a body's area that looks otherwise
+    )
+    record: Record | None = None  # simulated only, where an engine moves the bodies
 
     @property
     def num_frames(self) -> int:
@@ -98,11 +135,15 @@ class Trajectory:
         """The trajectory at some of the frames; a step other than 1 is not allowed."""
         if frames.step not in (None, 1):
             raise ValueError("a trajectory can be cut, not thinned: the step must be 1")
-        arrays = {name: getattr(self, name)[frames] for name in TRAJECTORY_ARRAYS}
+        arrays: dict[str, Any] = {name: getattr(self, name)[frames] for name in TRAJECTORY_ARRAYS}
+        for name in OPTIONAL_ARRAYS:
+            values = getattr(self, name)
+            arrays[name] = values if values is None else values[frames]
         return Trajectory(dt=self.dt, **arrays)
 
 
 TRAJECTORY_ARRAYS = ("position", "size", "color", "status", "confidence")
+OPTIONAL_ARRAYS = ("angle", "misfit")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from worldlaw.core.types import LOST, Detections, Tracks, Trajectory
 def match(tracks: Tracks, truth: Trajectory) -> Tracks:
     """The tracks with bodies in the order of the truth's, paired to make the sum of first distances least.
 
+    Angles are counted from the truth's in the first frame.
+
     A true body that no track starts near (within two of its sizes) is lost in every frame; a track that no
     true body claims becomes extra detections.
     """
@@ -25,6 +27,8 @@ def match(tracks: Tracks, truth: Trajectory) -> Tracks:
         color=np.where(missing[:, None], np.nan, seen.color[:, partner]),
         status=np.where(missing, LOST, seen.status[:, partner]).astype(np.int8),
         confidence=np.where(missing, 0.0, seen.confidence[:, partner]),
+        angle=_turned(seen, truth, partner),
+        misfit=None if seen.misfit is None else np.where(missing, np.nan, seen.misfit[:, partner]),
     )
     unclaimed = np.setdiff1d(np.arange(seen.num_bodies), partner)
     frame, which = np.nonzero(np.isfinite(seen.position[:, unclaimed, 0]))
@@ -39,6 +43,13 @@ def match(tracks: Tracks, truth: Trajectory) -> Tracks:
             color=np.concatenate([extra.color, seen.color[at]]),
         ),
     )
+
+
+def _turned(seen: Trajectory, truth: Trajectory, partner: np.ndarray) -> np.ndarray | None:
+    """(T, B) rad as the truth counts them: a tracker only knows how far a body has turned since frame 0."""
+    if seen.angle is None or truth.angle is None:
+        return None
+    return np.where(partner < 0, np.nan, seen.angle[:, partner] + truth.angle[0])
 
 
 def partners(seen: Trajectory, truth: Trajectory) -> Int[np.ndarray, " B"]:

@@ -9,6 +9,7 @@ import contextlib
 import datetime
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,7 @@ from worldlaw.core.errors import BadInput
 
 PATIENCE = datetime.timedelta(days=7)  # the others wait while the first simulates and judges
 ENDED = "worldlaw/ended"
+REST = 0.2  # seconds without the interpreter's lock, in which other threads' microseconds of work are done
 
 
 def place() -> tuple[int, int]:
@@ -65,7 +67,7 @@ def joined() -> Iterator[None]:
             said = " ".join(str(error).split()) or type(error).__name__
             print(f"worldlaw: process {rank}: {said}", file=sys.stderr, flush=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from error
-    distributed.destroy_process_group()
+    _part()
 
 
 def told(what: Any = None) -> Any:
@@ -129,6 +131,17 @@ def cut_like(value: Tensor, like: Tensor) -> Tensor:
     if not isinstance(like, DTensor) or value.shape != like.shape:
         return value
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+
+
+def _part() -> None:
+    """End the group once gloo's threads have let go of the last tensors.
+
+    They do so after the exchange has ended, and need Python for it: an interpreter that is already closing
+    kills such a thread, and C++ then aborts the process ("terminate called without an active exception").
+    """
+    distributed.barrier()
+    time.sleep(REST)
+    distributed.destroy_process_group()
 
 
 def _first(store: distributed.Store) -> bool:

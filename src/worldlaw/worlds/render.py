@@ -15,11 +15,13 @@ from jaxtyping import Float, UInt8
 from worldlaw.core.colors import COLORS
 from worldlaw.core.compiled import compiled
 from worldlaw.core.errors import BadInput
-from worldlaw.core.types import RING_HOLE, SHAPES, Scene, Trajectory
+from worldlaw.core.types import RING_HOLE, SHAPES, Polygon, Scene, Trajectory
 
 VERSION = 1  # raise it whenever the same trajectory would give other pixels
 EDGES = ("area", "study")
 BALL, SQUARE, RING = range(len(SHAPES))
+POLYGONS = len(SHAPES)  # of a body that consists of parts
+MAX_CORNERS = 64  # of a polygon cut by a pixel and by other polygons
 
 
 def frame_shape(extent: tuple[float, float], resolution: int) -> tuple[int, int]:
@@ -52,21 +54,70 @@ def render(
     height, width = frame_shape(scene.extent, resolution)
     size = (trajectory.num_frames, height, width, 3)
     frames = out if out is not None and out.shape == size else np.empty(size, np.uint8)
+    rigid = any(body.parts or body.fixed for body in scene.bodies)
     background = COLORS[scene.background]
     if len(set(background)) == 1:
         frames.fill(background[0])  # several times faster than three values in turn
     else:
         frames[...] = np.array(background, np.uint8)
-    shape = np.array([SHAPES.index(body.shape) for body in scene.bodies])
     color = np.array([COLORS[body.color] for body in scene.bodies], float)
+    if rigid:
+        if edge != "area":
+            raise BadInput(f"edge {edge!r}: bodies that turn or are fixed are drawn with edge 'area' only")
+        _paint_rigid(frames, color, scene, trajectory)
+        return frames
+    shape = np.array([SHAPES.index(body.shape) for body in scene.bodies])
     if edge == "study":
         _paint_study(frames, shape, color, trajectory.position, trajectory.size, np.array(scene.extent))
         return frames
-    scale = height / scene.extent[1]
-    center = trajectory.position * scale
-    center[..., 1] = height - center[..., 1]
+    center, scale = _to_pixels(trajectory.position, scene.extent, height)
     _paint(frames, shape, color, center, trajectory.size * scale)
     return frames
+
+
+def polygon_coverage(
+    parts: tuple[Polygon, ...], center: tuple[float, float], angle: float, height: int, width: int
+) -> Float[np.ndarray, "H W"]:
+    """Share of every pixel that a body of convex parts covers; parts and centre in pixels, y down."""
+    out = np.zeros((height, width))
+    corners, starts = _corners(parts)
+    _cover_parts(out, corners, starts, float(center[0]), float(center[1]), float(angle), 1.0)
+    return out
+
+
+def _to_pixels(position: np.ndarray, extent: tuple[float, float], height: int) -> tuple[np.ndarray, float]:
+    """Points in m as points in pixels, x right and y down, and the pixels of a metre."""
+    scale = height / extent[1]
+    center = position * scale
+    center[..., 1] = height - center[..., 1]
+    return center, scale
+
+
+def _paint_rigid(frames: np.ndarray, color: np.ndarray, scene: Scene, trajectory: Trajectory) -> None:
+    """Paint bodies that turn or are fixed: fixed ones once for all frames, where they cover moving ones."""
+    if trajectory.angle is None:
+        raise ValueError("bodies that consist of parts or are fixed need a trajectory with angles")
+    all_corners, first_corner, first_part = [], [0], [0]
+    for body in scene.bodies:
+        # A ball is a part without corners.
+        corners, starts = _corners(body.parts) if body.parts else (np.zeros((0, 2)), np.zeros(2, np.int64))
+        first_corner += [first_corner[-1] + count for count in starts[1:]]
+        first_part.append(first_part[-1] + len(starts) - 1)
+        all_corners.append(corners * (1.0, -1.0))  # y down
+    center, scale = _to_pixels(trajectory.position, scene.extent, frames.shape[1])
+    shape = np.array([POLYGONS if body.parts else SHAPES.index(body.shape) for body in scene.bodies])
+    growth = trajectory.size / np.array([body.size for body in scene.bodies])
+    _paint_bodies(
+        frames, shape, color, center, -trajectory.angle, trajectory.size * scale, growth * scale,
+        np.array([body.fixed for body in scene.bodies]), np.concatenate(all_corners),
+        np.array(first_corner), np.array(first_part),
+    )  # fmt: skip
+
+
+def _corners(parts: tuple[Polygon, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """All corners (C, 2) of some polygons, and where each polygon's begin and the last one's end (P + 1,)."""
+    starts = np.cumsum([0, *map(len, parts)])
+    return np.array([corner for part in parts for corner in part], float), starts
 
 
 def coverage(
@@ -282,3 +333,301 @@ def _paint_study(frames, shape, color, position, size, extent):
                     for channel in range(3):
                         below = frames[t, row, j, channel]
                         frames[t, row, j, channel] = int((1 - cover) * below + cover * color[b, channel])
+
+
+@compiled
+def _half_plane_area(nx: float, ny: float, d: float) -> float:
+    """Share of the unit square about the origin in which n . p + d >= 0, for a unit normal n."""
+    a, b = max(abs(nx), abs(ny)), min(abs(nx), abs(ny))
+    reach = 0.5 * (a + b)
+    if d >= reach:
+        return 1.0
+    if d <= -reach:
+        return 0.0
+    if abs(d) <= 0.5 * (a - b):
+        return 0.5 + d / a
+    corner = (reach - abs(d)) ** 2 / (2 * a * b)
+    return 1.0 - corner if d > 0 else corner
+
+
+@compiled
+def _clip(points, count, nx, ny, d, out):
+    """What of a convex polygon lies where n . p + d >= 0, into ``out``; returns its number of corners."""
+    kept = 0
+    for i in range(count):
+        j = i + 1 if i + 1 < count else 0
+        here = nx * points[i, 0] + ny * points[i, 1] + d
+        there = nx * points[j, 0] + ny * points[j, 1] + d
+        if here >= 0:
+            out[kept, 0], out[kept, 1] = points[i, 0], points[i, 1]
+            kept += 1
+        if (here >= 0) != (there >= 0):
+            share = here / (here - there)
+            out[kept, 0] = points[i, 0] + share * (points[j, 0] - points[i, 0])
+            out[kept, 1] = points[i, 1] + share * (points[j, 1] - points[i, 1])
+            kept += 1
+    return kept
+
+
+@compiled
+def _area(points, count):
+    """Area of a polygon (shoelace formula)."""
+    twice = 0.0
+    for i in range(count):
+        j = i + 1 if i + 1 < count else 0
+        twice += points[i, 0] * points[j, 1] - points[j, 0] * points[i, 1]
+    return 0.5 * abs(twice)
+
+
+@compiled
+def _place(corners, cx, cy, angle, scale, normals, placed):
+    """Corners of a polygon in the picture, and inward unit normals with offsets of its edges."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    count = len(corners)
+    for i in range(count):
+        x, y = corners[i, 0] * scale, corners[i, 1] * scale
+        placed[i, 0] = cx + cos * x - sin * y
+        placed[i, 1] = cy + sin * x + cos * y
+    turn = 0.0  # its sign tells which side of every edge is inside
+    for i in range(count):
+        j = i + 1 if i + 1 < count else 0
+        turn += placed[i, 0] * placed[j, 1] - placed[j, 0] * placed[i, 1]
+    side = 1.0 if turn > 0 else -1.0
+    for i in range(count):
+        j = i + 1 if i + 1 < count else 0
+        dx, dy = placed[j, 0] - placed[i, 0], placed[j, 1] - placed[i, 1]
+        length = math.sqrt(dx * dx + dy * dy)
+        normals[i, 0] = -side * dy / length
+        normals[i, 1] = side * dx / length
+        normals[i, 2] = -(normals[i, 0] * placed[i, 0] + normals[i, 1] * placed[i, 1])
+
+
+@compiled
+def _polygon_pixel(normals, start, stop, column, row, first, second):
+    """Share of a pixel that a convex polygon covers, exactly, given its edges."""
+    x, y = column + 0.5, row + 0.5
+    cut = 0
+    only = 0
+    for i in range(start, stop):
+        d = normals[i, 0] * x + normals[i, 1] * y + normals[i, 2]
+        reach = 0.5 * (abs(normals[i, 0]) + abs(normals[i, 1]))
+        if d <= -reach:
+            return 0.0
+        if d < reach:
+            cut += 1
+            only = i
+    if cut == 0:
+        return 1.0
+    if cut == 1:
+        nx, ny = normals[only, 0], normals[only, 1]
+        return _half_plane_area(nx, ny, nx * x + ny * y + normals[only, 2])
+    return _area(first, _cut(normals, start, stop, first, _unit_square(column, row, first), second))
+
+
+@compiled
+def _unit_square(column, row, points):
+    points[0, 0], points[0, 1] = column, row
+    points[1, 0], points[1, 1] = column + 1, row
+    points[2, 0], points[2, 1] = column + 1, row + 1
+    points[3, 0], points[3, 1] = column, row + 1
+    return 4
+
+
+@compiled
+def _cut(normals, start, stop, points, size, spare):
+    """Cut the polygon ``points`` to what lies within another, given by its edges; returns its corners."""
+    for i in range(start, stop):
+        size = _clip(points, size, normals[i, 0], normals[i, 1], normals[i, 2], spare)
+        for j in range(size):
+            points[j, 0], points[j, 1] = spare[j, 0], spare[j, 1]
+    return size
+
+
+@compiled
+def _parts_pixel(normals, starts, own, first_part, last_part, column, row, first, second):
+    """Share of a pixel that a body covers; 0 unless ``own`` is the first of its parts that covers any of it.
+
+    Where several parts do, their union is taken by inclusion and exclusion.
+    """
+    share = _polygon_pixel(normals, starts[own], starts[own + 1], column, row, first, second)
+    if share == 0.0:
+        return 0.0
+    together = 1
+    for p in range(first_part, last_part):
+        if p == own:
+            continue
+        other = _polygon_pixel(normals, starts[p], starts[p + 1], column, row, first, second)
+        if other > 0.0:
+            if p < own:
+                return 0.0
+            together += 1
+            share = max(share, other)
+    if together == 1 or share == 1.0:
+        return share
+    total = 0.0
+    for subset in range(1, 1 << (last_part - first_part)):
+        size = _unit_square(column, row, first)
+        members = 0
+        for p in range(first_part, last_part):
+            if subset >> (p - first_part) & 1:
+                members += 1
+                size = _cut(normals, starts[p], starts[p + 1], first, size, second)
+        total += _area(first, size) if members % 2 else -_area(first, size)
+    return min(max(total, 0.0), 1.0)
+
+
+@compiled
+def _span(placed, low, high, count, width):
+    """First and last column + 1 that a convex polygon reaches between two heights."""
+    left, right = 1e9, -1e9
+    for i in range(count):
+        j = i + 1 if i + 1 < count else 0
+        ya, yb = placed[i, 1], placed[j, 1]
+        if max(ya, yb) < low or min(ya, yb) > high:
+            continue
+        if ya == yb:
+            left = min(left, placed[i, 0], placed[j, 0])
+            right = max(right, placed[i, 0], placed[j, 0])
+            continue
+        slope = (placed[j, 0] - placed[i, 0]) / (yb - ya)
+        for y in (max(min(ya, yb), low), min(max(ya, yb), high)):
+            x = placed[i, 0] + slope * (y - ya)
+            left, right = min(left, x), max(right, x)
+    if right < left:
+        return 0, 0
+    return max(0, math.floor(left)), min(width, math.ceil(right))
+
+
+@compiled
+def _rows(placed, count, height):
+    low, high = placed[:count, 1].min(), placed[:count, 1].max()
+    return max(0, math.floor(low)), min(height, math.ceil(high))
+
+
+@compiled
+def _place_parts(corners, starts, first_part, last_part, cx, cy, angle, scale, normals, placed):
+    for p in range(first_part, last_part):
+        a, b = starts[p], starts[p + 1]
+        _place(corners[a:b], cx, cy, angle, scale, normals[a:b], placed[a:b])
+
+
+@compiled
+def _cover_parts(out, corners, starts, cx, cy, angle, scale):
+    height, width = out.shape
+    num_parts = len(starts) - 1
+    normals, placed = np.empty((len(corners), 3)), np.empty((len(corners), 2))
+    first, second = np.empty((MAX_CORNERS, 2)), np.empty((MAX_CORNERS, 2))
+    _place_parts(corners, starts, 0, num_parts, cx, cy, angle, scale, normals, placed)
+    for p in range(num_parts):
+        a, b = starts[p], starts[p + 1]
+        top, bottom = _rows(placed[a:b], b - a, height)
+        for row in range(top, bottom):
+            left, right = _span(placed[a:b], row, row + 1, b - a, width)
+            for column in range(left, right):
+                share = _parts_pixel(normals, starts, p, 0, num_parts, column, row, first, second)
+                if share > 0.0:
+                    out[row, column] = share
+
+
+@compiled
+def _add(frame, rest, mixed, touched, count, column, row, cover, color, background):
+    """Give a body its share of a pixel, at most what is left of it; returns the number of touched pixels."""
+    left = rest[row, column]
+    if left == 1.0:
+        touched[count] = row * rest.shape[1] + column
+        count += 1
+        if cover == 1.0:  # by far the most
+            rest[row, column] = 0.0
+            for channel in range(3):
+                mixed[row, column, channel] = color[channel]
+                frame[row, column, channel] = np.uint8(color[channel])
+            return count
+        for channel in range(3):
+            mixed[row, column, channel] = 0.0
+    cover = min(cover, left)
+    left -= cover
+    rest[row, column] = left
+    for channel in range(3):
+        value = mixed[row, column, channel] + cover * color[channel]
+        mixed[row, column, channel] = value
+        frame[row, column, channel] = np.uint8(value + left * background[channel] + 0.5)
+    return count
+
+
+@compiled
+def _paint_body(
+    frame, rest, mixed, touched, count, shape, color, background, cx, cy, angle, size, scale,
+    corners, starts, first_part, last_part, normals, placed, first, second,
+):  # fmt: skip
+    height, width = rest.shape
+    if shape != POLYGONS:
+        left, right = _bounds(cx, size, width)
+        top, bottom = _bounds(cy, size, height)
+        for row in range(top, bottom):
+            for column in range(left, right):
+                if rest[row, column] > 0.0:
+                    cover = _pixel(shape, column, row, cx, cy, size)
+                    if cover > 0.0:
+                        count = _add(
+                            frame, rest, mixed, touched, count, column, row, cover, color, background
+                        )
+        return count
+    _place_parts(corners, starts, first_part, last_part, cx, cy, angle, scale, normals, placed)
+    for p in range(first_part, last_part):
+        a, b = starts[p], starts[p + 1]
+        top, bottom = _rows(placed[a:b], b - a, height)
+        for row in range(top, bottom):
+            left, right = _span(placed[a:b], row, row + 1, b - a, width)
+            for column in range(left, right):
+                if rest[row, column] > 0.0:
+                    cover = _parts_pixel(
+                        normals, starts, p, first_part, last_part, column, row, first, second
+                    )
+                    if cover > 0.0:
+                        count = _add(
+                            frame, rest, mixed, touched, count, column, row, cover, color, background
+                        )
+    return count
+
+
+@compiled(nogil=True)
+def _paint_bodies(frames, shape, color, center, angle, size, scale, fixed, corners, starts, first_part):
+    """Paint bodies into frames (T, H, W, 3) full of background; lengths in pixels, y down.
+
+    ``starts`` says where the corners of each part begin, ``first_part`` where the parts of each body do; a
+    body without corners has a part of none. A pixel goes to fixed bodies first, then to those drawn later.
+    """
+    num_frames, height, width, _ = frames.shape
+    num_bodies = len(shape)
+    background = frames[0, 0, 0].astype(np.float64)
+    rest, mixed = np.ones((height, width)), np.zeros((height, width, 3))
+    touched = np.empty(height * width, np.int32)
+    normals, placed = np.empty((len(corners), 3)), np.empty((len(corners), 2))
+    first, second = np.empty((MAX_CORNERS, 2)), np.empty((MAX_CORNERS, 2))
+    held = 0
+    for b in range(num_bodies):
+        if fixed[b]:
+            held = _paint_body(
+                frames[0], rest, mixed, touched, held, shape[b], color[b], background,
+                center[0, b, 0], center[0, b, 1], angle[0, b], size[0, b], scale[0, b],
+                corners, starts, first_part[b], first_part[b + 1], normals, placed, first, second,
+            )  # fmt: skip
+    for t in range(1, num_frames):
+        frames[t] = frames[0]
+    flat_rest, flat_mixed = rest.reshape(-1), mixed.reshape(-1, 3)
+    held_rest = flat_rest[touched[:held]]
+    held_mixed = flat_mixed[touched[:held]]
+    for t in range(num_frames):
+        count = held
+        for b in range(num_bodies - 1, -1, -1):
+            if not fixed[b]:
+                count = _paint_body(
+                    frames[t], rest, mixed, touched, count, shape[b], color[b], background,
+                    center[t, b, 0], center[t, b, 1], angle[t, b], size[t, b], scale[t, b],
+                    corners, starts, first_part[b], first_part[b + 1], normals, placed, first, second,
+                )  # fmt: skip
+        for i in range(held, count):
+            flat_rest[touched[i]] = 1.0
+        for i in range(held):
+            flat_rest[touched[i]] = held_rest[i]
+            flat_mixed[touched[i]] = held_mixed[i]
