@@ -14,6 +14,7 @@ from worldlaw.testing import (
     check_model,
     check_reference,
     check_scenario,
+    followed_by,
     make_case,
     make_recipe,
 )
@@ -47,7 +48,7 @@ def test_every_reference_keeps_the_contract(name):
     check_reference(name, references.get(name))
 
 
-@pytest.mark.parametrize("name", scenarios.names())
+@pytest.mark.parametrize("name", followed_by("blobs"))
 @pytest.mark.parametrize("index", range(5))
 def test_tracking_a_rendered_truth_gives_the_truth_to_a_hundredth_of_a_pixel(name, index):
     case = make_case(name, index=index, resolution=128)

@@ -1,4 +1,4 @@
-"""Tracking by synthesis: not here yet, so that clips of assemblies can be made and learnt from, but not tracked."""
+"""Tracking by synthesis: not here yet, so that assemblies can be made and learnt from, but not tracked."""
 
 from typing import Any
 

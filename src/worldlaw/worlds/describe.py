@@ -9,18 +9,33 @@ from worldlaw.core.types import Body, Scene
 VERSION = 1  # raise it whenever the same scene would be described otherwise
 
 HEADINGS = {0: "right", 90: "up", 180: "left", 270: "down"}  # degrees
-SIZES = {"ball": "radius", "ring": "outer radius", "square": "half side"}
+SIZES = {"ball": "radius", "ring": "outer radius", "square": "half side"}  # what consists of parts: reach
 
 
 def numbers_of(scene: Scene) -> tuple[float, ...]:
-    """Of each body at t = 0: size in m, mass in kg, position (2) in m and velocity (2) in m/s."""
+    """Of each body at t = 0: size in m, mass in kg, position (2) in m and velocity (2) in m/s.
+
+    Where some body consists of parts or is fixed also the angle in rad, and 1 if it is fixed, else 0.
+    """
+    rigid = any(body.parts or body.fixed for body in scene.bodies)
     return tuple(
-        value for body in scene.bodies for value in (body.size, body.mass, *body.position, *body.velocity)
+        value
+        for body in scene.bodies
+        for value in (
+            body.size,
+            body.mass,
+            *body.position,
+            *body.velocity,
+            *((body.angle, float(body.fixed)) if rigid else ()),
+        )
     )
 
 
 def sentence_of(scene: Scene) -> str:
-    """Of each body at t = 0: colour, shape, size, position and velocity, to the centimetre (per second)."""
+    """Of each body at t = 0: colour, shape, size, position and velocity, to the centimetre (per second).
+
+    What consists of parts has its angle, in degrees, and its reach for a size; what is fixed is said to be.
+    """
     said = "; ".join(_clause(body) for body in scene.bodies)
     return f"{said[:1].upper()}{said[1:]}."
 
@@ -28,9 +43,10 @@ def sentence_of(scene: Scene) -> str:
 def _clause(body: Body) -> str:
     article = "an" if body.color[0] in "aeiou" else "a"
     x, y = body.position
+    turned = f", turned by {math.degrees(body.angle):.0f} degrees," if body.parts else ""
     return (
-        f"{article} {body.color} {body.shape} of {SIZES[body.shape]} {body.size:.2f} m starts at "
-        f"({x:.2f}, {y:.2f}) m and {_motion(*body.velocity)}"
+        f"{article} {body.color} {body.shape} of {SIZES.get(body.shape, 'reach')} {body.size:.2f} m{turned} "
+        f"starts at ({x:.2f}, {y:.2f}) m and {'is fixed' if body.fixed else _motion(*body.velocity)}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,6 +42,7 @@ class Choice:
     training: tuple[str, ...]
     among: tuple[str, ...]
     about: str
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # names for several at once
 
     unit: ClassVar[str] = ""
 
@@ -58,6 +59,10 @@ class Scenario(ABC):
     def build(self, attributes: Attributes, rng: np.random.Generator) -> Scene:
         """A scene with these attributes, the rest drawn from what is feasible; Infeasible if nothing is."""
 
+    def draw(self, attributes: Attributes, rng: np.random.Generator) -> tuple[Scene, Counter[str]]:
+        """As ``build``, and why scenes before it were rejected, where a scenario draws again by itself."""
+        return self.build(attributes, rng), Counter()
+
     @abstractmethod
     def simulate(self, scene: Scene, num_frames: int, dt: float) -> Trajectory:
         """The true motion; frame k is the state at k * dt seconds."""
@@ -73,7 +78,12 @@ class Scenario(ABC):
 
 scenarios: Registry[type[Scenario]] = Registry(
     "scenario",
-    ["worldlaw.worlds.uniform_motion", "worldlaw.worlds.parabola", "worldlaw.worlds.collision"],
+    [
+        "worldlaw.worlds.uniform_motion",
+        "worldlaw.worlds.parabola",
+        "worldlaw.worlds.collision",
+        "worldlaw.worlds.assembly.assembly",
+    ],
 )
 
 
@@ -94,7 +104,7 @@ def training_region(scenario: type[Scenario], raw: object = None) -> Region:
         for name in box:
             if name not in scenario.attributes:
                 raise unknown(f"attribute of {scenario.name}", str(name), scenario.attributes)
-    region = region_from(boxes, default)
+    region = region_from([_without_groups(scenario, box) for box in boxes], default)
     for parsed in region.boxes:
         for name, values in parsed.values.items():
             _check_limits(scenario, name, values)
@@ -114,7 +124,8 @@ def draw_scene(
     for attempt in range(MAX_DRAWS):
         attributes = region.sample(rng_for(seed, split, index, "attributes", attempt))
         try:
-            return scenario.build(attributes, rng_for(seed, split, index, "placement", attempt)), rejected
+            scene, before = scenario.draw(attributes, rng_for(seed, split, index, "placement", attempt))
+            return scene, rejected + before
         except Infeasible as reason:
             rejected[str(reason)] += 1
     reasons = ", ".join(f"{reason} ({count} times)" for reason, count in rejected.most_common())
@@ -161,6 +172,17 @@ def true_trajectory(scene: Scene, position: np.ndarray, dt: float) -> Trajectory
         status=status,
         confidence=np.ones((num_frames, num_bodies)),
     )
+
+
+def _without_groups(scenario: type[Scenario], box: Mapping) -> dict:
+    """The same values, the name of a group replaced by its members."""
+    specs = scenario.attributes
+    return {
+        name: list(spec.groups.get(value, [value]))
+        if isinstance(spec := specs[name], Choice) and isinstance(value, str)
+        else value
+        for name, value in box.items()
+    }
 
 
 def _check_limits(scenario: type[Scenario], name: str, values: Values) -> None:

@@ -34,8 +34,7 @@ NOTES = [
     "Abnormal: at least one of seven physical measures of the tracked rollout exceeds its threshold, which "
     "true clips exceed in at most 1 % together; one rollout can have several faults.",
     "The study: Kang et al. 2024, arXiv:2411.02385, table 2 (DiT-XL and B at 256², 100,000 clips each); "
-    "ten people judged 120 clips of taught and 100 of new templates. Its clips of taught templates show "
-    "layouts of the training clips with the red ball elsewhere; here every layout is new.",
+    "ten people judged 120 clips of taught and 100 of new templates.",
 ]
 STUDY = {  # templates -> SSIM, PSNR, LPIPS and share abnormal, taught and new
     ("XL", 6): ((0.973, 0.943), (32.8, 25.5), (0.028, 0.082), (0.03, 0.67)),
