@@ -221,6 +221,7 @@ def resting(num_frames=8, num_bodies=2):
 
 def test_what_could_not_be_measured_is_said_and_not_dropped():
     states, extent = resting()
+    states = dataclasses.replace(states, angle=np.zeros((8, 2)))
     gone = dataclasses.replace(states, position=states.position * np.nan, status=states.status * 0 + LOST)
     seen = track_features(Tracks(states, Detections.none()), extent=extent, context=CONTEXT)
     row = track_features(Tracks(gone, Detections.none()), extent=extent, context=CONTEXT)
@@ -228,8 +229,8 @@ def test_what_could_not_be_measured_is_said_and_not_dropped():
     assert np.isnan(row[NAMES.index("mean_vx")])
     assert row[NAMES.index("seen_share")] == 0
     true, lost = np.stack([seen] * 4), np.stack([row] * 4)
-    # Three shares fall by 1 where 0.02 is one unit, and the presence of four groups where 0.1 is one.
-    assert track_frechet(true, lost) == pytest.approx(4 * 100 + 3 * 2500)
+    # Three shares fall by 1 where 0.02 is one unit, and the presence of five groups where 0.1 is one.
+    assert track_frechet(true, lost) == pytest.approx(5 * 100 + 3 * 2500)
     assert track_frechet(true, np.stack([seen, seen, seen, row])) < track_frechet(true, lost)
     assert farthest_feature(true, lost) == "seen_share"
 
@@ -245,7 +246,7 @@ def test_the_floor_of_tracked_truth_is_far_below_other_true_clips():
     ]
     true, tracked = (np.stack(part) for part in zip(*rows, strict=True))
     assert track_frechet(true, tracked) < 0.05 * track_frechet(true[::2], true[1::2], unit=true)
-    assert len(FEATURES) + 4 == DIMENSION
+    assert len(FEATURES) + 5 == DIMENSION
 
 
 def crowd(rng, *, lost=False):
@@ -269,3 +270,21 @@ def test_one_body_lost_among_many_is_seen_whatever_their_number():
     assert true.shape == (120, len(FEATURES))
     assert track_frechet(true, lost) > 100 * track_frechet(true, other)
     assert farthest_feature(true, lost).endswith("seen_share")
+
+
+def test_a_body_that_turns_faster_is_seen_and_one_without_an_angle_is_said_to_have_none():
+    states, extent = resting(num_frames=11, num_bodies=2)
+    turning = np.stack([np.full(11, np.nan), 0.3 * np.arange(11)], axis=1)  # 0.3 rad a frame, ten in a clip
+    rows = [
+        track_features(
+            Tracks(dataclasses.replace(states, angle=angle), Detections.none()), extent=extent, context=1
+        )
+        for angle in (turning, turning / 3, None)
+    ]
+    spins = [row[NAMES.index("largest_spin")] for row in rows]
+    assert spins[:2] == pytest.approx([3, 1])
+    assert np.isnan(spins[2])
+    # Three features of spin differ by 2 rad/c where 0.2 is one unit; a missing group is 1 where 0.1 is one.
+    fast, slow, none = (np.stack([row] * 3) for row in rows)
+    assert track_frechet(fast, slow) == pytest.approx(3 * 10**2)
+    assert track_frechet(fast, none) == pytest.approx(10**2)

@@ -76,7 +76,6 @@ def evaluate_split(plan: Plan, world: str, split: str) -> tuple[pa.Table, list[S
         level = level_of(exam.clips.scene(clip), region)
         for predictor, kind, case in exam.cases(clip):
             name, training_seed = trained.get(predictor, (predictor, experiment.seed))
-            look.add(name, kind, training_seed, case)
             num_training = experiment.worlds[world].train.clips
             if kind in ("codec", "model"):
                 num_training = exam.num_training[name]
@@ -87,6 +86,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> tuple[pa.Table, list[S
             rows += [(*reading, np.nan) for reading in readings(case)]
             if exam.motions is not None:
                 rows += _copy_rows(case, exam.motions)
+            rows += [(-1, *said) for said in look.add(name, kind, training_seed, case)]
             for body, measure, value, unit, best in rows:
                 row = (
                     experiment.name, world, name, kind, num_training, training_seed, split, level,

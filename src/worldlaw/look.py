@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from worldlaw.core.errors import BadInput, unknown
-from worldlaw.core.stats import summarize
 from worldlaw.core.types import LOST, VISIBLE, Case, Detections, Tracks
 from worldlaw.exam import track_features
 from worldlaw.exam.frechet import frechet_distance, shortage
@@ -62,6 +61,9 @@ def stamps(names: Sequence[str]) -> list[list]:
     ]
 
 
+Said = tuple[str, float, str, float]  # name, value, unit, best
+
+
 @dataclass
 class _Set:
     """What is kept of a predictor's clips."""
@@ -69,7 +71,6 @@ class _Set:
     kind: str
     tracks: list[np.ndarray] = field(default_factory=list)  # of (F,)
     videos: list[np.ndarray] = field(default_factory=list)  # of (400,)
-    lpips: list[float] = field(default_factory=list)
 
 
 class Look:
@@ -96,25 +97,31 @@ class Look:
 
             self._distance = PerceptualDistance().of_frames
 
-    def add(self, predictor: str, kind: str, training_seed: int, case: Case) -> None:
-        """One clip of a predictor; the truth is taken from the floor's."""
+    def add(self, predictor: str, kind: str, training_seed: int, case: Case) -> list[Said]:
+        """One clip of a predictor; the truth is taken from the floor's.
+
+        Returns: what can be said of this clip alone, as (name, value, unit, best); NaN who draws nothing.
+        """
         its = self._sets.setdefault((predictor, training_seed), _Set(kind))
         if TRACKS in self._names:
             its.tracks.append(_vector(case, _shown(case) if kind == "reference" else case.tracked))
         if kind == "floor":
             if TRACKS in self._names:
-                self._true.tracks.append(_vector(case, Tracks(case.truth, Detections.none())))
+                self._true.tracks.append(_vector(case, _truth(case)))
             if self._features:
                 self._true.videos.append(self._features(case.true_video()))
-        elif case.generated_video is not None:
-            if self._features:
-                its.videos.append(self._features(case.generated_video()))
-            if self._distance:
-                true, seen = (video()[case.context :] for video in (case.true_video, case.generated_video))
-                its.lpips.append(float(self._distance(true, seen).mean()))
+        elif self._features and case.generated_video:
+            its.videos.append(self._features(case.generated_video()))
+        if not self._distance:
+            return []
+        value = np.nan
+        if case.generated_video:
+            true, seen = (video()[case.context :] for video in (case.true_video, case.generated_video))
+            value = float(self._distance(true, seen).mean())
+        return [(LPIPS, value, "", 0.0)]
 
     def rows(self, world: str, split: str) -> list[SetRow]:
-        """A row for every number and every predictor that has it; one for a number that nobody has."""
+        """A row for every distance of every predictor that has it; one for a number that nobody has."""
         found: list[SetRow] = []
         for name in self._names:
             if name in self._missing:
@@ -122,19 +129,12 @@ class Look:
                 found.append(SetRow(world, split, "", "", 0, name, None, 0, note=note))
                 continue
             files = ", ".join(weights.described(file) for file in NEEDS[name])
-            rows = self._means(world, split) if name == LPIPS else self._distances(name, world, split)
-            found += [dataclasses.replace(row, weights=files) for row in rows]
+            if name == LPIPS:
+                found.append(SetRow(world, split, "", "", 0, name, None, 0, weights=files))
+            else:
+                rows = self._distances(name, world, split)
+                found += [dataclasses.replace(row, weights=files) for row in rows]
         return found
-
-    def _means(self, world: str, split: str) -> list[SetRow]:
-        rows = []
-        for (predictor, seed), its in self._sets.items():
-            if its.lpips:
-                summary = summarize(np.array(its.lpips))
-                interval = (summary.low, summary.high) if np.isfinite(summary.low) else None
-                row = SetRow(world, split, predictor, its.kind, seed, LPIPS, summary.mean, summary.num)
-                rows.append(dataclasses.replace(row, interval=interval))
-        return rows
 
     def _distances(self, name: str, world: str, split: str) -> list[SetRow]:
         which = "tracks" if name == TRACKS else "videos"
@@ -160,6 +160,15 @@ class Look:
             row = SetRow(world, split, predictor, kind, seed, name, value, len(second), size, note, most=most)
             rows.append(row)
         return rows
+
+
+def _truth(case: Case) -> Tracks:
+    """The simulated motion, without the angles of bodies at which no picture shows them."""
+    states = case.truth
+    if states.angle is not None:
+        turning = np.array([bool(body.parts) for body in case.scene.bodies])
+        states = dataclasses.replace(states, angle=np.where(turning, states.angle, np.nan))
+    return Tracks(states, Detections.none())
 
 
 def _vector(case: Case, tracks: Tracks) -> np.ndarray:

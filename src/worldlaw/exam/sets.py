@@ -17,10 +17,9 @@ class SetRow:
     kind: str  # floor, codec, model, reference; empty likewise
     training_seed: int
     name: str
-    value: float | None  # None: not measured, and the note says why
+    value: float | None  # None: not measured, and the note says why, or told clip by clip in the results
     clips: int  # of the predictor's set
-    features: int = 0  # dimensions of a distance between sets; 0 for a mean
+    features: int = 0  # dimensions of a distance between sets
     note: str = ""  # what was missing, or too few
     weights: str = ""  # files used, by their checksums
-    interval: tuple[float, float] | None = None  # 95 %, of a mean over clips
     most: str = ""  # in what the sets differ most

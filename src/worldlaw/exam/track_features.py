@@ -60,6 +60,10 @@ CHANGE = tuple(
         ("turning", "", 0.02),  # 1 - cosine between successive velocities, weighted by their lengths
     )
 )
+SPIN = tuple(
+    Feature(name, "rad/c", 0.2, "spin")
+    for name in ("mean_spin", "spin_90", "largest_spin")  # without their sign; largest: the body's mean
+)
 PAIRS = tuple(
     Feature(name, unit, least, "pairs")
     for name, unit, least in (
@@ -70,8 +74,8 @@ PAIRS = tuple(
         ("parting_90", "h/c", 0.1),
     )
 )
-FEATURES = (*PRESENCE, *PLACE, *MOTION, *CHANGE, *PAIRS)
-GROUPS = ("place", "motion", "change", "pairs")
+FEATURES = (*PRESENCE, *PLACE, *MOTION, *CHANGE, *SPIN, *PAIRS)
+GROUPS = ("place", "motion", "change", "spin", "pairs")
 SLOW = 0.05  # h/c: what moves more slowly does not turn
 ABSENT = 0.1  # spread of a group's presence below which it is taken for always or never there
 DIMENSION = len(FEATURES) + len(GROUPS)
@@ -81,8 +85,9 @@ def track_features(tracks: Tracks, *, extent: tuple[float, float], context: int)
     """One clip as ``FEATURES``, from the last of the ``context`` given frames on, whatever its bodies.
 
     ``extent`` is width and height of the view in m. A body counts in a frame in which it is fully visible and
-    measured, a velocity between two such frames, an acceleration between two such velocities. All features
-    are means, quantiles or extremes over bodies, so no order of bodies matters and any number will do.
+    measured, a velocity between two such frames, an acceleration between two such velocities; an angle where
+    the tracks have one, as they have none of discs. All features are means, quantiles or extremes over
+    bodies, so no order of bodies matters and any number will do.
 
     Returns: (F,); NaN for every feature of a group of which nothing could be measured.
     """
@@ -97,6 +102,7 @@ def track_features(tracks: Tracks, *, extent: tuple[float, float], context: int)
         **_place(place, np.where(seen, states.size, np.nan)),
         **_motion(place, velocity, step),
         **_change(velocity, step),
+        **_spin(states.angle, seen, step),
         **(_pairs(place, step) if num_bodies > 1 else {}),
     }
     return np.array([found.get(feature.name, np.nan) for feature in FEATURES])
@@ -115,10 +121,10 @@ def track_frechet(
     measured in a clip are set to the mean of the true clips, and every group has one feature more, 1 where it
     was measured and 0 where not. So F features and G groups give F + G dimensions (``DIMENSION``).
 
-    **It sees** how bodies as a crowd move: wrong gravity, lost or gained speed, jitter, turns, standing
+    **It sees** how bodies as a crowd move: wrong gravity, lost or gained speed, jitter, turns, spin, standing
     still, bodies that vanish, come back or are doubled, bodies that no longer come near each other, sizes
     that change. **It cannot see** which clip or which body does what: a predictor that answers every question
-    with the truth of another one has distance 0. Nor shape, colour, angle, the order of events, or anything
+    with the truth of another one has distance 0. Nor shape, colour, the order of events, or anything
     that mean and covariance do not show. It ranks nobody: ``velocity_error`` compares with the clip's own
     truth.
 
@@ -238,10 +244,23 @@ def _change(velocity: np.ndarray, step: float) -> dict[str, float]:
         "mean_acceleration": size[known].mean(),
         "acceleration_50": middle,
         "acceleration_90": high,
-        "largest_acceleration": max(
-            its[good].mean() for its, good in zip(size.T, known.T, strict=True) if good.any()
-        ),
+        "largest_acceleration": _largest_mean(size, known),
         "turning": turned.sum() / (lengths.sum() + len(lengths) * SLOW**2),
+    }
+
+
+def _spin(angle: np.ndarray | None, seen: np.ndarray, step: float) -> dict[str, float]:
+    """angle (T, B) rad, NaN where not measured, None where bodies do not turn; seen (T, B) bool; step c."""
+    if angle is None:
+        return {}
+    rate = np.abs(np.diff(np.where(seen, angle, np.nan), axis=0)) / step
+    known = np.isfinite(rate)
+    if not known.any():
+        return {}
+    return {
+        "mean_spin": rate[known].mean(),
+        "spin_90": float(np.quantile(rate[known], 0.9)),
+        "largest_spin": _largest_mean(rate, known),
     }
 
 
@@ -262,3 +281,8 @@ def _pairs(place: np.ndarray, step: float) -> dict[str, float]:
         "approach_90": float(np.quantile(-parting, 0.9)),
         "parting_90": float(np.quantile(parting, 0.9)),
     }
+
+
+def _largest_mean(values: np.ndarray, known: np.ndarray) -> float:
+    """The mean over time of the body that has most; values and known (T, B), some of them known."""
+    return max(its[good].mean() for its, good in zip(values.T, known.T, strict=True) if good.any())

@@ -12,7 +12,7 @@ from worldlaw.report.cells import KINDS, Cells
 from worldlaw.report.wording import NOTHING, interval, number, pretty
 
 # Results key -> heading, in the study's order. What is per clip stands in the results, the rest in set rows.
-PER_CLIP = ("ssim", "psnr")
+PER_CLIP = ("ssim", "psnr", "lpips")
 HEADINGS = {
     "fvd": "FVD",
     "ssim": "SSIM",
@@ -53,7 +53,8 @@ def look_sections(cells: Cells, rows: Sequence[SetRow]) -> list[Section]:
             f"{FEW} fewer clips than a distance has features ({sizes}): it is too large by an amount that "
             "depends on the number of clips; compare only with as many."
         )
-    missing = dict.fromkeys(f"{_heading(row.name)} {row.note}." for row in rows if row.value is None)
+    without = [row for row in rows if row.note and row.value is None]
+    missing = dict.fromkeys(f"{_heading(row.name)} {row.note}." for row in without)
     used = dict.fromkeys(f"{_heading(row.name)} with {row.weights}." for row in rows if row.weights)
     return [
         Section(
@@ -104,6 +105,4 @@ def _cell(rows: list[SetRow]) -> Cell:
     said = [f"mostly {pretty(name)}" for name in dict.fromkeys(row.most for row in rows) if name]
     if len(values) > 1:
         said = [f"{interval(min(values), max(values))} over {len(values)} training seeds", *said]
-    elif rows[0].interval:
-        said = [interval(*rows[0].interval), *said]
     return Cell(number(float(np.mean(values))) + few, ", ".join(said))
