@@ -239,7 +239,7 @@ def _check_names(experiment: Experiment) -> None:
     from worldlaw.look import check_look
     from worldlaw.models import models
 
-    if re.fullmatch(r"(simulate|train|generate|track|evaluate)-[0-9a-f]{16}", experiment.name):
+    if re.fullmatch(r"(simulate|train|generate|track|calibrate|evaluate)-[0-9a-f]{16}", experiment.name):
         raise BadInput(f"name: {experiment.name!r} is what a folder of clips is called; choose another")
     if experiment.video.edge not in EDGES:
         raise unknown("edge", experiment.video.edge, EDGES)

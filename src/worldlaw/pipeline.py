@@ -15,6 +15,7 @@ import yaml
 
 from worldlaw import coding, crew, evaluation, look
 from worldlaw.answering import generate
+from worldlaw.calibrating import calibrate
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
 from worldlaw.config import Experiment
@@ -92,7 +93,8 @@ def _lead(job: Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
         sweep(job.plan.folder)
         if fresh:
             for _, artifact in job.plan.artifacts():
-                if artifact.stage in stages:
+                # Limits of verdicts are made where tracks are.
+                if {"calibrate": "track"}.get(artifact.stage, artifact.stage) in stages:
                     _remove(artifact.folder)
         write_text(job.plan.folder / "experiment.yaml", dump(job.plan.experiment))
         path = job.plan.folder
@@ -181,6 +183,7 @@ def _track(job: Job) -> Path:
             for count in job.each(_track_shard, tasks):
                 job.progress.advance(count)
             finish({"clips": sizes[world, name, split]})
+    calibrate(job)
     return job.plan.folder
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from worldlaw.calibrating import plan_calibrations
 from worldlaw.clips import store, tracks
 from worldlaw.coding import codec_of, plan_codecs
 from worldlaw.config import TRAIN, Experiment
@@ -39,6 +40,7 @@ class Plan:
     left_out: Mapping[str, str] = field(default_factory=dict)
     codecs: dict[tuple[str, str], Artifact] = field(default_factory=dict)  # (world, codec), as taught
     redraw: dict[tuple[str, str, str], Artifact] = field(default_factory=dict)  # (world, codec, split)
+    calibrate: dict[str, Artifact] = field(default_factory=dict)  # world -> the limits of verdicts
 
     @property
     def folder(self) -> Path:
@@ -56,6 +58,7 @@ class Plan:
         """All artifacts in the order in which they are made, each with what it is for."""
         groups = (self.to_store, self.codecs, self.train, self.redraw, self.generate, self.track)
         listed = [(" / ".join(place), artifact) for group in groups for place, artifact in group.items()]
+        listed += self.calibrate.items()
         return [*listed, ("all", self.evaluate)]
 
 
@@ -162,6 +165,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 }
                 train[world, name] = Artifact("train", inputs, root)
     chosen = experiment.metrics or tuple(metrics.names())
+    calibrate = plan_calibrations(experiment, root)
     evaluate = Artifact(
         "evaluate",
         {  # lists, because the rows of the results follow their order
@@ -181,10 +185,13 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
             ],
             "metrics": [[name, metrics.get(name).version, metrics.code(name)] for name in chosen],
             **({"look": stamps(experiment.look)} if experiment.look else {}),
+            **({"limits": [artifact.key for artifact in calibrate.values()]} if calibrate else {}),
         },
         root,
     )
-    return Plan(experiment, root, simulate, train, generate, track, evaluate, left_out, codecs, redraw)
+    return Plan(
+        experiment, root, simulate, train, generate, track, evaluate, left_out, codecs, redraw, calibrate
+    )
 
 
 def _tracker(experiment: Experiment, world: str) -> int | list:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Int
 from scipy.optimize import linear_sum_assignment
 
-from worldlaw.core.types import LOST, Detections, Tracks, Trajectory
+from worldlaw.core.polygons import union_center
+from worldlaw.core.types import LOST, Detections, Scene, Tracks, Trajectory
 
 
 def match(tracks: Tracks, truth: Trajectory) -> Tracks:
     """The tracks with bodies in the order of the truth's, paired to make the sum of first distances least.
-
-    Angles are counted from the truth's in the first frame.
 
     A true body that no track starts near (within two of its sizes) is lost in every frame; a track that no
     true body claims becomes extra detections.
@@ -27,7 +28,7 @@ def match(tracks: Tracks, truth: Trajectory) -> Tracks:
         color=np.where(missing[:, None], np.nan, seen.color[:, partner]),
         status=np.where(missing, LOST, seen.status[:, partner]).astype(np.int8),
         confidence=np.where(missing, 0.0, seen.confidence[:, partner]),
-        angle=_turned(seen, truth, partner),
+        angle=None if seen.angle is None else np.where(missing, np.nan, seen.angle[:, partner]),
         misfit=None if seen.misfit is None else np.where(missing, np.nan, seen.misfit[:, partner]),
     )
     unclaimed = np.setdiff1d(np.arange(seen.num_bodies), partner)
@@ -45,11 +46,19 @@ def match(tracks: Tracks, truth: Trajectory) -> Tracks:
     )
 
 
-def _turned(seen: Trajectory, truth: Trajectory, partner: np.ndarray) -> np.ndarray | None:
-    """(T, B) rad as the truth counts them: a tracker only knows how far a body has turned since frame 0."""
-    if seen.angle is None or truth.angle is None:
-        return None
-    return np.where(partner < 0, np.nan, seen.angle[:, partner] + truth.angle[0])
+def as_seen(truth: Trajectory, scene: Scene) -> Trajectory:
+    """The truth as one who only sees can tell it: places of centroids, and angles since the first frame.
+
+    The centroid of what a body covers is its centre of mass unless parts overlap, where both weigh.
+    """
+    if truth.angle is None:
+        return truth
+    offset = np.array([union_center(body.parts) if body.parts else (0.0, 0.0) for body in scene.bodies])
+    cos, sin = np.cos(truth.angle), np.sin(truth.angle)
+    turned = np.stack(
+        [cos * offset[:, 0] - sin * offset[:, 1], sin * offset[:, 0] + cos * offset[:, 1]], axis=-1
+    )
+    return dataclasses.replace(truth, position=truth.position + turned, angle=truth.angle - truth.angle[0])
 
 
 def partners(seen: Trajectory, truth: Trajectory) -> Int[np.ndarray, " B"]:

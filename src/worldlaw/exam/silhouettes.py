@@ -182,7 +182,9 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     ]
 
 
-def _silhouette(paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart: np.ndarray) -> _Found | None:
+def _silhouette(
+    paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart: np.ndarray
+) -> _Found | None:
     """The outline that covers the pixels of a component as they are covered; None for a speck."""
     rows, columns = np.nonzero(support)
     top, left = max(0, rows.min() - 1), max(0, columns.min() - 1)

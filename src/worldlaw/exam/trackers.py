@@ -45,7 +45,8 @@ def _blobs(video: np.ndarray, context: int, extent: Extent, fps: float) -> tuple
 
 def _poses(video: np.ndarray, context: int, extent: Extent, fps: float) -> tuple[tuple[str, ...], Tracks]:
     silhouettes = posing.read_silhouettes(video[:context], extent=extent, fps=fps)
-    return silhouettes.shape, posing.follow(video, silhouettes, fps=fps)
+    looks = tuple("ball" if disc else "outline" for disc in silhouettes.disc)
+    return looks, posing.follow(video, silhouettes, fps=fps)
 
 
 _TRACKERS = {"blobs": Tracker(tracking.VERSION, _blobs), "poses": Tracker(posing.VERSION, _poses)}
