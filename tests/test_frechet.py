@@ -190,9 +190,8 @@ def test_a_fall_has_the_features_that_can_be_worked_out_by_hand():
     position = states.position.copy()
     position[:, 0, 1] = 8 - 1.25 * time**2
     fall = dataclasses.replace(states, position=position)
-    row = dict(
-        zip(NAMES, track_features(Tracks(fall, Detections.none()), extent=(10.0, 10.0), context=1), strict=True)
-    )
+    values = track_features(Tracks(fall, Detections.none()), extent=(10.0, 10.0), context=1)
+    row = dict(zip(NAMES, values, strict=True))
     assert row["mean_ay"] == pytest.approx(-0.25)  # 2.5 m/s² in views of 10 m and clips of 1 s
     assert row["mean_ax"] == pytest.approx(0)
     assert row["mean_vy"] == pytest.approx(-0.125)

@@ -17,11 +17,12 @@ from worldlaw.cli import main
 from worldlaw.clips.store import Clips
 from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput
+from worldlaw.core.types import LOST
 from worldlaw.exam.frechet import frechet_distance
 from worldlaw.exam.metrics import metrics
 from worldlaw.exam.metrics.pixels import structural_similarity
 from worldlaw.exam.sets import HALVES, SetRow
-from worldlaw.look import lacking
+from worldlaw.look import Look, lacking
 from worldlaw.models.i3d import VideoFeatures
 from worldlaw.models.lpips import CONVOLUTIONS, PerceptualDistance
 from worldlaw.models.weights import ALEXNET, I3D, LPIPS_HEADS, VARIABLE
@@ -309,6 +310,28 @@ def test_an_experiment_that_asks_for_no_look_has_no_table(tmp_path):
     done = pipeline.run(experiment(look=[], name="blind"), tmp_path)
     assert not (done.plan.evaluate.folder / "sets.json").exists()
     assert "The look" not in done.path.read_text()
+
+
+def test_what_the_tracker_loses_in_true_videos_too_is_no_fault_of_a_model():
+    look = Look(["track_frechet"])
+    for index in range(6):
+        case = make_case("collision", index=index, num_frames=12)
+        bodies = case.tracked.bodies
+        position, status = bodies.position.copy(), bodies.status.copy()
+        if index < 3:
+            position[6:, 0], status[6:, 0] = np.nan, LOST
+        lossy = replace(
+            case, tracked=replace(case.tracked, bodies=replace(bodies, position=position, status=status))
+        )
+        for predictor, kind, its in (
+            ("floor", "floor", lossy),
+            ("same", "model", lossy),
+            ("seen", "model", case),
+        ):
+            assert look.add(predictor, kind, 0, its) == []
+    value = {row.predictor: row.value for row in look.rows("w", "s")}
+    assert value["same"] == pytest.approx(0, abs=1e-9)
+    assert min(value["floor"], value["seen"]) > 10
 
 
 def test_a_model_trained_several_times_has_one_line_and_the_span_of_its_trainings():

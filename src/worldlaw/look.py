@@ -76,8 +76,9 @@ class _Set:
 class Look:
     """Gathers, clip by clip, what the rows about a split are made from; no video is kept.
 
-    The floor's row compares the tracked truth with the simulated one; of pictures it says nothing, being
-    them. The row ``HALVES`` compares every other true clip with the rest.
+    Tracks that a tracker read are compared with those that it read from the true videos, so that what it
+    cannot follow is the same on both sides; the floor, and references, which no tracker reads, with the
+    simulated motions. The row ``HALVES`` compares every other true video with the rest.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -137,13 +138,9 @@ class Look:
         return found
 
     def _distances(self, name: str, world: str, split: str) -> list[SetRow]:
-        which = "tracks" if name == TRACKS else "videos"
-        true = getattr(self._true, which)
         size = track_features.DIMENSION if name == TRACKS else weights.I3D_FEATURES
-        sets = [(HALVES, "floor", 0, true[::2], true[1::2])]
-        sets += [(at[0], its.kind, at[1], true, getattr(its, which)) for at, its in self._sets.items()]
         rows, among = [], np.inf  # what is nearer than true clips are to each other differs in nothing
-        for predictor, kind, seed, first, second in sets:
+        for predictor, kind, seed, first, second, unit in self._pairs(name):
             if not second:
                 continue
             value, most = None, ""
@@ -154,12 +151,27 @@ class Look:
                 value = frechet_distance(np.stack(first), np.stack(second))
             else:
                 one, two = np.stack(first), np.stack(second)
-                value = track_features.track_frechet(one, two, unit=np.stack(true))
+                value = track_features.track_frechet(one, two, unit=np.stack(unit))
                 among = value if predictor == HALVES else among
                 most = track_features.farthest_feature(one, two) if value > among else ""
             row = SetRow(world, split, predictor, kind, seed, name, value, len(second), size, note, most=most)
             rows.append(row)
         return rows
+
+    def _pairs(self, name: str) -> list[tuple]:
+        """(predictor, kind, training seed, true clips, its clips, clips whose spread is the unit)."""
+        if name == FVD:
+            true = read = self._true.videos
+            its = {at: found.videos for at, found in self._sets.items()}
+        else:
+            true = self._true.tracks
+            its = {at: found.tracks for at, found in self._sets.items()}
+            read = next(its[at] for at, found in self._sets.items() if found.kind == "floor")
+        pairs = [(HALVES, "floor", 0, read[::2], read[1::2], read)]
+        for at, found in self._sets.items():
+            base = read if found.kind in ("codec", "model") else true
+            pairs.append((at[0], found.kind, at[1], base, its[at], base))
+        return pairs
 
 
 def _truth(case: Case) -> Tracks:

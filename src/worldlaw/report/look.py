@@ -29,9 +29,10 @@ NOTES = (
     "SSIM, PSNR and LPIPS are means over the generated frames and over clips, each clip beside its own "
     "truth. FVD and the Fréchet distance of tracks compare sets: they do not know which clip answers which "
     "question. Smaller is better for FVD, LPIPS and tracks, larger for SSIM and PSNR.",
-    "Floor: the tracks of the true videos against the true motions. True clips, halved: every other true "
-    "clip against the rest, as far as two samples of the truth are apart; less with more clips. Mostly: the "
-    "feature of the tracks in which the two sets differ most taken alone.",
+    "Tracks of rollouts are compared with tracks of the true videos; those of references, and of the true "
+    "videos themselves (floor), with the true motions. True clips, halved: every other true video against "
+    "the rest, as far as two samples of the truth are apart; less with more clips. Mostly: the feature of "
+    "the tracks in which the two sets differ most taken alone.",
 )
 
 
