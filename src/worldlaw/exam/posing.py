@@ -33,6 +33,8 @@ FOUND = 0.35  # share explained below which a body is not there
 SLACK = 0.5  # pixels by which edges may be off before it counts
 NEAR = 2  # pixels: unexplained paint this near to a body adjoins it
 MAX_FOUND = 400
+UNCLEAR = 0.3  # pixels of error with which a frame counts as explained
+MAX_GROUPS, FEW_GROUPS = 40, 6  # tries to explain a frame better; and one that is no worse than the last
 
 Pose = tuple[float, float, float]  # pixels (x right, y down) and radians (x to y)
 
@@ -154,7 +156,10 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
     slope = np.empty((2 * half, 2 * half, 3), np.float32)
     sy.draw(points * finer, starts, float(half), float(half), 0.0, cover, slope)
     depth = ndimage.distance_transform_edt(np.pad(cover > 0.9, 1))[1:-1, 1:-1]
-    rows, columns = np.nonzero(depth)
+    ring = np.roll(points, -1, axis=0) - points
+    ring[starts[1:] - 1] = points[starts[:-1]] - points[starts[1:] - 1]
+    thickness = 2 * area / np.hypot(*ring.T).sum()  # of a bar; a disc's radius
+    rows, columns = np.nonzero(depth > min(0.25 * thickness * finer, 0.9 * depth.max()))
     inside = (np.stack([columns, rows], axis=1) + 0.5 - half) / finer
     inner = inside[_spread(inside, int(depth[rows, columns].argmax()), 48)]
     along = np.roll(points, -1, axis=0) - points
@@ -170,7 +175,6 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
             rim += [place + step * (i + 0.5) / pieces + 1.5 * outward for i in range(pieces)]
     outer = np.array(rim)
     outer = outer[_spread(outer, 0, 40)]
-    thickness = 2 * depth.max() / finer
     stride = max(1, min(4, int(0.3 * thickness)))
     angles = np.zeros(1)
     if symmetry:
@@ -181,7 +185,7 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
     sy.draw(points, starts, size / 2 + 0.3, size / 2 - 0.2, 0.4, cover, np.empty((size, size, 3), np.float32))
     turn = np.array([[math.cos(0.4), math.sin(0.4)], [-math.sin(0.4), math.cos(0.4)]])
     at = np.floor(inner @ turn + (size / 2 + 0.3, size / 2 - 0.2)).astype(int)
-    typical = float((2 * cover[at[:, 1], at[:, 0]] - 1).mean())
+    typical = float(np.minimum(1.0, 1.6 * cover[at[:, 1], at[:, 0]] - 0.6).mean())
     paint = silhouettes.background.astype(float) - silhouettes.color[b]
     return _Body(
         points, starts, paint, (x, height - y, 0.0), area, reach, not silhouettes.disc[b], symmetry,
@@ -252,12 +256,12 @@ class _Picture:
         else:
             cover = self.cover
             window = sy.draw(body.points, body.starts, *pose, cover, self.slope)
-        better, ideal, area, overlap = sy.gain(
+        better, ideal, after, area, overlap = sy.gain(
             self.paint, self.mix, self.total, cover, window, body.paint, self.limit
         )
         if area < 0.3 * body.area:
             return 0.0
-        return (better - overlap) / ideal
+        return (min(better, ideal - after) - overlap) / ideal
 
     def error(self) -> float:
         """What is not explained, in pixels."""
@@ -267,46 +271,51 @@ class _Picture:
         """What is not explained by edges that are a little off either, in pixels; leaves ``wrong``."""
         return float(sy.excess(self.paint, self.mix, self.total, self.limit, SLACK, self.wrong))
 
-    def searched(self, b: int, guess: Pose) -> tuple[float, Pose]:
-        """The best pose anywhere for a body that is not in the picture: its share and the pose.
+    def options(self, b: int, guesses: list[Pose], count: int) -> list[tuple[float, Pose]]:
+        """Up to ``count`` poses anywhere for a body that is not in the picture, with their shares, best first.
 
-        Of poses that explain the same the one nearest to the guess is taken.
+        Of poses that explain the same the one nearest to where the body is expected comes first.
         """
         body = self.bodies[b]
-        best, best_value = (0.0, guess), 0.0
-        if not sy.wanted(self.paint, self.mix, self.total, body.paint, self.limit, self.want):
-            return best
-        count = sy.search(
-            self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
-            0.3 * body.typical, self.found,
-        )  # fmt: skip
-        found = self.found[:count]
-        found = found[np.argsort(-found[:, 0], kind="stable")]
-        taken: list[np.ndarray] = []
-        for row in found:
-            if all(_apart(row, other, body) for other in taken):
-                taken.append(row)
-                if len(taken) == 8:
-                    break
+        guess = guesses[-1]
+        starts = list(guesses)
+        if sy.wanted(self.paint, self.mix, self.total, body.paint, self.limit, self.want):
+            filled = sy.search(
+                self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
+                0.3 * body.typical, self.found,
+            )  # fmt: skip
+            found = self.found[:filled]
+            taken: list[np.ndarray] = []
+            for row in found[np.argsort(-found[:, 0], kind="stable")]:
+                if all(_apart(row[1:], other[1:], body) for other in taken):
+                    taken.append(row)
+                    if len(taken) == 8:
+                        break
+            starts += [(row[1], row[2], row[3]) for row in taken]
         size = math.hypot(*self.total.shape)
-        for row in taken:
-            pose = self.fitted(b, (row[1], row[2], row[3]), 12)
+        rated = []
+        for start in starts:
+            pose = self.fitted(b, start, 12)
             share = self.share(b, pose)
             value = share - 0.1 * min(1.0, math.hypot(pose[0] - guess[0], pose[1] - guess[1]) / size)
-            if value > best_value:
-                best, best_value = (share, pose), value
-        return best
+            rated.append((value, share, pose))
+        rated.sort(key=lambda one: -one[0])
+        chosen: list[tuple[float, Pose]] = []
+        for _, share, pose in rated:
+            if share > FOUND and all(_apart(pose, other, body) for _, other in chosen):
+                chosen.append((share, pose))
+        return chosen[:count]
 
 
-def _apart(row: np.ndarray, other: np.ndarray, body: _Body) -> bool:
-    """Whether two found poses are more than neighbours in the search."""
+def _apart(pose: Pose | np.ndarray, other: Pose | np.ndarray, body: _Body) -> bool:
+    """Whether two poses are more than neighbours in the search."""
     far = 2.0 * body.stride + 1
-    if abs(row[1] - other[1]) > far or abs(row[2] - other[2]) > far:
+    if abs(pose[0] - other[0]) > far or abs(pose[1] - other[1]) > far:
         return True
     if not body.symmetry:
         return False
     period = 2 * math.pi / body.symmetry
-    turn = (row[3] - other[3] + period / 2) % period - period / 2
+    turn = (pose[2] - other[2] + period / 2) % period - period / 2
     return abs(turn) * body.reach > 2 * far
 
 
@@ -357,8 +366,10 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         else:
             moved.append(b)
 
+    missed = _together(picture, moved, guesses)
+
     proposals = []
-    for b in moved:
+    for b in missed:
         tried = [picture.fitted(b, guess, 12) for guess in guesses[b]]
         rated = [(picture.share(b, pose), pose) for pose in tried]
         proposals.append((*max(rated, key=lambda one: one[0]), b))
@@ -371,14 +382,43 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         else:
             missing.append(b)
     for b in sorted(missing, key=lambda b: -picture.bodies[b].area):
-        share, pose = picture.searched(b, guesses[b][-1])
-        if share > FOUND:
+        for _, pose in picture.options(b, guesses[b], 1):
             picture.place(b, pose)
     _refine(picture, [b for b in range(count) if shares[b] <= AT_REST])
-    left = picture.excess()
-    if left > max(1.0, 1.2 * before):
-        left = _repair(picture, guesses, moved)
+    left = picture.error()
+    if left > UNCLEAR:
+        left = _repair(picture, guesses, moved, MAX_GROUPS if left > 1.2 * before + UNCLEAR else FEW_GROUPS)
     return left
+
+
+def _together(picture: _Picture, bodies: list[int], guesses: list[list[Pose]]) -> list[int]:
+    """Fit bodies that are not in the picture together, from where each is expected and from where it was.
+
+    What fits stays in the picture; returns what does not.
+    """
+    best, best_error = None, math.inf
+    for place in (-1, 0):
+        if place == 0 and all(len(guesses[b]) == 1 for b in bodies):
+            continue
+        for b in bodies:
+            picture.remove(b)
+            picture.place(b, guesses[b][place])
+        _refine(picture, bodies, num_sweeps=3)
+        error = picture.error()
+        if error < best_error:
+            best, best_error = [picture.pose[b] for b in bodies], error
+        if error < UNCLEAR:
+            return []
+    if best is None:
+        return []
+    for b, pose in zip(bodies, best, strict=True):
+        picture.remove(b)
+        picture.place(b, pose)
+    picture.excess()
+    bad = [b for b in bodies if _badness(picture, b) > 1 - SETTLED]
+    for b in bad:
+        picture.remove(b)
+    return bad
 
 
 def _refine(picture: _Picture, bodies: list[int], num_sweeps: int = 2) -> None:
@@ -390,46 +430,66 @@ def _refine(picture: _Picture, bodies: list[int], num_sweeps: int = 2) -> None:
                 picture.place(b, picture.fitted(b, picture.pose[b], 4))
 
 
-def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int]) -> float:
+def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int], num_tries: int) -> float:
     """Seek bodies anew, one by one and two by two, where that explains more; returns what is left."""
     best = picture.error()
-    suspects = set(moved)
-    for b in range(len(picture.bodies)):
-        if picture.placed[b] and b not in suspects:
-            pose = picture.pose[b]
-            picture.remove(b)
-            if picture.share(b) < SETTLED:
-                suspects.add(b)
-            picture.place(b, pose)
-    left = picture.excess()
-    groups: list[tuple[int, ...]] = [(b,) for b in sorted(suspects)]
-    groups += list(itertools.permutations(sorted(suspects), 2))
-    for group in groups[:40]:
-        if len(group) == 2 and (picture.bodies[group[0]].paint != picture.bodies[group[1]].paint).any():
-            continue
+    picture.excess()
+    # The worst first: bodies that were not found, fit badly or have unexplained paint along their outline.
+    badness = {
+        b: _badness(picture, b) if picture.placed[b] else 1.0 for b in range(len(picture.bodies))
+    }
+    suspects = sorted(
+        (b for b, bad in badness.items() if b in moved or bad > 0.03), key=lambda b: (-badness[b], b)
+    )
+    groups: list[tuple[int, ...]] = [(b,) for b in suspects]
+    groups += sorted(
+        (
+            pair
+            for pair in itertools.permutations(suspects, 2)
+            if (picture.bodies[pair[0]].paint == picture.bodies[pair[1]].paint).all()
+        ),
+        key=lambda pair: -badness[pair[0]] - badness[pair[1]],
+    )
+    for group in groups[:num_tries]:
+        first, *second = group
         kept = [(b, picture.placed[b], picture.pose[b]) for b in group]
         for b in group:
             picture.remove(b)
-        for b in group:
-            share, pose = picture.searched(b, guesses[b][-1])
-            if share > FOUND:
-                picture.place(b, pose)
-        _refine(picture, list(group))
-        now = picture.error()
-        if now < best - 0.5:
-            best = now
-            left = picture.excess()
-            if left < 1.0:
-                break
-        else:
+        for _, pose in picture.options(first, guesses[first], 4 if second else 2):
             for b in group:
                 picture.remove(b)
-            for b, was, pose in kept:
-                if was:
-                    picture.place(b, pose)
-                else:
-                    picture.pose[b] = pose
-    return picture.excess()
+            picture.place(first, pose)
+            for b in second:
+                for _, other in picture.options(b, guesses[b], 1):
+                    picture.place(b, other)
+            _refine(picture, list(group))
+            now = picture.error()
+            if now < best - max(0.1, 0.02 * best):
+                best = now
+                kept = [(b, picture.placed[b], picture.pose[b]) for b in group]
+        for b in group:
+            picture.remove(b)
+        for b, was, pose in kept:
+            if was:
+                picture.place(b, pose)
+            else:
+                picture.pose[b] = pose
+        if best < UNCLEAR:
+            break
+    return best
+
+
+def _badness(picture: _Picture, b: int) -> float:
+    """What a body in the picture fails to explain at its place and along its outline; 0 for nothing."""
+    body, pose = picture.bodies[b], picture.pose[b]
+    picture.remove(b)
+    lack = 1.0 - picture.share(b)
+    picture.place(b, pose)
+    cos, sin = math.cos(pose[2]), math.sin(pose[2])
+    rim = np.floor(body.outer @ np.array([[cos, sin], [-sin, cos]]) + pose[:2]).astype(int)
+    height, width = picture.total.shape
+    rim = rim[(rim >= 0).all(axis=1) & (rim < (width, height)).all(axis=1)]
+    return lack + float((picture.wrong[rim[:, 1], rim[:, 0]] > 0).sum()) / len(body.outer)
 
 
 def _untangle(picture: _Picture, expected: list[Pose]) -> None:
