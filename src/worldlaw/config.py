@@ -98,6 +98,7 @@ class Experiment(Strict):
     references: tuple[str, ...] = ()
     metrics: tuple[str, ...] | None = Field(default=None, min_length=1)  # all of them unless given
     analyses: tuple[str, ...] = ()  # sections of the report
+    look: tuple[str, ...] = ()  # numbers about whole splits: fvd, lpips, track_frechet
 
     @model_validator(mode="after")
     def _context_fits(self) -> Experiment:
@@ -233,6 +234,7 @@ def _check_names(experiment: Experiment) -> None:
     from worldlaw.coding import check_codecs
     from worldlaw.exam.metrics import Metric, metrics
     from worldlaw.exam.references import references
+    from worldlaw.look import check_look
     from worldlaw.models import models
 
     if re.fullmatch(r"(simulate|train|generate|track|calibrate|evaluate)-[0-9a-f]{16}", experiment.name):
@@ -277,6 +279,7 @@ def _check_names(experiment: Experiment) -> None:
         if name in taken:
             raise BadInput(f"models: the name {name!r} is taken by a reference or the floor")
     check_codecs(experiment)
+    check_look(experiment.look, experiment.video)
 
 
 def _check_model(name: str, model: Model) -> None:
@@ -374,7 +377,7 @@ def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
     """YAML has lists where the experiment has tuples."""
     return {
         key: tuple(value)
-        if key in ("references", "metrics", "analyses") and isinstance(value, list)
+        if key in ("references", "metrics", "analyses", "look") and isinstance(value, list)
         else value
         for key, value in raw.items()
     }
