@@ -282,7 +282,7 @@ class _Picture:
         if sy.wanted(self.paint, self.mix, self.total, body.paint, self.limit, self.want):
             filled = sy.search(
                 self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
-                0.3 * body.typical, self.found,
+                0.45 * body.typical - 0.15, self.found,
             )  # fmt: skip
             found = self.found[:filled]
             taken: list[np.ndarray] = []
