@@ -152,6 +152,8 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     to a finer grid before it is cut.
     """
     height, width, _ = paint.shape
+    if not len(palette):
+        return []
     share = paint @ palette.T / (palette**2).sum(axis=1)  # (H, W, P)
     rest = np.linalg.norm(paint[:, :, None] - share[..., None] * palette, axis=-1)
     nearest = np.where(np.abs(paint).max(axis=-1) > NEVER, rest.argmin(axis=-1), -1)
@@ -190,7 +192,9 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     ]
 
 
-def _silhouette(paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart: np.ndarray) -> _Found | None:
+def _silhouette(
+    paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart: np.ndarray
+) -> _Found | None:
     """The outline that covers the pixels of a component as they are covered; None for a speck."""
     rows, columns = np.nonzero(support)
     top, left = max(0, rows.min() - 1), max(0, columns.min() - 1)

@@ -247,9 +247,7 @@ def fit(paint, mix, total, points, starts, color, reach, turns, pose, num_steps,
                 along = norm = 0.0
                 for k in range(3):
                     lever = color[k] if place == 1 else color[k] - mix[row, column, k] / rest
-                    along += lever * (
-                        paint[row, column, k] - above * mix[row, column, k] - share * color[k]
-                    )
+                    along += lever * (paint[row, column, k] - above * mix[row, column, k] - share * color[k])
                     norm += lever * lever
                 weight = 1.0 / strength
                 size = math.sqrt(squared / strength)
