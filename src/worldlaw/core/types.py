@@ -217,6 +217,7 @@ class Case:
     tracked: Tracks
     true_video: Callable[[], Shaped[np.ndarray, "T H W 3"]]
     generated_video: Callable[[], Shaped[np.ndarray, "T H W 3"]] | None  # None for a predictor on states
+    limits: dict[str, float] | None = None  # what physical verdicts may not exceed, from true clips
 
     @property
     def counted(self) -> np.ndarray:

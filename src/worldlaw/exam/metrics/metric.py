@@ -38,6 +38,7 @@ metrics: Registry[Metric] = Registry(
         "worldlaw.exam.metrics.conservation",
         "worldlaw.exam.metrics.pixels",
         "worldlaw.exam.metrics.study",
+        "worldlaw.exam.metrics.verdicts",
     ],
 )
 

@@ -1,0 +1,129 @@
+"""Thresholds from true clips, set together, and the verdict on a clip."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta
+
+from worldlaw.core.errors import BadInput
+from worldlaw.exam.verdicts.measures import MEASURES, Finding
+from worldlaw.exam.verdicts.sight import Sight
+
+VERSION = 1  # raise it whenever the same tracks would give other numbers
+SCALE_QUANTILE = 0.99  # of a measure on true clips: what counts as one unit of it
+# What no measure is asked to tell from nothing, lengths in pixels: half a frame, a hundredth of a body.
+FINEST = {
+    "penetration": 0.5, "deformation": 0.02, "vanish": 0.5, "duplicate": 2.0, "floating": 0.5,
+    "uncaused_motion": 0.5, "energy_gain": 0.5,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What each measure may not exceed, and from which true clips that is known."""
+
+    limits: dict[str, float]  # measure -> its unit
+    share: float  # of true clips that may be judged abnormal
+    confidence: float  # that fresh true clips keep to it
+    clips: int  # calibrated on
+    exceeding: int  # of them above a limit
+    unmeasured: dict[str, int]  # measure -> clips on which it was NaN
+    about: dict[str, float | str]  # resolution, fps, frames, versions: what the limits hold for
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> Thresholds:
+        """What ``to_json`` wrote. Raises BadInput if it is anything else."""
+        try:
+            found = Thresholds(**json.loads(text))
+        except (TypeError, json.JSONDecodeError) as error:
+            raise BadInput(f"these are no thresholds of verdicts: {error}") from error
+        if set(found.limits) != set(MEASURES):
+            raise BadInput(f"thresholds of {', '.join(found.limits)}; expected {', '.join(MEASURES)}")
+        return found
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Seven numbers about a clip, and whether they are those of a true one."""
+
+    findings: dict[str, Finding]
+    thresholds: Thresholds
+
+    @property
+    def exceeded(self) -> tuple[str, ...]:
+        """The measures above their threshold."""
+        limits = self.thresholds.limits
+        return tuple(name for name, finding in self.findings.items() if finding.value > limits[name])
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether any measure is above its threshold."""
+        return bool(self.exceeded)
+
+
+def measure(sight: Sight) -> dict[str, Finding]:
+    """Every measure of a clip."""
+    return {name: function(sight) for name, function in MEASURES.items()}
+
+
+def judge(sight: Sight, thresholds: Thresholds) -> Verdict:
+    """The verdict on a clip."""
+    return Verdict(measure(sight), thresholds)
+
+
+def fewest_clips(share: float, confidence: float) -> int:
+    """How many true clips a calibration needs: so many that even their largest number says enough (Wilks 1941)."""
+    return math.ceil(math.log(1 - confidence) / math.log(1 - share))
+
+
+def calibrate(
+    values: Sequence[Mapping[str, float]],
+    *,
+    pixel: float,
+    share: float = 0.01,
+    confidence: float = 0.95,
+    about: Mapping[str, float | str] | None = None,
+) -> Thresholds:
+    """Thresholds such that at most ``share`` of fresh true clips exceed any of them, with this confidence.
+
+    Each measure is counted in units of its own 0.99 quantile over the given clips (at least of what can be told
+    from nothing, lengths from ``pixel``, the size of a pixel in m), and one factor, at least 1, is common to all: the k-th
+    largest of the clips' largest measures in these units. The share of fresh clips above the k-th largest of
+    N is distributed as Beta(k, N + 1 - k), whatever the distribution of the numbers (Wilks 1941); k is the
+    largest for which it exceeds ``share`` with a probability of at most 1 - ``confidence``. NaN is counted
+    and exceeds nothing.
+
+    Raises BadInput if there are fewer clips than even k = 1 takes: 299 for the defaults.
+    """
+    fewest = fewest_clips(share, confidence)
+    if len(values) < fewest:
+        raise BadInput(
+            f"verdicts: {len(values)} true clips to calibrate on; {fewest} are needed to promise at most "
+            f"{share:.1%} with {confidence:.0%} confidence"
+        )
+    table = np.array([[row[name] for name in MEASURES] for row in values], float)
+    unmeasured = dict(zip(MEASURES, np.isnan(table).sum(axis=0).tolist(), strict=True))
+    table = np.nan_to_num(table, nan=0.0)
+    finest = np.array([FINEST[name] * (pixel ** _POWER.get(name, 1)) for name in MEASURES])
+    unit = np.maximum(np.quantile(table, SCALE_QUANTILE, axis=0), finest)
+    score = np.sort((table / unit).max(axis=1))[::-1]
+    rank = 1
+    while rank < len(score) and beta.sf(share, rank + 1, len(score) - rank) <= 1 - confidence:
+        rank += 1
+    limit = max(score[rank - 1], 1.0) * unit
+    exceeding = int((table > limit).any(axis=1).sum())
+    limits = dict(zip(MEASURES, limit.tolist(), strict=True))
+    return Thresholds(limits, share, confidence, len(values), exceeding, unmeasured, dict(about or {}))
+
+
+_POWER = {"deformation": 0, "vanish": 0, "duplicate": 2}  # of a pixel's size in the measure's unit
