@@ -3,8 +3,8 @@
 In every frame a body is first sought where it was and where its motion would take it, then wherever the
 picture shows paint that no body explains. Bodies that touch are fitted together, in turns, each to what the
 others leave. What the picture lacks of a body at its pose, and paint beside it that belongs to nothing, is
-its misfit; paint that belongs to no body is an extra detection. Only pixels are seen, and what the first frame
-shows of the bodies.
+its misfit; paint that belongs to no body is an extra detection. Only pixels are seen, and what the first
+frame shows of the bodies.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def follow(video: UInt8[np.ndarray, "T H W 3"], silhouettes: Silhouettes, *, fps
     continuous, NaN for discs, and modulo the silhouette's symmetry the one nearest to a constant spin.
     ``size`` is the silhouette's reach in m. ``misfit`` is the share of a body's area where the picture lacks
     it, beyond half a pixel along edges, plus unexplained paint of its colour beside it. A body of which
-    nothing is found is NaN: hidden where others cover the place at which it is expected, outside where that is
-    out of view, else lost. ``confidence`` is the share of a body's signal that is explained.
+    nothing is found is NaN: hidden where others cover the place at which it is expected, outside where that
+    is out of view, else lost. ``confidence`` is the share of a body's signal that is explained.
     Raises BadInput if the video's shape does not fit the silhouettes' view.
     """
     num_frames, height, width, _ = video.shape
@@ -280,9 +280,9 @@ class _Picture:
         return float(sy.excess(self.paint, self.mix, self.total, self.limit, SLACK, self.wrong))
 
     def options(self, b: int, guesses: list[Pose], count: int) -> list[tuple[float, Pose]]:
-        """Up to ``count`` poses anywhere for a body that is not in the picture, with their shares, best first.
+        """Up to ``count`` poses for a body that is not in the picture, anywhere, with their shares.
 
-        Of poses that explain the same the one nearest to where the body is expected comes first.
+        The best comes first. Of poses that explain the same the one nearest to where the body is expected comes first.
         """
         body = self.bodies[b]
         guess = guesses[-1]
@@ -636,7 +636,6 @@ def _surplus(picture: _Picture, lack: np.ndarray, t: int, seen: _Seen) -> np.nda
 def _absence(picture: _Picture, b: int, expected: Pose) -> int:
     """Why a body that is not in the picture cannot be seen."""
     body = picture.bodies[b]
-    height, width = picture.total.shape
     window = sy.draw(body.points, body.starts, *expected, picture.cover, picture.slope)
     top, bottom, left, right = window
     cover = picture.cover[top:bottom, left:right]
