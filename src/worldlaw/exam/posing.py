@@ -282,7 +282,7 @@ class _Picture:
     def options(self, b: int, guesses: list[Pose], count: int) -> list[tuple[float, Pose]]:
         """Up to ``count`` poses for a body that is not in the picture, anywhere, with their shares.
 
-        The best comes first. Of poses that explain the same the one nearest to where the body is expected comes first.
+        The best comes first; of poses that explain the same, the one nearest to where the body is expected.
         """
         body = self.bodies[b]
         guess = guesses[-1]

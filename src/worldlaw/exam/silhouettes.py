@@ -1,8 +1,8 @@
 """(first frame) -> silhouettes: the outline of every body, sub-pixel, as the picture shows it.
 
 Bodies stand apart in the first frame, so each is a component of one colour. Its coverage of every pixel is
-how far the pixel has gone from the background to that colour. A disc, a rectangle or two crossed rectangles are
-tried first; anything else is a polygon traced around the component, whose corners are then moved until the
+how far the pixel has gone from the background to that colour. A disc, a rectangle or two crossed rectangles
+are tried first; anything else is a polygon traced around the component, whose corners are then moved until the
 polygon covers every pixel as the picture does.
 """
 
