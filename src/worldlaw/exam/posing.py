@@ -33,6 +33,8 @@ FOUND = 0.35  # share explained below which a body is not there
 SLACK = 0.5  # pixels by which edges may be off before it counts
 NEAR = 2  # pixels: unexplained paint this near to a body adjoins it
 MAX_FOUND = 400
+UNCLEAR = 0.3  # pixels of error with which a frame counts as explained
+MAX_GROUPS, FEW_GROUPS = 40, 6  # tries to explain a frame better; and one that is no worse than the last
 
 Pose = tuple[float, float, float]  # pixels (x right, y down) and radians (x to y)
 
@@ -154,7 +156,10 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
     slope = np.empty((2 * half, 2 * half, 3), np.float32)
     sy.draw(points * finer, starts, float(half), float(half), 0.0, cover, slope)
     depth = ndimage.distance_transform_edt(np.pad(cover > 0.9, 1))[1:-1, 1:-1]
-    rows, columns = np.nonzero(depth)
+    ring = np.roll(points, -1, axis=0) - points
+    ring[starts[1:] - 1] = points[starts[:-1]] - points[starts[1:] - 1]
+    thickness = 2 * area / np.hypot(*ring.T).sum()  # of a bar; a disc's radius
+    rows, columns = np.nonzero(depth > min(0.25 * thickness * finer, 0.9 * depth.max()))
     inside = (np.stack([columns, rows], axis=1) + 0.5 - half) / finer
     inner = inside[_spread(inside, int(depth[rows, columns].argmax()), 48)]
     along = np.roll(points, -1, axis=0) - points
@@ -170,18 +175,17 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
             rim += [place + step * (i + 0.5) / pieces + 1.5 * outward for i in range(pieces)]
     outer = np.array(rim)
     outer = outer[_spread(outer, 0, 40)]
-    thickness = 2 * depth.max() / finer
-    stride = max(1, min(4, int(0.5 * thickness)))
+    stride = max(1, min(4, int(0.3 * thickness)))
     angles = np.zeros(1)
     if symmetry:
-        count = math.ceil(2 * math.pi / symmetry / (0.6 * max(thickness, 1.0) / reach))
+        count = math.ceil(2 * math.pi / symmetry / (0.5 * max(thickness, 1.0) / reach))
         angles = np.arange(count) * 2 * math.pi / symmetry / count
     size = 2 * math.ceil(reach) + 5
     cover = np.zeros((size, size), np.float32)
     sy.draw(points, starts, size / 2 + 0.3, size / 2 - 0.2, 0.4, cover, np.empty((size, size, 3), np.float32))
     turn = np.array([[math.cos(0.4), math.sin(0.4)], [-math.sin(0.4), math.cos(0.4)]])
     at = np.floor(inner @ turn + (size / 2 + 0.3, size / 2 - 0.2)).astype(int)
-    typical = float((2 * cover[at[:, 1], at[:, 0]] - 1).mean())
+    typical = float(np.minimum(1.0, 1.6 * cover[at[:, 1], at[:, 0]] - 0.6).mean())
     paint = silhouettes.background.astype(float) - silhouettes.color[b]
     return _Body(
         points, starts, paint, (x, height - y, 0.0), area, reach, not silhouettes.disc[b], symmetry,
@@ -278,7 +282,7 @@ class _Picture:
             return best
         count = sy.search(
             self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
-            0.4 * body.typical, self.found,
+            0.3 * body.typical, self.found,
         )  # fmt: skip
         found = self.found[:count]
         found = found[np.argsort(-found[:, 0], kind="stable")]
@@ -374,10 +378,10 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         share, pose = picture.searched(b, guesses[b][-1])
         if share > FOUND:
             picture.place(b, pose)
-    _refine(picture, moved)
-    left = picture.excess()
-    if left > max(1.0, 1.2 * before):
-        left = _repair(picture, guesses, moved)
+    _refine(picture, [b for b in range(count) if shares[b] <= AT_REST])
+    left = picture.error()
+    if left > UNCLEAR:
+        left = _repair(picture, guesses, moved, MAX_GROUPS if left > 1.2 * before + UNCLEAR else FEW_GROUPS)
     return left
 
 
@@ -390,23 +394,27 @@ def _refine(picture: _Picture, bodies: list[int], num_sweeps: int = 2) -> None:
                 picture.place(b, picture.fitted(b, picture.pose[b], 4))
 
 
-def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int]) -> float:
+def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int], num_tries: int) -> float:
     """Seek bodies anew, one by one and two by two, where that explains more; returns what is left."""
     best = picture.error()
-    suspects = set(moved)
-    for b in range(len(picture.bodies)):
-        if picture.placed[b] and b not in suspects:
-            pose = picture.pose[b]
-            picture.remove(b)
-            if picture.share(b) < SETTLED:
-                suspects.add(b)
-            picture.place(b, pose)
-    left = picture.excess()
-    groups: list[tuple[int, ...]] = [(b,) for b in sorted(suspects)]
-    groups += list(itertools.permutations(sorted(suspects), 2))
-    for group in groups[:40]:
-        if len(group) == 2 and (picture.bodies[group[0]].paint != picture.bodies[group[1]].paint).any():
-            continue
+    picture.excess()
+    # The worst first: bodies that were not found, fit badly or have unexplained paint along their outline.
+    badness = {
+        b: _badness(picture, b) if picture.placed[b] else 1.0 for b in range(len(picture.bodies))
+    }
+    suspects = sorted(
+        (b for b, bad in badness.items() if b in moved or bad > 0.03), key=lambda b: (-badness[b], b)
+    )
+    groups: list[tuple[int, ...]] = [(b,) for b in suspects]
+    groups += sorted(
+        (
+            pair
+            for pair in itertools.permutations(suspects, 2)
+            if (picture.bodies[pair[0]].paint == picture.bodies[pair[1]].paint).all()
+        ),
+        key=lambda pair: -badness[pair[0]] - badness[pair[1]],
+    )
+    for group in groups[:num_tries]:
         kept = [(b, picture.placed[b], picture.pose[b]) for b in group]
         for b in group:
             picture.remove(b)
@@ -416,10 +424,9 @@ def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int]) -> f
                 picture.place(b, pose)
         _refine(picture, list(group))
         now = picture.error()
-        if now < best - 0.5:
+        if now < best - max(0.1, 0.02 * best):
             best = now
-            left = picture.excess()
-            if left < 1.0:
+            if best < UNCLEAR:
                 break
         else:
             for b in group:
@@ -429,7 +436,20 @@ def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int]) -> f
                     picture.place(b, pose)
                 else:
                     picture.pose[b] = pose
-    return picture.excess()
+    return best
+
+
+def _badness(picture: _Picture, b: int) -> float:
+    """What a body in the picture fails to explain at its place and along its outline; 0 for nothing."""
+    body, pose = picture.bodies[b], picture.pose[b]
+    picture.remove(b)
+    lack = 1.0 - picture.share(b)
+    picture.place(b, pose)
+    cos, sin = math.cos(pose[2]), math.sin(pose[2])
+    rim = np.floor(body.outer @ np.array([[cos, sin], [-sin, cos]]) + pose[:2]).astype(int)
+    height, width = picture.total.shape
+    rim = rim[(rim >= 0).all(axis=1) & (rim < (width, height)).all(axis=1)]
+    return lack + float((picture.wrong[rim[:, 1], rim[:, 0]] > 0).sum()) / len(body.outer)
 
 
 def _untangle(picture: _Picture, expected: list[Pose]) -> None:

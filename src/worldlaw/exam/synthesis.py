@@ -319,30 +319,32 @@ def error(paint, mix, total, limit):
 
 @compiled
 def wanted(paint, mix, total, color, limit, out):
-    """What painting the rest of each pixel in a colour would explain, -1 to 1, into ``out`` (H, W).
+    """How much of each pixel asks for a colour, into ``out`` (H, W): 1 for all of it, below 0 for little.
 
-    Returns how many pixels would gain more than a half.
+    Returns how many pixels ask for more than a quarter.
     """
     height, width = out.shape
+    strength = _squared(color[0], color[1], color[2])
     count = 0
     for row in range(height):
         for column in range(width):
             rest = total[row, column]
-            if rest > 0.5:
-                out[row, column] = -0.25 * rest
+            if rest > 0.6:
+                out[row, column] = -0.25
                 continue
-            before = _without(paint, mix, total, row, column)
-            if before < 1e-3 * limit:
-                out[row, column] = -1.0
+            r0 = paint[row, column, 0] - mix[row, column, 0]
+            r1 = paint[row, column, 1] - mix[row, column, 1]
+            r2 = paint[row, column, 2] - mix[row, column, 2]
+            squared = _squared(r0, r1, r2)
+            if squared < 1e-3 * limit:
+                out[row, column] = -1.0 if rest < 0.2 else -0.25
                 continue
-            share = 1.0 - rest
-            after = _squared(
-                paint[row, column, 0] - mix[row, column, 0] - share * color[0],
-                paint[row, column, 1] - mix[row, column, 1] - share * color[1],
-                paint[row, column, 2] - mix[row, column, 2] - share * color[2],
-            )
-            out[row, column] = min(1.0, before / limit) - min(1.0, after / limit)
-            if out[row, column] > 0.5:
+            share = (r0 * color[0] + r1 * color[1] + r2 * color[2]) / strength
+            other = math.sqrt(max(0.0, squared - share * share * strength) / limit)
+            share = min(max(share, 0.0), 1.0) / (1.0 - rest)
+            value = min(1.0, 1.6 * share - 0.6) - other
+            out[row, column] = max(-1.0, value)
+            if value > -0.2:
                 count += 1
     return count
 
@@ -364,7 +366,7 @@ def search(want, inner, outer, angles, stride, enough, found):
         anchor_y = sin * inner[0, 0] + cos * inner[0, 1]
         for row in range(turn % stride, height, stride):
             for column in range(turn // stride % stride, width, stride):
-                if want[row, column] <= 0.3:
+                if want[row, column] < 0.0:
                     continue
                 x, y = column + 0.5 - anchor_x, row + 0.5 - anchor_y
                 score = want[row, column]
