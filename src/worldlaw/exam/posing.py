@@ -256,12 +256,12 @@ class _Picture:
         else:
             cover = self.cover
             window = sy.draw(body.points, body.starts, *pose, cover, self.slope)
-        better, ideal, area, overlap = sy.gain(
+        better, ideal, after, area, overlap = sy.gain(
             self.paint, self.mix, self.total, cover, window, body.paint, self.limit
         )
         if area < 0.3 * body.area:
             return 0.0
-        return (better - overlap) / ideal
+        return (min(better, ideal - after) - overlap) / ideal
 
     def error(self) -> float:
         """What is not explained, in pixels."""
@@ -271,46 +271,51 @@ class _Picture:
         """What is not explained by edges that are a little off either, in pixels; leaves ``wrong``."""
         return float(sy.excess(self.paint, self.mix, self.total, self.limit, SLACK, self.wrong))
 
-    def searched(self, b: int, guess: Pose) -> tuple[float, Pose]:
-        """The best pose anywhere for a body that is not in the picture: its share and the pose.
+    def options(self, b: int, guesses: list[Pose], count: int) -> list[tuple[float, Pose]]:
+        """Up to ``count`` poses anywhere for a body that is not in the picture, with their shares, best first.
 
-        Of poses that explain the same the one nearest to the guess is taken.
+        Of poses that explain the same the one nearest to where the body is expected comes first.
         """
         body = self.bodies[b]
-        best, best_value = (0.0, guess), 0.0
-        if not sy.wanted(self.paint, self.mix, self.total, body.paint, self.limit, self.want):
-            return best
-        count = sy.search(
-            self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
-            0.3 * body.typical, self.found,
-        )  # fmt: skip
-        found = self.found[:count]
-        found = found[np.argsort(-found[:, 0], kind="stable")]
-        taken: list[np.ndarray] = []
-        for row in found:
-            if all(_apart(row, other, body) for other in taken):
-                taken.append(row)
-                if len(taken) == 8:
-                    break
+        guess = guesses[-1]
+        starts = list(guesses)
+        if sy.wanted(self.paint, self.mix, self.total, body.paint, self.limit, self.want):
+            filled = sy.search(
+                self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
+                0.45 * body.typical - 0.15, self.found,
+            )  # fmt: skip
+            found = self.found[:filled]
+            taken: list[np.ndarray] = []
+            for row in found[np.argsort(-found[:, 0], kind="stable")]:
+                if all(_apart(row[1:], other[1:], body) for other in taken):
+                    taken.append(row)
+                    if len(taken) == 8:
+                        break
+            starts += [(row[1], row[2], row[3]) for row in taken]
         size = math.hypot(*self.total.shape)
-        for row in taken:
-            pose = self.fitted(b, (row[1], row[2], row[3]), 12)
+        rated = []
+        for start in starts:
+            pose = self.fitted(b, start, 12)
             share = self.share(b, pose)
             value = share - 0.1 * min(1.0, math.hypot(pose[0] - guess[0], pose[1] - guess[1]) / size)
-            if value > best_value:
-                best, best_value = (share, pose), value
-        return best
+            rated.append((value, share, pose))
+        rated.sort(key=lambda one: -one[0])
+        chosen: list[tuple[float, Pose]] = []
+        for _, share, pose in rated:
+            if share > FOUND and all(_apart(pose, other, body) for _, other in chosen):
+                chosen.append((share, pose))
+        return chosen[:count]
 
 
-def _apart(row: np.ndarray, other: np.ndarray, body: _Body) -> bool:
-    """Whether two found poses are more than neighbours in the search."""
+def _apart(pose: Pose | np.ndarray, other: Pose | np.ndarray, body: _Body) -> bool:
+    """Whether two poses are more than neighbours in the search."""
     far = 2.0 * body.stride + 1
-    if abs(row[1] - other[1]) > far or abs(row[2] - other[2]) > far:
+    if abs(pose[0] - other[0]) > far or abs(pose[1] - other[1]) > far:
         return True
     if not body.symmetry:
         return False
     period = 2 * math.pi / body.symmetry
-    turn = (row[3] - other[3] + period / 2) % period - period / 2
+    turn = (pose[2] - other[2] + period / 2) % period - period / 2
     return abs(turn) * body.reach > 2 * far
 
 
@@ -361,8 +366,10 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         else:
             moved.append(b)
 
+    missed = _together(picture, moved, guesses)
+
     proposals = []
-    for b in moved:
+    for b in missed:
         tried = [picture.fitted(b, guess, 12) for guess in guesses[b]]
         rated = [(picture.share(b, pose), pose) for pose in tried]
         proposals.append((*max(rated, key=lambda one: one[0]), b))
@@ -375,14 +382,43 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         else:
             missing.append(b)
     for b in sorted(missing, key=lambda b: -picture.bodies[b].area):
-        share, pose = picture.searched(b, guesses[b][-1])
-        if share > FOUND:
+        for _, pose in picture.options(b, guesses[b], 1):
             picture.place(b, pose)
     _refine(picture, [b for b in range(count) if shares[b] <= AT_REST])
     left = picture.error()
     if left > UNCLEAR:
         left = _repair(picture, guesses, moved, MAX_GROUPS if left > 1.2 * before + UNCLEAR else FEW_GROUPS)
     return left
+
+
+def _together(picture: _Picture, bodies: list[int], guesses: list[list[Pose]]) -> list[int]:
+    """Fit bodies that are not in the picture together, from where each is expected and from where it was.
+
+    What fits stays in the picture; returns what does not.
+    """
+    best, best_error = None, math.inf
+    for place in (-1, 0):
+        if place == 0 and all(len(guesses[b]) == 1 for b in bodies):
+            continue
+        for b in bodies:
+            picture.remove(b)
+            picture.place(b, guesses[b][place])
+        _refine(picture, bodies, num_sweeps=3)
+        error = picture.error()
+        if error < best_error:
+            best, best_error = [picture.pose[b] for b in bodies], error
+        if error < UNCLEAR:
+            return []
+    if best is None:
+        return []
+    for b, pose in zip(bodies, best, strict=True):
+        picture.remove(b)
+        picture.place(b, pose)
+    picture.excess()
+    bad = [b for b in bodies if _badness(picture, b) > 1 - SETTLED]
+    for b in bad:
+        picture.remove(b)
+    return bad
 
 
 def _refine(picture: _Picture, bodies: list[int], num_sweeps: int = 2) -> None:
@@ -415,27 +451,31 @@ def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int], num_
         key=lambda pair: -badness[pair[0]] - badness[pair[1]],
     )
     for group in groups[:num_tries]:
+        first, *second = group
         kept = [(b, picture.placed[b], picture.pose[b]) for b in group]
         for b in group:
             picture.remove(b)
-        for b in group:
-            share, pose = picture.searched(b, guesses[b][-1])
-            if share > FOUND:
-                picture.place(b, pose)
-        _refine(picture, list(group))
-        now = picture.error()
-        if now < best - max(0.1, 0.02 * best):
-            best = now
-            if best < UNCLEAR:
-                break
-        else:
+        for _, pose in picture.options(first, guesses[first], 4 if second else 2):
             for b in group:
                 picture.remove(b)
-            for b, was, pose in kept:
-                if was:
-                    picture.place(b, pose)
-                else:
-                    picture.pose[b] = pose
+            picture.place(first, pose)
+            for b in second:
+                for _, other in picture.options(b, guesses[b], 1):
+                    picture.place(b, other)
+            _refine(picture, list(group))
+            now = picture.error()
+            if now < best - max(0.1, 0.02 * best):
+                best = now
+                kept = [(b, picture.placed[b], picture.pose[b]) for b in group]
+        for b in group:
+            picture.remove(b)
+        for b, was, pose in kept:
+            if was:
+                picture.place(b, pose)
+            else:
+                picture.pose[b] = pose
+        if best < UNCLEAR:
+            break
     return best
 
 

@@ -285,11 +285,11 @@ def gain(paint, mix, total, cover, window, color, limit):
     """How much better the picture is explained with a body than without it, in pixels.
 
     A pixel's error is its squared residual over ``limit``, at most 1. Returns (gain, gain of a perfect match
-    on an empty picture, area inside the view, area where the shares exceed the pixel).
+    on an empty picture, error that stays, area inside the view, area where the shares exceed the pixel).
     """
     top, bottom, left, right = window
     strength = _squared(color[0], color[1], color[2])
-    better = ideal = area = overlap = 0.0
+    better = ideal = after = area = overlap = 0.0
     for row in range(top, bottom):
         for column in range(left, right):
             share = cover[row, column]
@@ -297,10 +297,11 @@ def gain(paint, mix, total, cover, window, color, limit):
                 squared, _ = _with(paint, mix, total, row, column, share, color)
                 before = _without(paint, mix, total, row, column)
                 better += min(1.0, before / limit) - min(1.0, squared / limit)
+                after += min(1.0, squared / limit)
                 ideal += min(1.0, share * share * strength / limit)
                 area += share
                 overlap += max(0.0, share + min(1.0, total[row, column]) - 1.0)
-    return better, ideal, area, overlap
+    return better, ideal, after, area, overlap
 
 
 @compiled
