@@ -353,8 +353,8 @@ def _sweep(
 
 def passages(
     outlines: Outlines,
-    position: Float[np.ndarray, "T B 2"],
-    angle: Float[np.ndarray, "T B"],
+    start: tuple[Float[np.ndarray, "I B 2"], Float[np.ndarray, "I B"]],
+    end: tuple[Float[np.ndarray, "I B 2"], Float[np.ndarray, "I B"]],
     moves: np.ndarray,
     path: Float[np.ndarray, "I B"],
 ) -> Float[np.ndarray, "I B B"]:
@@ -364,16 +364,18 @@ def passages(
     either side is at least |p - c| + |c - q| for every corner of b on that side between p and q, moved
     outwards by the radius of the largest disc about a's centre within a. ``path`` (I, B) m is how far each
     body can have gone; the turning of b comes on top. Only bodies whose centre lies within them are asked.
+    ``start`` and ``end`` are places and angles; 0 where one is not known.
     """
-    return _passages(*outlines.arrays, position, angle, moves, path)
+    return _passages(*outlines.arrays, *start, *end, moves, path)
 
 
 @compiled(nogil=True)
 def _passages(
-    radius, reach, corners, loop, first_loop, points, first_point, position, angle, moves, path
+    radius, reach, corners, loop, first_loop, points, first_point,
+    start, start_angle, end, end_angle, moves, path,
 ):  # fmt: skip
-    num_frames, num_bodies = angle.shape
-    out = np.zeros((num_frames - 1, num_bodies, num_bodies))
+    num_intervals, num_bodies = path.shape
+    out = np.zeros((num_intervals, num_bodies, num_bodies))
     for a in range(num_bodies):
         inner = -_signed(a, 0.0, 0.0, corners, loop, first_loop, radius)
         if not moves[a] or inner <= 0.0:
@@ -381,14 +383,14 @@ def _passages(
         for b in range(num_bodies):
             if a == b:
                 continue
-            for i in range(num_frames - 1):
-                px, py = _within(position[i, a], position[i, b], angle[i, b])
-                qx, qy = _within(position[i + 1, a], position[i + 1, b], angle[i + 1, b])
+            for i in range(num_intervals):
+                px, py = _within(start[i, a], start[i, b], start_angle[i, b])
+                qx, qy = _within(end[i, a], end[i, b], end_angle[i, b])
                 dx, dy = qx - px, qy - py
                 length = math.sqrt(dx * dx + dy * dy)
                 if not length > 1e-9:  # nor if one is not found
                     continue
-                turn = abs(angle[i + 1, b] - angle[i, b])
+                turn = abs(end_angle[i, b] - start_angle[i, b])
                 far = max(math.sqrt(px * px + py * py), math.sqrt(qx * qx + qy * qy))
                 possible = path[i, a] + path[i, b] + turn * far
                 left, right = length, length
