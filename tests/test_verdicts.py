@@ -136,6 +136,7 @@ def test_a_ball_that_is_unseen_while_it_goes_through_a_bar_is_found():
     path[5:7, 0] = np.nan
     found = measure(sight([1.0, [box(60, 1.5)]], path, fixed=[False, True]))
     assert found["penetration"].value > 5 and found["penetration"].frame == 7
+    path[7:, 0, 1] += 3.0  # later than if it had fallen straight
     assert measure(sight([1.0, [box(3, 1.5)]], path, fixed=[False, True]))["penetration"].value == 0
 
 
@@ -260,19 +261,20 @@ def true_numbers(num_clips, seed):
     return [dict(zip(MEASURES, row, strict=True)) for row in table]
 
 
-def test_fresh_true_clips_keep_to_the_promised_share_nineteen_times_of_twenty():
+def test_fresh_true_clips_keep_to_the_promised_share_nine_times_of_ten():
     kept = 0
     for seed in range(60):
-        limits = calibrate(true_numbers(400, seed), pixel=1e-3).limits
+        limits = calibrate(true_numbers(600, seed), pixel=1e-3).limits
         fresh = true_numbers(4000, 1000 + seed)
         kept += np.mean([any(row[m] > limits[m] for m in MEASURES) for row in fresh]) <= 0.01
-    assert kept >= 52
+    assert kept >= 50
 
 
 def test_a_calibration_on_too_few_clips_is_refused():
     assert fewest_clips(0.01, 0.95) == 299
-    with pytest.raises(BadInput, match=r"298 true clips .* 299 are needed"):
-        calibrate(true_numbers(298, 0), pixel=0.1)
+    assert fewest_clips(0.01, 0.9) == 230
+    with pytest.raises(BadInput, match=r"229 true clips .* 230 are needed"):
+        calibrate(true_numbers(229, 0), pixel=0.1)
 
 
 def test_no_threshold_is_finer_than_the_picture_and_what_is_not_measured_is_counted():

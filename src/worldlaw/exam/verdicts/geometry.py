@@ -31,6 +31,7 @@ class Outlines:
     first_loop: np.ndarray  # (B + 1,) where each body's loops begin
     points: np.ndarray  # (P, 2) along all edges
     first_point: np.ndarray  # (B + 1,)
+    convex: np.ndarray  # (B,) bool
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -65,7 +66,16 @@ def outlines_of(
         reach=np.array(reach), area=np.asarray(area, float), gyration=np.array(gyration),
         corners=np.concatenate(corners), loop=np.array(starts), first_loop=np.array(first_loop),
         points=np.concatenate(points), first_point=np.array(first_point),
+        convex=np.array([len(own) < 2 and all(_convex(loop) for loop in own) for own in loops]),
     )  # fmt: skip
+
+
+def _convex(loop: np.ndarray) -> bool:
+    """Whether a loop turns one way only, but for what a picture cannot show."""
+    a, b, c = loop, np.roll(loop, -1, axis=0), np.roll(loop, -2, axis=0)
+    turn = (b[:, 0] - a[:, 0]) * (c[:, 1] - b[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - b[:, 0])
+    least = 0.02 * np.linalg.norm(b - a, axis=1) * np.linalg.norm(c - b, axis=1)
+    return bool((turn > -least).all() or (turn < least).all())
 
 
 def _along(loop: np.ndarray, spacing: float) -> np.ndarray:
@@ -361,17 +371,18 @@ def passages(
     """m by which body a's way round body b was longer than what it could go in an interval, if it crossed b.
 
     In the frame of b the centre of a goes from p to q. If the segment crosses an edge of b, the way round
-    either side is at least |p - c| + |c - q| for every corner of b on that side between p and q, moved
-    outwards by the radius of the largest disc about a's centre within a. ``path`` (I, B) m is how far each
+    either side is at least |p - c| + |c - q| for every corner of b on that side, moved outwards by the radius
+    of the largest disc about a's centre within a: its way round encloses that part of b. If b is not convex, only
+    corners between p and q are taken, since others may hang together with the other side. ``path`` (I, B) m is how far each
     body can have gone; the turning of b comes on top. Only bodies whose centre lies within them are asked.
     ``start`` and ``end`` are places and angles; 0 where one is not known.
     """
-    return _passages(*outlines.arrays, *start, *end, moves, path)
+    return _passages(*outlines.arrays, outlines.convex, *start, *end, moves, path)
 
 
 @compiled(nogil=True)
 def _passages(
-    radius, reach, corners, loop, first_loop, points, first_point,
+    radius, reach, corners, loop, first_loop, points, first_point, convex,
     start, start_angle, end, end_angle, moves, path,
 ):  # fmt: skip
     num_intervals, num_bodies = path.shape
@@ -415,7 +426,7 @@ def _passages(
                             meet = along - side * (last_along - along) / (last_side - side)
                             if 0.0 < meet < length:
                                 crossed = True
-                        if 0.0 <= along <= length:
+                        if convex[b] or 0.0 <= along <= length:
                             if side > 0.0:
                                 left = max(left, _round(along, side + inner, length))
                             else:

@@ -193,8 +193,7 @@ def _later(values: np.ndarray, step: int) -> np.ndarray:
 def _through(sight: Sight, shape: tuple[int, ...]) -> np.ndarray:
     """(T, B, B + 1) m: by how much each passage that ends at a frame was impossible.
 
-    A body goes at most as far in an interval as it went in the one before or in the one after, and what it
-    falls on the way more.
+    A body goes at most as far in an interval as it went in the one before, and what it falls on the way more.
     """
     out = np.zeros(shape)
     fall = float(np.linalg.norm(sight.fall))
@@ -207,7 +206,7 @@ def _through(sight: Sight, shape: tuple[int, ...]) -> np.ndarray:
         before, after = np.full(unseen.shape, np.nan), np.full(unseen.shape, np.nan)
         before[1:], after[:-1] = sight.travel[:-count], sight.travel[count:]
         chord = np.linalg.norm(sight.position[count:] - sight.position[:-count], axis=-1) / count
-        fastest = np.fmax(np.fmax(before, after), chord)
+        fastest = np.where(np.isnan(before), np.fmax(after, chord), before)
         path = np.where(sight.fixed, 0.0, fastest * count + fall * count * (count + 1) / 2)
         passed = passages(
             sight.outlines, (sight.position[:-count], sight.angle[:-count]),
