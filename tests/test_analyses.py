@@ -10,7 +10,7 @@ import pytest
 from test_report import Page, report, rows_of, table_of
 from worldlaw.config import load_experiment, parse_experiment
 from worldlaw.core.errors import BadInput
-from worldlaw.core.region import Region, region_from
+from worldlaw.core.region import Box, Region, region_from
 from worldlaw.models import VideoModel
 from worldlaw.pipeline import run
 from worldlaw.report.analyses import Evidence, Section, Setting, analyses, sections
@@ -162,6 +162,45 @@ def test_colour_and_size_are_told_apart_in_the_new_combinations():
     ]
 
 
+# Combinations
+
+KNOWN = Region((Box({"template": ("03", "05"), "layout": ((0.0, 100.0),)}),))
+HELD_OUT = Region((Box({"template": ("60", "61"), "layout": ((0.0, 100.0),)}),))
+TEMPLATES = Setting(KNOWN, {"known": KNOWN, "new": HELD_OUT})
+
+
+def judged(world, predictor, kind, known, new):
+    """Rows of clips that were judged abnormal or not, those of taught templates first."""
+    (row,) = rows_of(predictor, [(0.0, 1.0)], scenario=world)[:1]
+    return [
+        {
+            **row, "kind": kind, "clip": index, "body": -1, "metric": name, "value": float(value),
+            "in_train_region": "yes" if index < len(known) else "no",
+        }
+        for index, value in enumerate((*known, *new))
+        for name in ("abnormal", "abnormal_vanish")
+    ]  # fmt: skip
+
+
+def test_shares_of_the_abnormal_are_told_for_taught_and_new_templates():
+    rows = judged("six", "dit", "model", [0, 0, 0, 1], [1, 1, 0, 1, NAN])
+    rows += judged("six", "floor", "floor", [0, 0, 0, 0], [0, 0, 0, 0, 0])
+    evidence = Evidence({"six": TEMPLATES}, table_of(rows), lambda *_: [])
+    (found,) = sections(["combination"], evidence)
+    names = [row.name for row in found.table.groups[0].rows]
+    assert names == ["floor, taught", "floor, new", "dit, taught", "dit, new"]
+    assert found.table.groups[0].name == "six: 2 templates"
+    assert [line(found, 0, row)[0] for row in range(4)] == ["0 %", "0 %", "25 %", "75 %"]
+    assert line(found, 0, 3)[1] == "75 %"  # who vanished
+    assert line(found, 0, 3)[2] == "–"  # nobody asked about duplicates
+    (sentence,) = found.answer
+    assert sentence.startswith(
+        "“dit”: six: 25\u202f% abnormal on taught templates, 75\u202f% on new ones (30"
+    )
+    assert line(found, 1)[0] == "3 %"  # the study's first row
+    assert len(found.panels) == 1
+
+
 # What is refused
 
 
@@ -188,6 +227,7 @@ def raw(train, test, analysis):
         ({"speed": [[1, 2], [3, 4]]}, {}, "velocity_gap", r"no test split of .* gap .*2 to 3 m/s"),
         ({"speed": [1, 4]}, {}, "attribute_pair", "needs a world that is trained on two boxes"),
         (SMALL_RED, SMALL_RED, "attribute_pair", "no test split of uniform_motion exchanges the colors"),
+        ({}, {}, "combination", "needs a world whose clips have a template, such as scenario: assembly"),
         ({}, {}, "test_analyses:GAP", "expected a class derived from Analysis"),
     ],
 )
@@ -210,7 +250,7 @@ def test_an_analysis_given_twice_is_refused():
         parse_experiment(given)
 
 
-@pytest.mark.parametrize("name", ["memorization", "velocity_gap", "color_size"])
+@pytest.mark.parametrize("name", ["memorization", "velocity_gap", "color_size", "combinatorial_small"])
 def test_the_experiments_that_ship_ask_what_they_can_answer(name):
     experiment = load_experiment(f"experiments/{name}.yaml")
     assert analyses.get(experiment.analyses[0])().worlds(experiment.settings())
@@ -222,7 +262,7 @@ def test_the_experiments_that_ship_ask_what_they_can_answer(name):
 @pytest.mark.parametrize("name", analyses.names())
 def test_a_section_is_made_of_whatever_there_is(name):
     """No result at all, nothing measured, and predictors without readings; every page holds together."""
-    settings = {"reversal": BOTH, "velocity_gap": GAP, "attribute_pair": PAIR}
+    settings = {"reversal": BOTH, "velocity_gap": GAP, "attribute_pair": PAIR, "combination": TEMPLATES}
     answers = [(clip(), {"measured_velocity": NAN, "measured_size": NAN, "color_kept": NAN})] * 2
     for worlds in (
         {"w": (settings[name], {"dit": answers})},

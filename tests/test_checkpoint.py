@@ -20,6 +20,7 @@ from worldlaw.exporting import export
 from worldlaw.models import checkpoint
 from worldlaw.models.checkpoint import CARD, WEIGHTS, read_card
 from worldlaw.models.video_dit import VideoDiT
+from worldlaw.plan import make_plan
 
 TINY = {
     "preset": "nano",
@@ -83,7 +84,7 @@ def test_an_experiment_uses_a_checkpoint_instead_of_teaching(taught, tmp_path):
 def test_other_weights_are_another_key(taught, tmp_path):
     def key():
         asked = experiment({"checkpoint": str(tmp_path / "copy"), "sampling_steps": 2})
-        return pipeline.make_plan(asked, tmp_path).generate["uniform_motion", "net", "id"].key
+        return make_plan(asked, tmp_path).generate["uniform_motion", "net", "id"].key
 
     shutil.copytree(taught[1], tmp_path / "copy")
     before = key()

@@ -132,7 +132,7 @@ def test_a_preview_is_a_picture_of_the_attributes_asked_for(suffix, tmp_path, ca
 def test_the_list_names_what_is_registered_with_units(capsys):
     run("list", "--json")
     found = json.loads(capsys.readouterr().out)
-    assert set(found["scenarios"]) == {"uniform_motion", "parabola", "collision"}
+    assert {"uniform_motion", "parabola", "collision", "assembly"} <= set(found["scenarios"])
     assert "m/s" in found["metrics"]["velocity_error"]
     assert set(found["analyses"]) == {"reversal", "velocity_gap", "attribute_pair"}
     run("list", "references")

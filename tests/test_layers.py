@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "models": {"core", "models", "clips.frames"},
     "exam": {"core", "worlds", "exam", "clips.media"},
     "report": {"core", "exam", "report", "clips.media"},
+    "rating": {"core", "clips", "rating"},
 }
 HOUSE = {path.stem for path in SOURCE.glob("*.py")}
 

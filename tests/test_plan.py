@@ -7,8 +7,9 @@ import pytest
 
 from worldlaw.clips.frames import Joined
 from worldlaw.config import load_experiment, parse_experiment
-from worldlaw.pipeline import build_model, run
+from worldlaw.pipeline import run
 from worldlaw.plan import make_plan
+from worldlaw.teaching import build_model
 from worldlaw.testing import make_recipe
 
 

@@ -369,15 +369,15 @@ def test_the_worst_clip_is_shown_with_the_seed_that_drew_it():
 
 def test_a_worker_takes_its_share_of_the_cores(monkeypatch):
     torch = pytest.importorskip("torch")
-    from worldlaw import pipeline
+    from worldlaw.job import Job, Quiet, limit_threads, threads_each
 
     before = torch.get_num_threads()
-    job = pipeline._Job(plan(DIT), 2, pipeline.Quiet())
+    job = Job(plan(DIT), 2, Quiet())
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     try:
-        assert pipeline._threads(job, 1) == 0
-        assert pipeline._threads(job, 5) == (0 if torch.cuda.is_available() else 1)
-        pipeline._limit_threads(1)
+        assert threads_each(job, 1) == 0
+        assert threads_each(job, 5) == (0 if torch.cuda.is_available() else 1)
+        limit_threads(1)
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)

@@ -143,8 +143,9 @@ import sys
 sys.modules["torch"] = None
 import pyarrow.parquet as pq
 from worldlaw import pipeline
+from worldlaw.job import Quiet
 from worldlaw.config import parse_experiment
-class Says(pipeline.Quiet):
+class Says(Quiet):
     def note(self, text): print(text)
 asked = parse_experiment({experiment().model_dump()!r})
 done = pipeline.run(asked, {str(tmp_path)!r}, until="evaluate", progress=Says())

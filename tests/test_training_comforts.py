@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from test_training import TINY, clips, one_thread, taught  # noqa: F401
+from test_training import TINY, clips, taught
 from worldlaw.cli import main
 from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput, Failed
@@ -22,6 +22,8 @@ from worldlaw.models.diffusion import RectifiedFlow
 from worldlaw.models.dit import DiT, attention
 from worldlaw.models.video_dit import WEIGHTS, VideoDiT
 from worldlaw.pipeline import run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def log(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -19,6 +20,8 @@ from worldlaw.crew import helping
 if TYPE_CHECKING:
     from worldlaw.core.registry import Registry
     from worldlaw.plan import Plan
+    from worldlaw.rating.exhibits import Exhibit
+    from worldlaw.rating.session import Ratings
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 LISTED = ("scenarios", "codecs", "models", "references", "metrics", "analyses", "experiments")
@@ -139,6 +142,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("out", metavar="OUT", type=Path)
     export.add_argument("--to", choices=EXPORTS, required=True)
+
+    rate = add(
+        "rate", _rate, "let people judge clips (do they obey physics?), or print what people said",
+        "Serves a page on this machine only: blind, shuffled, by keyboard; every answer is kept at once,\n"
+        "and a rater goes on where they stopped. --results prints rates, agreement, and how far the\n"
+        "automatic verdict agrees with the majority.",
+    )  # fmt: skip
+    rate.add_argument(
+        "answers", metavar="ANSWERS", type=Path, help="folder of videos, or of a run (runs/NAME)"
+    )
+    rate.add_argument(
+        "--rater", action="append", default=[], metavar="NAME",
+        help="who judges (default: the page asks); with --results: whom to count, may be repeated",
+    )  # fmt: skip
+    rate.add_argument("--sample", type=_positive, metavar="N", help="at most N clips of each model and split")
+    rate.add_argument("--seed", type=int, default=0, help="which ones (default: 0)")
+    rate.add_argument("--port", type=int, default=0, help="port of 127.0.0.1 (default: any free one)")
+    rate.add_argument(
+        "--out", type=Path, metavar="FILE", help="file of ratings (default: ANSWERS/ratings.jsonl)"
+    )
+    rate.add_argument("--results", action="store_true", help="print what people said, and serve nothing")
+    rate.add_argument(
+        "--verdicts", type=Path, metavar="FILE", help="automatic verdicts: a CSV with columns clip, abnormal"
+    )
+    rate.add_argument("--csv", type=Path, metavar="FILE", help="write the results as a table, too")
     return parser
 
 
@@ -457,6 +485,60 @@ def _export(arguments: argparse.Namespace) -> None:
         return
     print(f"{count} clips", file=sys.stderr)
     print(arguments.out)
+
+
+def _rate(arguments: argparse.Namespace) -> None:
+    from worldlaw.rating import FILE, Ratings, exhibits
+
+    found = exhibits(arguments.answers)
+    ratings = Ratings(arguments.out or arguments.answers / FILE)
+    if arguments.results:
+        for option in ("sample", "port"):
+            if getattr(arguments, option):
+                raise BadInput(f"--{option} decides what is shown; --results counts every answer there is")
+        _rate_results(arguments, found, ratings)
+        return
+    for option in ("csv", "verdicts"):
+        if getattr(arguments, option):
+            raise BadInput(f"--{option} goes with --results")
+    _rate_serve(arguments, found, ratings)
+
+
+def _rate_serve(arguments: argparse.Namespace, found: list[Exhibit], ratings: Ratings) -> None:
+    from worldlaw.rating import Session, sample
+    from worldlaw.rating.server import RatingServer
+    from worldlaw.rating.session import rater_name
+    from worldlaw.rating.showing import check
+
+    if len(arguments.rater) > 1:
+        raise BadInput("--rater: one at a time; without it the page asks, and several may judge at once")
+    rater = rater_name(arguments.rater[0]) if arguments.rater else None
+    shown = sample(found, arguments.sample, seed=arguments.seed) if arguments.sample else found
+    check(shown)
+    ratings.check()
+    session = Session((each.name for each in shown), ratings, only=rater)
+    with RatingServer(shown, session, port=arguments.port, rater=rater) as server:
+        if arguments.json:
+            about = {"url": server.url, "clips": session.num_clips, "ratings": str(ratings.path)}
+            print(json.dumps(about), flush=True)
+        else:
+            print(f"{session.num_clips} clips; answers go to {ratings.path}; Ctrl-C ends it", file=sys.stderr)
+            print(server.url, flush=True)
+        with contextlib.suppress(KeyboardInterrupt):  # the ordinary end; every answer is on disk
+            server.serve_forever()
+
+
+def _rate_results(arguments: argparse.Namespace, found: list[Exhibit], ratings: Ratings) -> None:
+    from worldlaw.core.artifact import write_text
+    from worldlaw.rating import results
+    from worldlaw.rating.telling import as_csv, as_json, lines
+    from worldlaw.rating.verdicts import verdicts
+
+    known = verdicts(arguments.answers, found, arguments.verdicts)
+    judged = results(found, ratings.standings(), raters=arguments.rater, verdicts=known)
+    if arguments.csv:
+        write_text(arguments.csv, as_csv(judged))
+    print(json.dumps(as_json(judged)) if arguments.json else "\n".join(lines(judged)))
 
 
 if __name__ == "__main__":

@@ -226,13 +226,18 @@ def _check_split(experiment: Experiment, world: str, split: str) -> None:
         )
 
 
+def poses(experiment: Experiment, world: str) -> bool:
+    """Whether a world's bodies are followed by pose: assemblies, whose clips differ in number and shape."""
+    return scenarios.get(experiment.scenario_of(world)).tracker == "poses"
+
+
 def _check_names(experiment: Experiment) -> None:
     from worldlaw.coding import check_codecs
     from worldlaw.exam.metrics import Metric, metrics
     from worldlaw.exam.references import references
     from worldlaw.models import models
 
-    if re.fullmatch(r"(simulate|train|generate|track|evaluate)-[0-9a-f]{16}", experiment.name):
+    if re.fullmatch(r"(simulate|train|generate|track|calibrate|evaluate)-[0-9a-f]{16}", experiment.name):
         raise BadInput(f"name: {experiment.name!r} is what a folder of clips is called; choose another")
     if experiment.video.edge not in EDGES:
         raise unknown("edge", experiment.video.edge, EDGES)
@@ -251,6 +256,12 @@ def _check_names(experiment: Experiment) -> None:
             continue
         _check_model(name, model or Model(model=name))
         _check_training(experiment, name, model or Model(model=name))
+    assemblies = [world for world in experiment.worlds if poses(experiment, world)]
+    if experiment.references and assemblies:
+        raise BadInput(
+            f"references: {experiment.references[0]} expects the same few bodies in every clip; those of "
+            f"{assemblies[0]} differ; remove the key or the world"
+        )
     for name in experiment.references:
         if not references.lacking(name) and not callable(references.get(name)):
             raise BadInput(f"reference {name!r}: expected a function of a question")

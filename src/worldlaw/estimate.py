@@ -11,8 +11,9 @@ from typing import Any
 
 from worldlaw.clips.store import Clip, Shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, tracks_name, write_tracks
-from worldlaw.exam.tracking import read_hints, track
+from worldlaw.exam.trackers import tracker
 from worldlaw.plan import Plan, shard_ranges
+from worldlaw.worlds import scenarios
 from worldlaw.worlds.recipe import Recipe
 
 SAMPLE = 24  # clips made of each split to time them
@@ -88,6 +89,7 @@ class _Cost:
 def _sample(recipe: Recipe, context: int) -> _Cost:
     count = min(SAMPLE, len(recipe))
     scene, _ = recipe.scene(0)
+    read = tracker(scenarios.get(recipe.scenario).tracker)
 
     def clips(indices: range) -> Iterator[Clip]:
         for index in indices:
@@ -98,8 +100,8 @@ def _sample(recipe: Recipe, context: int) -> _Cost:
     def tracked(shard: Shard) -> Iterator[Tracked]:
         for row in range(len(shard)):
             video = shard.frames(row)
-            hints = read_hints(video[:context], extent=scene.extent, fps=recipe.fps)
-            yield Tracked(row, hints.shape, track(video, hints, fps=recipe.fps))
+            looks, tracks = read(video, context=context, extent=scene.extent, fps=recipe.fps)
+            yield Tracked(row, looks, tracks)
 
     with tempfile.TemporaryDirectory() as folder:
         clip_path, track_path = Path(folder) / shard_name(0), Path(folder) / tracks_name(0)

@@ -14,15 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from worldlaw.calibrating import limits_of
 from worldlaw.clips.store import Clips
 from worldlaw.clips.tracks import Tracked, read_tracks
-from worldlaw.config import TRAIN
+from worldlaw.config import TRAIN, poses
 from worldlaw.core.artifact import atomic_path, key_of, read_manifest
 from worldlaw.core.errors import BadInput, blamed
 from worldlaw.core.region import Attributes, Region
 from worldlaw.core.types import Case, CaseLibrary, Detections, Question, Scene, Tracks, Trajectory
-from worldlaw.exam.matching import match, partners
+from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.metrics import Metric, metrics
+from worldlaw.exam.metrics.verdicts import findings
 from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.exam.nearest import Motions, copied, motions
 from worldlaw.exam.readings import readings
@@ -80,7 +82,9 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
                 rows.append((body, "true_speed", true, "m/s", np.nan))
                 rows.append((body, "measured_speed", measured, "m/s", np.nan))
             rows += [(*reading, np.nan) for reading in readings(case)]
-            rows += _copy_rows(case, exam.motions)
+            if exam.motions is not None:
+                rows += _copy_rows(case, exam.motions)
+            rows += _fault_rows(case)
             for body, measure, value, unit, best in rows:
                 row = (
                     experiment.name, world, name, kind, num_training, training_seed, split, level,
@@ -99,6 +103,16 @@ def _copy_rows(case: Case, cases: Motions) -> list[tuple[int, str, float, str, f
         (-1, "case_distance", found.case_distance, "m/s", np.nan),
         (-1, "case_distance_of_truth", found.case_distance_of_truth, "m/s", np.nan),
         (-1, NEAREST, found.training_clip if found.training_clip >= 0 else np.nan, "clip", np.nan),
+    ]
+
+
+def _fault_rows(case: Case) -> list[tuple[int, str, float, str, float]]:
+    """(body, name, value, unit, best): which of the physical measures exceed what true clips show, 0 or 1."""
+    found = findings(case)
+    if found is None or case.limits is None:
+        return []
+    return [
+        (-1, f"abnormal_{name}", float(one.value > case.limits[name]), "", 0.0) for name, one in found.items()
     ]
 
 
@@ -201,8 +215,16 @@ class _Exam:
         }
 
     @property
-    def motions(self) -> Motions:
-        """The motions of the world's training cases."""
+    def limits(self) -> dict[str, float] | None:
+        """What physical verdicts may not exceed, in a world for which that was measured."""
+        artifact = self.plan.calibrate.get(self._world)
+        return limits_of(artifact.folder).limits if artifact else None
+
+    @property
+    def motions(self) -> Motions | None:
+        """The motions of the world's training cases; None for assemblies, which differ in their bodies."""
+        if poses(self.plan.experiment, self._world):
+            return None
         return training_motions(self.plan, self._world)
 
     def cases(self, clip: int) -> Iterator[tuple[str, str, Case]]:
@@ -217,7 +239,8 @@ class _Exam:
 
     def case(self, predictor: str, clip: int) -> Case:
         """One predictor on one clip beside the truth."""
-        scene, truth = self.clips.scene(clip), self.clips.trajectory(clip)
+        scene = self.clips.scene(clip)
+        truth = as_seen(self.clips.trajectory(clip), scene)
         video: Callable[[], np.ndarray] | None
         if predictor in self.tracks:
             tracks = match(self.tracks[predictor][clip].tracks, truth)
@@ -225,7 +248,8 @@ class _Exam:
             video = _frames_of(source, clip)
         else:
             tracks, video = self._refer(predictor, clip, scene, truth), None
-        return Case(clip, scene, self.context, truth, tracks, _frames_of(self.clips, clip), video)
+        true_video = _frames_of(self.clips, clip)
+        return Case(clip, scene, self.context, truth, tracks, true_video, video, self.limits)
 
     def _refer(self, name: str, clip: int, scene: Scene, truth: Trajectory) -> Tracks:
         seen = self.tracks[FLOOR][clip]

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from worldlaw.calibrating import plan_calibrations
 from worldlaw.clips import store, tracks
 from worldlaw.coding import codec_of, plan_codecs
 from worldlaw.config import TRAIN, Experiment
 from worldlaw.core.artifact import Artifact
-from worldlaw.exam import nearest, readings, references, tracking
+from worldlaw.exam import nearest, readings, references
 from worldlaw.exam.metrics import metrics
+from worldlaw.exam.trackers import tracker
 from worldlaw.models import VideoModel, models
 from worldlaw.worlds import describe, render, scenarios
 
@@ -37,6 +39,7 @@ class Plan:
     left_out: Mapping[str, str] = field(default_factory=dict)
     codecs: dict[tuple[str, str], Artifact] = field(default_factory=dict)  # (world, codec), as taught
     redraw: dict[tuple[str, str, str], Artifact] = field(default_factory=dict)  # (world, codec, split)
+    calibrate: dict[str, Artifact] = field(default_factory=dict)  # world -> the limits of verdicts
 
     @property
     def folder(self) -> Path:
@@ -54,6 +57,7 @@ class Plan:
         """All artifacts in the order in which they are made, each with what it is for."""
         groups = (self.to_store, self.codecs, self.train, self.redraw, self.generate, self.track)
         listed = [(" / ".join(place), artifact) for group in groups for place, artifact in group.items()]
+        listed += self.calibrate.items()
         return [*listed, ("all", self.evaluate)]
 
 
@@ -143,7 +147,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 inputs = {
                     "videos": source.key,
                     "context": experiment.context,
-                    "tracker": tracking.VERSION,
+                    "tracker": _tracker(experiment, world),
                     "format": tracks.FORMAT,
                 }
                 track[world, name, split] = Artifact("track", inputs, root)
@@ -160,6 +164,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 }
                 train[world, name] = Artifact("train", inputs, root)
     chosen = experiment.metrics or tuple(metrics.names())
+    calibrate = plan_calibrations(experiment, root)
     evaluate = Artifact(
         "evaluate",
         {  # lists, because the rows of the results follow their order
@@ -178,10 +183,20 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 for name in experiment.references
             ],
             "metrics": [[name, metrics.get(name).version, metrics.code(name)] for name in chosen],
+            **({"limits": [artifact.key for artifact in calibrate.values()]} if calibrate else {}),
         },
         root,
     )
-    return Plan(experiment, root, simulate, train, generate, track, evaluate, left_out, codecs, redraw)
+    return Plan(
+        experiment, root, simulate, train, generate, track, evaluate, left_out, codecs, redraw, calibrate
+    )
+
+
+def _tracker(experiment: Experiment, world: str) -> int | list:
+    """The version of the tracker that reads a world's videos, with its name unless it is the usual one."""
+    name = scenarios.get(experiment.scenario_of(world)).tracker
+    version = tracker(name).version
+    return version if name == "blobs" else [name, version]
 
 
 def _lacking(experiment: Experiment) -> dict[str, str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from worldlaw import pipeline
+from worldlaw import job
 
 T = TypeVar("T")
 
@@ -78,14 +78,14 @@ class _Rate(TextColumn):
         return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
 
-class _Notes(pipeline.Quiet):
+class _Notes(job.Quiet):
     """No bars: the output is read by a program, or by somebody later."""
 
     def note(self, text: str) -> None:
         print(f"worldlaw: {text}", file=sys.stderr)
 
 
-def counted(progress: pipeline.Progress, title: str, unit: str) -> Callable[[Iterable[T]], Iterator[T]]:
+def counted(progress: job.Progress, title: str, unit: str) -> Callable[[Iterable[T]], Iterator[T]]:
     """A wrapper of a sequence that reports each item, once it is done with, to a progress."""
 
     def wrap(items: Iterable[T]) -> Iterator[T]:
@@ -99,7 +99,7 @@ def counted(progress: pipeline.Progress, title: str, unit: str) -> Callable[[Ite
 
 
 @contextlib.contextmanager
-def progress_for(*, quiet: bool) -> Iterator[pipeline.Progress]:
+def progress_for(*, quiet: bool) -> Iterator[job.Progress]:
     """Bars on standard error, or only what the user has to know."""
     if quiet:
         yield _Notes()

@@ -93,6 +93,23 @@ def encode_mp4(frames: UInt8[np.ndarray, "T H W 3"], fps: float, *, quality: int
     return buffer.getvalue()
 
 
+def encode_webp(
+    frames: UInt8[np.ndarray, "T H W 3"],
+    fps: float,
+    *,
+    hold: float = 0.0,
+    lossless: bool = True,
+    effort: int = 6,
+) -> bytes:
+    """An animated WebP file that repeats for ever; ``hold`` is how many s longer the last frame stays.
+
+    ``effort`` is 0 to 6; more is smaller and slower.
+    """
+    duration = [round(1000 / fps)] * len(frames)
+    duration[-1] += round(1000 * hold)
+    return _save(frames, "WEBP", save_all=True, duration=duration, loop=0, lossless=lossless, method=effort)
+
+
 def decode_mp4(content: bytes) -> tuple[UInt8[np.ndarray, "T H W 3"], float]:
     """The frames and the frame rate in Hz of the first video stream of an mp4 file's bytes.
 
@@ -123,15 +140,11 @@ def _encode_gif(frames: np.ndarray, fps: float) -> bytes:
     return _save(frames, "GIF", save_all=True, duration=1000 / fps, loop=0)
 
 
-def _encode_webp(frames: np.ndarray, fps: float) -> bytes:
-    return _save(frames, "WEBP", save_all=True, duration=round(1000 / fps), loop=0, lossless=True, method=6)
-
-
 def _encode_png(frames: np.ndarray, fps: float) -> bytes:
     return _save(film_strip(frames)[None], "PNG")
 
 
-_ENCODERS = {".mp4": encode_mp4, ".gif": _encode_gif, ".webp": _encode_webp, ".png": _encode_png}
+_ENCODERS = {".mp4": encode_mp4, ".gif": _encode_gif, ".webp": encode_webp, ".png": _encode_png}
 
 
 def _save(frames: np.ndarray, kind: str, **options: Any) -> bytes:

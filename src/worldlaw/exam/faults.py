@@ -113,7 +113,10 @@ def _floating(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Plan
             return Planted(scene, _simulated(planted, truth.num_frames, truth.dt), int(b), 1)
         position, angle = truth.position.copy(), truth.angle.copy()
         position[t:, b], angle[t:, b] = position[t, b], angle[t, b]
-        if _disturbs_none(truth, b, t * truth.dt, fixed) and _clear_of(outlines, position, angle, b, int(t), scene.extent) > free / 4:
+        if (
+            _disturbs_none(truth, b, t * truth.dt, fixed)
+            and _clear_of(outlines, position, angle, b, int(t), scene.extent) > free / 4
+        ):
             stopped = dataclasses.replace(truth, position=position, angle=angle, record=None)
             return Planted(scene, stopped, int(b), int(t) + 1)
     return None
@@ -174,9 +177,7 @@ def _crossing(scene: Scene, truth: Trajectory, ball: int, bar: int) -> Planted |
     if not crossed or not len(touched):
         return None
     at = slice(None, None, FINER)
-    planted = dataclasses.replace(
-        truth, position=position[at].copy(), angle=angle[at].copy(), record=None
-    )
+    planted = dataclasses.replace(truth, position=position[at].copy(), angle=angle[at].copy(), record=None)
     return Planted(scene, planted, ball, int(np.ceil(touched[0] / FINER)))
 
 
@@ -203,7 +204,9 @@ def _duplicate(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Pla
     for _ in range(TRIES):
         place = rng.uniform(body.size, np.array(scene.extent) - body.size)
         position = np.concatenate([truth.position, np.broadcast_to(place, (truth.num_frames, 1, 2))], axis=1)
-        angle = np.concatenate([truth.angle, np.broadcast_to(truth.angle[frame, b], (truth.num_frames, 1))], axis=1)
+        angle = np.concatenate(
+            [truth.angle, np.broadcast_to(truth.angle[frame, b], (truth.num_frames, 1))], axis=1
+        )
         if _clear_of(outlines, position, angle, copy, frame, scene.extent) > free:
             seen = np.tile(place, (truth.num_frames, 1))
             seen[:frame] = _away(scene)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from jaxtyping import Int
 from scipy.optimize import linear_sum_assignment
 
-from worldlaw.core.types import LOST, Detections, Tracks, Trajectory
+from worldlaw.core.polygons import union_center
+from worldlaw.core.types import LOST, Detections, Scene, Tracks, Trajectory
 
 
 def match(tracks: Tracks, truth: Trajectory) -> Tracks:
@@ -41,6 +44,21 @@ def match(tracks: Tracks, truth: Trajectory) -> Tracks:
             color=np.concatenate([extra.color, seen.color[at]]),
         ),
     )
+
+
+def as_seen(truth: Trajectory, scene: Scene) -> Trajectory:
+    """The truth as one who only sees can tell it: places of centroids, and angles since the first frame.
+
+    The centroid of what a body covers is its centre of mass unless parts overlap, where both weigh.
+    """
+    if truth.angle is None:
+        return truth
+    offset = np.array([union_center(body.parts) if body.parts else (0.0, 0.0) for body in scene.bodies])
+    cos, sin = np.cos(truth.angle), np.sin(truth.angle)
+    turned = np.stack(
+        [cos * offset[:, 0] - sin * offset[:, 1], sin * offset[:, 0] + cos * offset[:, 1]], axis=-1
+    )
+    return dataclasses.replace(truth, position=truth.position + turned, angle=truth.angle - truth.angle[0])
 
 
 def partners(seen: Trajectory, truth: Trajectory) -> Int[np.ndarray, " B"]:

@@ -1,8 +1,8 @@
 """(first frame) -> silhouettes: the outline of every body, sub-pixel, as the picture shows it.
 
-Bodies stand apart in the first frame, so each is a component of one colour. Its coverage of every pixel is how
-far the pixel has gone from the background to that colour. A disc, a rectangle or two crossed rectangles are
-tried first; anything else is a polygon traced around the component, whose corners are then moved until the
+Bodies stand apart in the first frame, so each is a component of one colour. Its coverage of every pixel is
+how far the pixel has gone from the background to that colour. A disc, a rectangle or two crossed rectangles
+are tried first; anything else is a polygon traced around the component, whose corners are then moved until the
 polygon covers every pixel as the picture does.
 """
 
@@ -152,6 +152,8 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     to a finer grid before it is cut.
     """
     height, width, _ = paint.shape
+    if not len(palette):
+        return []
     share = paint @ palette.T / (palette**2).sum(axis=1)  # (H, W, P)
     rest = np.linalg.norm(paint[:, :, None] - share[..., None] * palette, axis=-1)
     nearest = np.where(np.abs(paint).max(axis=-1) > NEVER, rest.argmin(axis=-1), -1)
@@ -160,7 +162,7 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     for p, color in enumerate(palette):
         alpha = np.where(nearest == p, share[..., p], 0.0).clip(0, 1)
         fine = ndimage.zoom(alpha, finer, order=1, grid_mode=True, mode="nearest") if finer > 1 else alpha
-        labels, count = ndimage.label(fine > 0.4, np.ones((3, 3)))
+        labels, _ = ndimage.label(fine > 0.4, np.ones((3, 3)))
         for label, place in enumerate(ndimage.find_objects(labels), start=1):
             inside = labels[place] == label
             if inside.sum() < 2 * finer**2:
@@ -190,7 +192,9 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     ]
 
 
-def _silhouette(paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart: np.ndarray) -> _Found | None:
+def _silhouette(
+    paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart: np.ndarray
+) -> _Found | None:
     """The outline that covers the pixels of a component as they are covered; None for a speck."""
     rows, columns = np.nonzero(support)
     top, left = max(0, rows.min() - 1), max(0, columns.min() - 1)
@@ -213,7 +217,7 @@ def _silhouette(paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart
     xy = (alpha * (x - cx) * (y - cy)).sum() / area
     angle = 0.5 * math.atan2(2 * xy, xx - yy)
     spread = math.hypot(xx - yy, 2 * xy)
-    major, minor = (xx + yy + spread) / 2 - 1 / 12, max((xx + yy - spread) / 2 - 1 / 12, 0.01)
+    major = (xx + yy + spread) / 2 - 1 / 12
 
     radius = math.sqrt(area / math.pi)
     disc = _Fit(alpha, known, _disc).measured(np.array([cx, cy, radius]))
@@ -237,7 +241,7 @@ def _silhouette(paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart
     is_disc = best.shape is _disc
     return _Found(
         paint=color,
-        center=center + (left, top),
+        center=np.add(center, (left, top)),
         area=_signed_area(contours),
         contours=contours,
         disc=is_disc,
@@ -246,7 +250,7 @@ def _silhouette(paint: np.ndarray, color: np.ndarray, support: np.ndarray, apart
 
 
 def _good(area: float) -> float:
-    """Squared error of coverage, summed over pixels, of a shape that fits: an edge off by a few hundredths."""
+    """Squared error of coverage, summed over pixels, of a shape that fits to a few hundredths of a pixel."""
     return 0.004 * math.sqrt(area) + 0.01
 
 
@@ -344,7 +348,7 @@ def _box(parameters: np.ndarray) -> list[np.ndarray]:
     along = np.array([math.cos(angle), math.sin(angle)]) * length / 2
     across = np.array([-math.sin(angle), math.cos(angle)]) * breadth / 2
     corners = [along + across, across - along, -along - across, along - across]
-    return [np.array(corners) + (x, y)]
+    return [np.add(corners, (x, y))]
 
 
 def _cross_starts(cx: float, cy: float, angle: float, length: float, area: float) -> list[np.ndarray]:
@@ -373,7 +377,7 @@ def _cross(parameters: np.ndarray) -> list[np.ndarray]:
         corners += [sign * (first + second) * breadth / 2 / sine]
         corners += [sign * (ends * first - across[0]), sign * (ends * first + across[0])]
         corners += [sign * (first - second) * breadth / 2 / sine]
-    return [np.array(corners) + (x, y)]
+    return [np.add(corners, (x, y))]
 
 
 def _traced(alpha: np.ndarray, known: np.ndarray) -> list[_Fit]:
@@ -413,7 +417,7 @@ class _Free:
 
 
 def _boundaries(mask: np.ndarray) -> list[np.ndarray]:
-    """Closed loops (N, 2) of x, y along the sides of a mask's pixels, the mask on the right; longest first."""
+    """Closed loops (N, 2) of x, y along the sides of a mask's pixels, the mask on the right."""
     padded = np.pad(mask, 1)
     ahead: dict[tuple[int, int], list[tuple[int, int]]] = {}
 

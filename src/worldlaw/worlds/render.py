@@ -22,6 +22,8 @@ EDGES = ("area", "study")
 BALL, SQUARE, RING = range(len(SHAPES))
 POLYGONS = len(SHAPES)  # of a body that consists of parts
 MAX_CORNERS = 64  # of a polygon cut by a pixel and by other polygons
+PARALLEL = -1 + 1e-12  # cosine between the inward normals of two sides of a strip
+FLAT = 1e-9  # a normal this upright belongs to a level edge
 
 
 def frame_shape(extent: tuple[float, float], resolution: int) -> tuple[int, int]:
@@ -335,7 +337,7 @@ def _paint_study(frames, shape, color, position, size, extent):
                         frames[t, row, j, channel] = int((1 - cover) * below + cover * color[b, channel])
 
 
-@compiled
+@compiled(inline="always")
 def _half_plane_area(nx: float, ny: float, d: float) -> float:
     """Share of the unit square about the origin in which n . p + d >= 0, for a unit normal n."""
     a, b = max(abs(nx), abs(ny)), min(abs(nx), abs(ny))
@@ -402,12 +404,12 @@ def _place(corners, cx, cy, angle, scale, normals, placed):
         normals[i, 2] = -(normals[i, 0] * placed[i, 0] + normals[i, 1] * placed[i, 1])
 
 
-@compiled
+@compiled(inline="always")
 def _polygon_pixel(normals, start, stop, column, row, first, second):
     """Share of a pixel that a convex polygon covers, exactly, given its edges."""
     x, y = column + 0.5, row + 0.5
     cut = 0
-    only = 0
+    one = other = 0
     for i in range(start, stop):
         d = normals[i, 0] * x + normals[i, 1] * y + normals[i, 2]
         reach = 0.5 * (abs(normals[i, 0]) + abs(normals[i, 1]))
@@ -415,12 +417,18 @@ def _polygon_pixel(normals, start, stop, column, row, first, second):
             return 0.0
         if d < reach:
             cut += 1
-            only = i
+            one, other = i, one
     if cut == 0:
         return 1.0
-    if cut == 1:
-        nx, ny = normals[only, 0], normals[only, 1]
-        return _half_plane_area(nx, ny, nx * x + ny * y + normals[only, 2])
+    if cut <= 2:
+        ax, ay = normals[one, 0], normals[one, 1]
+        if cut == 1:
+            return _half_plane_area(ax, ay, ax * x + ay * y + normals[one, 2])
+        bx, by = normals[other, 0], normals[other, 1]
+        if ax * bx + ay * by < PARALLEL:  # a strip: what lies outside of one side lies inside of the other
+            inside = _half_plane_area(ax, ay, ax * x + ay * y + normals[one, 2])
+            inside += _half_plane_area(bx, by, bx * x + by * y + normals[other, 2])
+            return max(inside - 1.0, 0.0)
     return _area(first, _cut(normals, start, stop, first, _unit_square(column, row, first), second))
 
 
@@ -437,14 +445,20 @@ def _unit_square(column, row, points):
 def _cut(normals, start, stop, points, size, spare):
     """Cut the polygon ``points`` to what lies within another, given by its edges; returns its corners."""
     for i in range(start, stop):
-        size = _clip(points, size, normals[i, 0], normals[i, 1], normals[i, 2], spare)
+        nx, ny, offset = normals[i, 0], normals[i, 1], normals[i, 2]
+        outside = False
         for j in range(size):
-            points[j, 0], points[j, 1] = spare[j, 0], spare[j, 1]
+            if nx * points[j, 0] + ny * points[j, 1] + offset < 0:
+                outside = True
+        if outside:
+            size = _clip(points, size, nx, ny, offset, spare)
+            for j in range(size):
+                points[j, 0], points[j, 1] = spare[j, 0], spare[j, 1]
     return size
 
 
 @compiled
-def _parts_pixel(normals, starts, own, first_part, last_part, column, row, first, second):
+def _parts_pixel(normals, starts, own, first_part, last_part, spans, column, row, first, second):
     """Share of a pixel that a body covers; 0 unless ``own`` is the first of its parts that covers any of it.
 
     Where several parts do, their union is taken by inclusion and exclusion.
@@ -452,20 +466,22 @@ def _parts_pixel(normals, starts, own, first_part, last_part, column, row, first
     share = _polygon_pixel(normals, starts[own], starts[own + 1], column, row, first, second)
     if share == 0.0:
         return 0.0
-    together = 1
+    covering = 1 << (own - first_part)
     for p in range(first_part, last_part):
-        if p == own:
+        if p == own or not spans[p, row, 0] <= column < spans[p, row, 3]:
             continue
         other = _polygon_pixel(normals, starts[p], starts[p + 1], column, row, first, second)
         if other > 0.0:
             if p < own:
                 return 0.0
-            together += 1
+            covering |= 1 << (p - first_part)
             share = max(share, other)
-    if together == 1 or share == 1.0:
+    if covering == 1 << (own - first_part) or share == 1.0:
         return share
     total = 0.0
-    for subset in range(1, 1 << (last_part - first_part)):
+    for subset in range(1, covering + 1):
+        if subset & covering != subset:
+            continue
         size = _unit_square(column, row, first)
         members = 0
         for p in range(first_part, last_part):
@@ -477,38 +493,57 @@ def _parts_pixel(normals, starts, own, first_part, last_part, column, row, first
 
 
 @compiled
-def _span(placed, low, high, count, width):
-    """First and last column + 1 that a convex polygon reaches between two heights."""
-    left, right = 1e9, -1e9
-    for i in range(count):
-        j = i + 1 if i + 1 < count else 0
-        ya, yb = placed[i, 1], placed[j, 1]
-        if max(ya, yb) < low or min(ya, yb) > high:
-            continue
-        if ya == yb:
-            left = min(left, placed[i, 0], placed[j, 0])
-            right = max(right, placed[i, 0], placed[j, 0])
-            continue
-        slope = (placed[j, 0] - placed[i, 0]) / (yb - ya)
-        for y in (max(min(ya, yb), low), min(max(ya, yb), high)):
-            x = placed[i, 0] + slope * (y - ya)
-            left, right = min(left, x), max(right, x)
-    if right < left:
-        return 0, 0
-    return max(0, math.floor(left)), min(width, math.ceil(right))
+def _find_spans(normals, placed, count, height, width, spans):
+    """Rows (top, bottom) that a convex polygon reaches, and for each of them four columns.
+
+    From the first to the fourth it may cover something of a pixel, from the second to the third all of it.
+    """
+    low_x = high_x = placed[0, 0]
+    low_y = high_y = placed[0, 1]
+    for i in range(1, count):
+        low_x, high_x = min(low_x, placed[i, 0]), max(high_x, placed[i, 0])
+        low_y, high_y = min(low_y, placed[i, 1]), max(high_y, placed[i, 1])
+    top, bottom = max(0, math.floor(low_y)), min(height, math.ceil(high_y))
+    left, right = max(0, math.floor(low_x)), min(width, math.ceil(high_x))
+    for row in range(top, bottom):
+        first, last = left - 1.0, right + 1.0  # middles of pixels that no edge leaves out
+        solid_first, solid_last = first, last  # and of those that no edge cuts
+        for i in range(count):
+            nx, ny = normals[i, 0], normals[i, 1]
+            reach = 0.5 * (abs(nx) + abs(ny))
+            level = ny * (row + 0.5) + normals[i, 2]
+            if nx > FLAT:
+                first = max(first, (-reach - level) / nx)
+                solid_first = max(solid_first, (reach - level) / nx)
+            elif nx < -FLAT:
+                last = min(last, (-reach - level) / nx)
+                solid_last = min(solid_last, (reach - level) / nx)
+            elif level < reach:
+                solid_last = solid_first - 2.0
+        begin = max(left, math.floor(first - 0.5))
+        end = max(begin, min(right, math.ceil(last + 0.5)))
+        solid_begin = min(max(begin, math.ceil(solid_first - 0.5)), end)
+        spans[row, 0], spans[row, 1] = begin, solid_begin
+        spans[row, 2], spans[row, 3] = max(solid_begin, min(end, math.floor(solid_last + 0.5))), end
+    return top, bottom
 
 
 @compiled
-def _rows(placed, count, height):
-    low, high = placed[:count, 1].min(), placed[:count, 1].max()
-    return max(0, math.floor(low)), min(height, math.ceil(high))
-
-
-@compiled
-def _place_parts(corners, starts, first_part, last_part, cx, cy, angle, scale, normals, placed):
+def _place_parts(
+    corners, starts, first_part, last_part, cx, cy, angle, scale, normals, placed, height, width, spans, rows
+):  # fmt: skip
     for p in range(first_part, last_part):
         a, b = starts[p], starts[p + 1]
         _place(corners[a:b], cx, cy, angle, scale, normals[a:b], placed[a:b])
+    top, bottom = height, 0
+    for p in range(first_part, last_part):
+        a, b = starts[p], starts[p + 1]
+        rows[p, 0], rows[p, 1] = _find_spans(normals[a:b], placed[a:b], b - a, height, width, spans[p])
+        top, bottom = min(top, rows[p, 0]), max(bottom, rows[p, 1])
+    for p in range(first_part, last_part):  # where a part has no pixels another may have some
+        for row in range(top, bottom):
+            if not rows[p, 0] <= row < rows[p, 1]:
+                spans[p, row, 0] = spans[p, row, 3] = 0
 
 
 @compiled
@@ -517,31 +552,25 @@ def _cover_parts(out, corners, starts, cx, cy, angle, scale):
     num_parts = len(starts) - 1
     normals, placed = np.empty((len(corners), 3)), np.empty((len(corners), 2))
     first, second = np.empty((MAX_CORNERS, 2)), np.empty((MAX_CORNERS, 2))
-    _place_parts(corners, starts, 0, num_parts, cx, cy, angle, scale, normals, placed)
+    spans, rows = np.empty((num_parts, height, 4), np.int64), np.empty((num_parts, 2), np.int64)
+    _place_parts(
+        corners, starts, 0, num_parts, cx, cy, angle, scale, normals, placed, height, width, spans, rows
+    )
     for p in range(num_parts):
-        a, b = starts[p], starts[p + 1]
-        top, bottom = _rows(placed[a:b], b - a, height)
-        for row in range(top, bottom):
-            left, right = _span(placed[a:b], row, row + 1, b - a, width)
-            for column in range(left, right):
-                share = _parts_pixel(normals, starts, p, 0, num_parts, column, row, first, second)
+        for row in range(rows[p, 0], rows[p, 1]):
+            for column in range(spans[p, row, 0], spans[p, row, 3]):
+                share = _parts_pixel(normals, starts, p, 0, num_parts, spans, column, row, first, second)
                 if share > 0.0:
                     out[row, column] = share
 
 
-@compiled
+@compiled(inline="always")
 def _add(frame, rest, mixed, touched, count, column, row, cover, color, background):
     """Give a body its share of a pixel, at most what is left of it; returns the number of touched pixels."""
     left = rest[row, column]
     if left == 1.0:
         touched[count] = row * rest.shape[1] + column
         count += 1
-        if cover == 1.0:  # by far the most
-            rest[row, column] = 0.0
-            for channel in range(3):
-                mixed[row, column, channel] = color[channel]
-                frame[row, column, channel] = np.uint8(color[channel])
-            return count
         for channel in range(3):
             mixed[row, column, channel] = 0.0
     cover = min(cover, left)
@@ -555,38 +584,96 @@ def _add(frame, rest, mixed, touched, count, column, row, cover, color, backgrou
 
 
 @compiled
-def _paint_body(
-    frame, rest, mixed, touched, count, shape, color, background, cx, cy, angle, size, scale,
-    corners, starts, first_part, last_part, normals, placed, first, second,
-):  # fmt: skip
+def _fill(frame, rest, mixed, touched, count, row, start, stop, color, background):
+    """Cover pixels of a row wholly; returns the number of touched pixels."""
+    red, green, blue = np.uint8(color[0]), np.uint8(color[1]), np.uint8(color[2])
+    for column in range(start, stop):
+        if rest[row, column] == 1.0:  # by far the most
+            rest[row, column] = 0.0
+            touched[count] = row * rest.shape[1] + column
+            count += 1
+            frame[row, column, 0] = red
+            frame[row, column, 1] = green
+            frame[row, column, 2] = blue
+        elif rest[row, column] > 0.0:
+            count = _add(frame, rest, mixed, touched, count, column, row, 1.0, color, background)
+    return count
+
+
+@compiled
+def _paint_simple(frame, rest, mixed, touched, count, shape, color, background, cx, cy, size):
+    """Paint a body without parts; returns the number of touched pixels."""
     height, width = rest.shape
-    if shape != POLYGONS:
-        left, right = _bounds(cx, size, width)
-        top, bottom = _bounds(cy, size, height)
-        for row in range(top, bottom):
-            for column in range(left, right):
-                if rest[row, column] > 0.0:
-                    cover = _pixel(shape, column, row, cx, cy, size)
-                    if cover > 0.0:
-                        count = _add(
-                            frame, rest, mixed, touched, count, column, row, cover, color, background
-                        )
-        return count
-    _place_parts(corners, starts, first_part, last_part, cx, cy, angle, scale, normals, placed)
+    left, right = _bounds(cx, size, width)
+    top, bottom = _bounds(cy, size, height)
+    for row in range(top, bottom):
+        first, last = left, right
+        solid_first = solid_last = right
+        if shape == BALL:
+            near, far = _near_and_far(row - cy)
+            if near >= size:
+                continue
+            half = math.sqrt(size * size - near * near)
+            first, last = max(left, math.floor(cx - half)), min(right, math.ceil(cx + half))
+            solid_first = solid_last = last
+            if far < size:
+                half = math.sqrt(size * size - far * far) - 1e-9
+                solid_first = min(max(first, math.ceil(cx - half)), last)
+                solid_last = max(solid_first, min(last, math.floor(cx + half)))
+        for column in range(first, solid_first):
+            cover = _pixel(shape, column, row, cx, cy, size)
+            if cover > 0.0 and rest[row, column] > 0.0:
+                count = _add(frame, rest, mixed, touched, count, column, row, cover, color, background)
+        count = _fill(frame, rest, mixed, touched, count, row, solid_first, solid_last, color, background)
+        for column in range(solid_last, last):
+            cover = _pixel(shape, column, row, cx, cy, size)
+            if cover > 0.0 and rest[row, column] > 0.0:
+                count = _add(frame, rest, mixed, touched, count, column, row, cover, color, background)
+    return count
+
+
+@compiled
+def _near_and_far(y0):
+    """Least and greatest distance from a centre of the row of pixels that begins ``y0`` from it."""
+    y1 = y0 + 1.0
+    return 0.0 if y0 < 0.0 < y1 else min(abs(y0), abs(y1)), max(abs(y0), abs(y1))
+
+
+@compiled
+def _paint_parts(
+    frame, rest, mixed, touched, count, color, background, starts, first_part, last_part, normals, spans,
+    rows, first, second,
+):  # fmt: skip
+    """Paint a body of placed parts; returns the number of touched pixels."""
     for p in range(first_part, last_part):
-        a, b = starts[p], starts[p + 1]
-        top, bottom = _rows(placed[a:b], b - a, height)
-        for row in range(top, bottom):
-            left, right = _span(placed[a:b], row, row + 1, b - a, width)
-            for column in range(left, right):
-                if rest[row, column] > 0.0:
-                    cover = _parts_pixel(
-                        normals, starts, p, first_part, last_part, column, row, first, second
+        for row in range(rows[p, 0], rows[p, 1]):
+            begin, solid, solid_end, end = spans[p, row]
+            met, parted = end, begin  # columns that another part may reach, too
+            for other in range(first_part, last_part):
+                if other != p and spans[other, row, 0] < end and begin < spans[other, row, 3]:
+                    met, parted = min(met, spans[other, row, 0]), max(parted, spans[other, row, 3])
+            if met < solid_end and solid < parted:
+                solid_end = solid
+            column = begin
+            while column < end:
+                if column == solid and solid < solid_end:
+                    count = _fill(
+                        frame, rest, mixed, touched, count, row, solid, solid_end, color, background
                     )
+                    column = solid_end
+                    continue
+                if rest[row, column] > 0.0:
+                    if met <= column < parted:
+                        cover = _parts_pixel(
+                            normals, starts, p, first_part, last_part, spans, column, row, first, second
+                        )
+                    else:
+                        cover = _polygon_pixel(normals, starts[p], starts[p + 1], column, row, first, second)
                     if cover > 0.0:
                         count = _add(
                             frame, rest, mixed, touched, count, column, row, cover, color, background
                         )
+                column += 1
     return count
 
 
@@ -599,35 +686,50 @@ def _paint_bodies(frames, shape, color, center, angle, size, scale, fixed, corne
     """
     num_frames, height, width, _ = frames.shape
     num_bodies = len(shape)
+    num_parts = len(starts) - 1
     background = frames[0, 0, 0].astype(np.float64)
     rest, mixed = np.ones((height, width)), np.zeros((height, width, 3))
     touched = np.empty(height * width, np.int32)
     normals, placed = np.empty((len(corners), 3)), np.empty((len(corners), 2))
+    spans, rows = np.empty((num_parts, height, 4), np.int64), np.empty((num_parts, 2), np.int64)
     first, second = np.empty((MAX_CORNERS, 2)), np.empty((MAX_CORNERS, 2))
-    held = 0
-    for b in range(num_bodies):
-        if fixed[b]:
-            held = _paint_body(
-                frames[0], rest, mixed, touched, held, shape[b], color[b], background,
-                center[0, b, 0], center[0, b, 1], angle[0, b], size[0, b], scale[0, b],
-                corners, starts, first_part[b], first_part[b + 1], normals, placed, first, second,
-            )  # fmt: skip
-    for t in range(1, num_frames):
-        frames[t] = frames[0]
+    held = count = 0
     flat_rest, flat_mixed = rest.reshape(-1), mixed.reshape(-1, 3)
-    held_rest = flat_rest[touched[:held]]
-    held_mixed = flat_mixed[touched[:held]]
-    for t in range(num_frames):
-        count = held
-        for b in range(num_bodies - 1, -1, -1):
-            if not fixed[b]:
-                count = _paint_body(
-                    frames[t], rest, mixed, touched, count, shape[b], color[b], background,
-                    center[t, b, 0], center[t, b, 1], angle[t, b], size[t, b], scale[t, b],
-                    corners, starts, first_part[b], first_part[b + 1], normals, placed, first, second,
+    held_rest, held_mixed = np.empty(0), np.empty((0, 3))
+    for t in range(-1, num_frames):  # before all frames what is fixed, into the first
+        if t == 0:
+            held = count
+            held_rest, held_mixed = flat_rest[touched[:held]], flat_mixed[touched[:held]]
+            for later in range(1, num_frames):
+                for i in range(held):
+                    row, column = divmod(touched[i], width)
+                    for channel in range(3):
+                        frames[later, row, column, channel] = frames[0, row, column, channel]
+        frame = frames[max(t, 0)]
+        for place in range(num_bodies):
+            b = place if t < 0 else num_bodies - 1 - place
+            if fixed[b] != (t < 0):
+                continue
+            at = max(t, 0)
+            if shape[b] != POLYGONS:
+                count = _paint_simple(
+                    frame, rest, mixed, touched, count, shape[b], color[b], background,
+                    center[at, b, 0], center[at, b, 1], size[at, b],
                 )  # fmt: skip
-        for i in range(held, count):
-            flat_rest[touched[i]] = 1.0
-        for i in range(held):
-            flat_rest[touched[i]] = held_rest[i]
-            flat_mixed[touched[i]] = held_mixed[i]
+                continue
+            _place_parts(
+                corners, starts, first_part[b], first_part[b + 1], center[at, b, 0], center[at, b, 1],
+                angle[at, b], scale[at, b], normals, placed, height, width, spans, rows,
+            )  # fmt: skip
+            count = _paint_parts(
+                frame, rest, mixed, touched, count, color[b], background, starts, first_part[b],
+                first_part[b + 1], normals, spans, rows, first, second,
+            )  # fmt: skip
+        if t >= 0:
+            for i in range(held, count):
+                flat_rest[touched[i]] = 1.0
+            for i in range(held):
+                flat_rest[touched[i]] = held_rest[i]
+                for channel in range(3):
+                    flat_mixed[touched[i], channel] = held_mixed[i, channel]
+            count = held

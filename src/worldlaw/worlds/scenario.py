@@ -53,7 +53,7 @@ class Scenario(ABC):
     name: ClassVar[str]
     version: ClassVar[int]  # raise it whenever the same draws would give other scenes or another motion
     attributes: ClassVar[Mapping[str, Quantity | Choice]]
-    tracker: ClassVar[str] = "blobs"  # how its bodies are followed: blobs of a colour, or poses
+    tracker: ClassVar[str] = "blobs"  # which one reads its videos: a name in exam.trackers
 
     @abstractmethod
     def build(self, attributes: Attributes, rng: np.random.Generator) -> Scene:

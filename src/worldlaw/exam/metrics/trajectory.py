@@ -8,6 +8,7 @@ from worldlaw.core.types import VISIBLE, Case
 from worldlaw.exam.metrics.metric import metric
 
 SOLVED_SHARE = 0.95  # of the counted intervals must be measured
+HALF_TURN = ("bar", "sticks")  # shapes that look the same after half a turn
 SOLVED_ERROR = 0.1  # m/s
 SOLVED_EXTRA = 0.05  # things per frame that are none of the bodies
 CHARGE = 1.0  # m/s beyond the true speed, for an interval that could not be measured
@@ -98,6 +99,23 @@ def position_error(case: Case) -> float:
     """
     distance = np.linalg.norm(case.tracked.bodies.position - case.truth.position, axis=-1)
     return _mean(distance[_frames(case)])
+
+
+@metric(unit="degrees", best=0.0)
+def angle_error(case: Case) -> float:
+    """Mean difference between how far a body has turned and how far it should have, over generated frames.
+
+    Since the first frame, and modulo half a turn for bars and sticks, which look alike then. NaN where bodies
+    do not turn; a ball does not show whether it does.
+    """
+    tracked, true = case.tracked.bodies.angle, case.truth.angle
+    if tracked is None or true is None:
+        return np.nan
+    period = np.array([np.pi if body.shape in HALF_TURN else 2 * np.pi for body in case.scene.bodies])
+    away = tracked - tracked[0] - (true - true[0])
+    off = np.abs(away - period * np.round(away / period))
+    counted = _frames(case) & np.isfinite(off)
+    return float(np.degrees(off[counted].mean())) if counted.any() else np.nan
 
 
 @metric(unit="m", best=0.0)

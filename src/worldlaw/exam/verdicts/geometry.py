@@ -157,7 +157,10 @@ def _gap(
         cos, sin = math.cos(bt), math.sin(bt)
         if radius[a] > 0.0:
             x, y = ax - bx, ay - by
-            return _signed(b, cos * x + sin * y, cos * y - sin * x, corners, loop, first_loop, radius) - radius[a]
+            return (
+                _signed(b, cos * x + sin * y, cos * y - sin * x, corners, loop, first_loop, radius)
+                - radius[a]
+            )
         if radius[b] > 0.0:
             continue  # the other turn is exact
         turn_cos, turn_sin = math.cos(at - bt), math.sin(at - bt)

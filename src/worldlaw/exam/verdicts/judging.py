@@ -115,7 +115,7 @@ def calibrate(
     table = np.array([[row[name] for name in MEASURES] for row in values], float)
     unmeasured = dict(zip(MEASURES, np.isnan(table).sum(axis=0).tolist(), strict=True))
     table = np.nan_to_num(table, nan=0.0)
-    finest = np.array([FINEST[name] * (pixel**_POWER.get(name, 1)) for name in MEASURES])
+    finest = np.array([FINEST[name] * (pixel ** _POWER.get(name, 1)) for name in MEASURES])
     unit = np.maximum(np.quantile(table, SCALE_QUANTILE, axis=0), finest)
     score = np.sort((table / unit).max(axis=1))[::-1]
     rank = 1

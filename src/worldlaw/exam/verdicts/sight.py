@@ -175,5 +175,10 @@ def sight_of(
     off = np.linalg.norm(color[:, None] - np.array(fixed_colors, float)[None], axis=-1)
     fixed = (off < SAME_COLOR).any(axis=1)
     return Sight(
-        dataclasses.replace(tracks, bodies=bodies), outlines, fixed, np.array(gravity), silhouettes.extent, context
+        dataclasses.replace(tracks, bodies=bodies),
+        outlines,
+        fixed,
+        np.array(gravity),
+        silhouettes.extent,
+        context,
     )

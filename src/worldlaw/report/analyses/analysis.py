@@ -92,6 +92,15 @@ class Evidence:
             {name: np.array([found[place].get(name, np.nan) for place in places]) for name in READINGS},
         )
 
+    def values(self, world: str, predictor: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+        """Of every rollout, whether its clip lies in the training region (N,) and a metric of it (N,)."""
+        rows = self.results
+        chosen = pc.and_(pc.equal(rows["scenario"], world), pc.equal(rows["predictor"], predictor))
+        chosen = pc.and_(chosen, pc.and_(pc.equal(rows["metric"], metric), pc.equal(rows["body"], -1)))
+        found = rows.filter(chosen)
+        inside = np.array([said == "yes" for said in found["in_train_region"].to_pylist()], bool)
+        return inside, found["value"].to_numpy().astype(float)
+
 
 class Analysis(ABC):
     """A question to a whole experiment."""
@@ -111,6 +120,7 @@ analyses: Registry[type[Analysis]] = Registry(
         "worldlaw.report.analyses.reversal",
         "worldlaw.report.analyses.velocity_gap",
         "worldlaw.report.analyses.attribute_pair",
+        "worldlaw.report.analyses.combination",
     ],
     plural="analyses",
 )

@@ -73,11 +73,11 @@ class Assembly(Scenario):
 def something_happens(motion: Run) -> bool:
     """Whether the last body touches another, or another moves by more than 1 % of the width, in 10 s."""
     red = len(motion.bodies) - 1
-    for second in range(2, WATCHED + 1, 2):
-        motion.advance(second * SUBSTEPS)
-        if any(second == red and first >= 0 for _, first, second, _ in motion.contacts):
+    for seconds in range(2, WATCHED + 1, 2):
+        motion.advance(seconds * SUBSTEPS)
+        if any(b == red and a >= 0 for time, a, b, _ in motion.contacts if time <= seconds):
             return True
-        places = motion.states[:, :red, :2]
+        places = motion.states[: seconds * SUBSTEPS + 1, :red, :2]
         if (np.linalg.norm(places - places[0], axis=-1) > MOVED).any():
             return True
     return False

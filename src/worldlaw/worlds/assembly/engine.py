@@ -7,6 +7,7 @@ the root of what a pair shall have.
 from __future__ import annotations
 
 import math
+import threading
 from functools import lru_cache
 
 import numpy as np
@@ -45,6 +46,7 @@ class Run:
     ) -> None:
         self.bodies = bodies
         self.substeps = substeps
+        self._lock = threading.RLock()  # two threads may ask for the same clip
         self.steps = 0  # done so far
         self.contacts: list[tuple[float, int, int, float]] = []  # s, first body, second body, m/s
         self._touching: dict[tuple[int, int], int] = {}  # pair -> how many of their shapes touch
@@ -91,26 +93,29 @@ class Run:
     def advance(self, steps: int) -> None:
         """Simulate until at least so many substeps are done."""
         damping = (1 + ANGULAR_DAMPING / self.substeps) ** -DAMPED_EVERY
-        while self.steps < steps:
-            self.steps += 1
-            self._space.step(1 / self.substeps)
-            self._note()
-            if self.steps % DAMPED_EVERY == 0:
-                for owner in self._moving:
-                    owner.angular_velocity *= damping
+        with self._lock:
+            while self.steps < steps:
+                self.steps += 1
+                self._space.step(1 / self.substeps)
+                self._note()
+                if self.steps % DAMPED_EVERY == 0:
+                    for owner in self._moving:
+                        owner.angular_velocity *= damping
 
     @property
     def states(self) -> np.ndarray:
         """(steps + 1, B, 6) after each substep: x and y in m, angle in rad, and their rates of change."""
-        if len(self._read) <= self.steps:
-            rows = np.frombuffer(self._buffer.float_buf(), float).reshape(self.steps + 1, -1, 6)
-            self._read = states = np.zeros((self.steps + 1, len(self.bodies), 6))
-            moving = [number for number, body in enumerate(self.bodies) if not body.fixed]
-            states[:, moving] = rows[:, : len(moving)]
-            for number, body in enumerate(self.bodies):
-                if body.fixed:
-                    states[:, number, :3] = *body.position, body.angle
-        return self._read
+        with self._lock:
+            if len(self._read) <= self.steps:
+                rows = np.frombuffer(self._buffer.float_buf(), float).reshape(self.steps + 1, -1, 6)
+                states = np.zeros((self.steps + 1, len(self.bodies), 6))
+                moving = [number for number, body in enumerate(self.bodies) if not body.fixed]
+                states[:, moving] = rows[:, : len(moving)]
+                for number, body in enumerate(self.bodies):
+                    if body.fixed:
+                        states[:, number, :3] = *body.position, body.angle
+                self._read = states
+            return self._read
 
     def _note(self) -> None:
         pymunk.batch.get_space_bodies(self._space, _FIELDS, self._buffer)

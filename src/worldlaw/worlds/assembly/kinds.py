@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from worldlaw.core.polygons import area_and_center
 from worldlaw.core.types import Body, Polygon
 
 PIXELS, PIXELS_PER_METRE = 512, 6.0  # of the study's picture
@@ -216,14 +217,3 @@ def _form(shape: str, parts: tuple[Polygon, ...]) -> Form:
     parts = tuple(tuple((px - x, py - y) for px, py in part) for part in parts)
     size = max(math.hypot(px, py) for part in parts for px, py in part)
     return Form(shape, size, DENSITY * area, parts)
-
-
-def area_and_center(part: Polygon) -> tuple[float, tuple[float, float]]:
-    """Area of a polygon in m² and its centroid (shoelace formula)."""
-    twice = x = y = 0.0
-    for (x0, y0), (x1, y1) in zip(part, part[1:] + part[:1], strict=True):
-        cross = x0 * y1 - x1 * y0
-        twice += cross
-        x += (x0 + x1) * cross
-        y += (y0 + y1) * cross
-    return twice / 2, (x / (3 * twice), y / (3 * twice))

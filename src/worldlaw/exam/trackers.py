@@ -1,0 +1,52 @@
+"""Which tracker reads a scenario's videos: blobs for a few bodies of plain shapes, poses for assemblies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from worldlaw.core.errors import unknown
+from worldlaw.core.types import Tracks
+from worldlaw.exam import posing, tracking
+
+Extent = tuple[float, float]  # m, width and height of the view
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """How the videos of some scenarios are read."""
+
+    version: int
+    read: Callable[[np.ndarray, int, Extent, float], tuple[tuple[str, ...], Tracks]]
+
+    def __call__(
+        self, video: np.ndarray, *, context: int, extent: Extent, fps: float
+    ) -> tuple[tuple[str, ...], Tracks]:
+        """How each body looks in the first ``context`` frames, and the tracks of a video (T, H, W, 3).
+
+        Raises BadInput if the given frames show no body.
+        """
+        return self.read(video, context, extent, fps)
+
+
+def tracker(name: str) -> Tracker:
+    """The tracker of that name. Raises BadInput if there is none."""
+    if name not in _TRACKERS:
+        raise unknown("tracker", name, _TRACKERS)
+    return _TRACKERS[name]
+
+
+def _blobs(video: np.ndarray, context: int, extent: Extent, fps: float) -> tuple[tuple[str, ...], Tracks]:
+    hints = tracking.read_hints(video[:context], extent=extent, fps=fps)
+    return hints.shape, tracking.track(video, hints, fps=fps)
+
+
+def _poses(video: np.ndarray, context: int, extent: Extent, fps: float) -> tuple[tuple[str, ...], Tracks]:
+    silhouettes = posing.read_silhouettes(video[:context], extent=extent, fps=fps)
+    looks = tuple("ball" if disc else "outline" for disc in silhouettes.disc)
+    return looks, posing.follow(video, silhouettes, fps=fps)
+
+
+_TRACKERS = {"blobs": Tracker(tracking.VERSION, _blobs), "poses": Tracker(posing.VERSION, _poses)}

@@ -1,0 +1,194 @@
+"""One run at work: what it has made, its worker processes, and where it says what it is doing."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+from worldlaw import crew
+from worldlaw.core.artifact import MANIFEST, Artifact, locked, make_folder, sweep
+from worldlaw.core.errors import Failed
+from worldlaw.plan import Plan
+
+
+class Progress(Protocol):
+    """Where the pipeline says what it is doing."""
+
+    def start(self, title: str, total: int, unit: str) -> None:
+        """A stretch of work begins."""
+
+    def advance(self, count: int) -> None:
+        """Some of it is done."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
+
+class Quiet:
+    """Says nothing."""
+
+    def start(self, title: str, total: int, unit: str) -> None:
+        """Ignored."""
+
+    def advance(self, count: int) -> None:
+        """Ignored."""
+
+    def note(self, text: str) -> None:
+        """Ignored."""
+
+
+class Job:
+    """One run: its plan, its workers, and what it has made so far."""
+
+    def __init__(self, plan: Plan, workers: int, progress: Progress, time_limit: float | None = None) -> None:
+        self.plan = plan
+        self.workers = workers
+        self.progress = progress
+        self.crew = crew.Crew()
+        # By the monotonic clock, which all processes of a machine share.
+        self.deadline = None if time_limit is None else time.monotonic() + time_limit
+        self.made: list[str] = []
+        self.kept: list[str] = []
+        self._executor: ProcessPoolExecutor | None = None
+        self._lifeline: Connection | None = None  # when it closes, by will or by death, the workers end
+
+    @contextlib.contextmanager
+    def pool(self) -> Iterator[None]:
+        """Worker processes for the length of the block; they start with the first task that is given out."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._lifeline:
+                self._lifeline.close()  # nobody who presses Ctrl-C wants to wait for the shards under way
+            raise
+        finally:
+            if self._executor and self._lifeline:
+                self._executor.shutdown(cancel_futures=True)
+                self._lifeline.close()
+
+    def each(self, function: Callable, tasks: list[tuple], *, at_once: bool = True) -> Iterator[Any]:
+        """The function's results in the order of the tasks, computed by all workers, or here, one by one."""
+        if not at_once or self.workers == 1 or len(tasks) <= 1:
+            yield from (function(*task) for task in tasks)
+            return
+        if self._executor is None:
+            context = get_context("spawn")
+            held, self._lifeline = context.Pipe(duplex=False)
+            self._executor = ProcessPoolExecutor(
+                self.workers, mp_context=context, initializer=_end_with, initargs=(held,)
+            )
+        try:
+            # Workers start here and inherit the mask: Ctrl-C reaches them too, but the parent ends them.
+            unmasked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                results = self._executor.map(function, *zip(*tasks, strict=True))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, unmasked)
+            yield from results
+        except BrokenProcessPool as error:
+            raise Failed(
+                "a worker process was killed (out of memory? or a script that calls run outside "
+                "`if __name__ == '__main__':`?); what was complete is kept, run again with fewer workers"
+            ) from error
+
+    @contextlib.contextmanager
+    def making(self, artifact: Artifact) -> Iterator[Callable[[dict], None] | None]:
+        """Hold an artifact's folder as ``making`` does, and note whether it was made here."""
+        with making(artifact, self.progress.note) as finish:
+            yield finish
+        self.count(artifact, made=finish is not None)
+
+    def count(self, artifact: Artifact, *, made: bool) -> None:
+        """Note an artifact as made by this run, or as kept."""
+        (self.made if made else self.kept).append(artifact.folder.name)
+
+    def missing(self, group: dict[Any, Artifact]) -> list[tuple[Any, Artifact]]:
+        """What of a group has to be made; the rest is noted as kept. Equal artifacts are made once."""
+        todo: dict[str, tuple[Any, Artifact]] = {}
+        for place, artifact in group.items():
+            if artifact.complete:
+                if artifact.folder.name not in self.kept:
+                    self.kept.append(artifact.folder.name)
+            elif artifact.key not in todo:
+                if (artifact.folder / MANIFEST).exists():
+                    self.progress.note(f"{artifact.faults()[0]}; it is made anew")
+                todo[artifact.key] = (place, artifact)
+        return list(todo.values())
+
+
+@contextlib.contextmanager
+def making(artifact: Artifact, note: Callable[[str], None]) -> Iterator[Callable[[dict], None] | None]:
+    """Hold an artifact's folder while it is made; the value finishes it with what was counted.
+
+    While another run is making it, this one waits; the value is None if then nothing is left to do.
+    """
+    make_folder(artifact.folder)
+    waiting = f"{artifact.folder}: another run is writing here; waiting until it is done"
+    with locked(artifact.folder, waiting=lambda: note(waiting)):
+        if artifact.complete:
+            yield None
+            return
+        sweep(artifact.folder)
+        started = datetime.datetime.now(datetime.UTC)
+        yield lambda results: artifact.finish(results, started=started)
+
+
+def _end_with(lifeline: Connection) -> None:
+    """Let this worker end when the process at the other end of the lifeline closes it or dies."""
+
+    def watch() -> None:
+        lifeline.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def threads_each(job: Job, num_tasks: int) -> int:
+    """Threads for each of the models that work at once, one a worker; 0 if they work one by one.
+
+    They do where they share an accelerator.
+    """
+    torch = sys.modules.get("torch")  # loaded if a model of the experiment needs it
+    at_once = min(job.workers, num_tasks)
+    if at_once <= 1 or (torch and torch.cuda.is_available()):
+        return 0
+    return max(1, (os.cpu_count() or 1) // at_once)
+
+
+def limit_threads(threads: int) -> None:
+    """Let this process's models use no more threads than this; 0 leaves them what they have."""
+    torch = sys.modules.get("torch")
+    if threads and torch:
+        torch.set_num_threads(min(threads, torch.get_num_threads()))
+
+
+class Prefixed(io.TextIOBase):
+    """A text stream that writes whole lines, each with who says it."""
+
+    def __init__(self, stream: Any, prefix: str) -> None:
+        self._stream, self._prefix, self._line = stream, prefix, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._stream.write(f"{self._prefix}: {line}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr)
