@@ -107,9 +107,10 @@ def test_a_sweep_finds_what_lies_between_two_frames():
 
 def test_a_way_round_is_measured_by_its_least_length():
     shapes = [1.0, [box(10, 2)]]
-    position = np.array([[[30, 44], [30, 40]], [[30, 36], [30, 40]]], float)
+    start, end = np.array([[[30, 44], [30, 40]]], float), np.array([[[30, 36], [30, 40]]], float)
+    still = np.zeros((1, 2))
     path = np.array([[8.0, 0.0]])
-    passed = passages(outlines(shapes), position, np.zeros((2, 2)), np.array([True, False]), path)
+    passed = passages(outlines(shapes), (start, still), (end, still), np.array([True, False]), path)
     around = np.hypot(6, 3) + np.hypot(6, 5)  # past a corner at (5, 1), a radius farther out
     assert passed[0, 0, 1] == pytest.approx(around - 8, abs=1e-9)
 
@@ -127,6 +128,23 @@ def test_a_ball_through_a_bar_is_found_even_if_no_frame_shows_them_together():
         assert "penetration" in found_in(clip)
     frames = np.flatnonzero(np.abs(ball[:, 1] - 31) < 1.75)
     assert len(frames) == 0  # that last one lay between two frames
+
+
+def test_a_ball_that_is_unseen_while_it_goes_through_a_bar_is_found():
+    ball = np.stack([np.full(10, 40.0), 60 - G / 2 * (np.arange(10) * DT) ** 2], axis=1)
+    path = together(ball, [40, 44])
+    path[5:7, 0] = np.nan
+    found = measure(sight([1.0, [box(60, 1.5)]], path, fixed=[False, True]))
+    assert found["penetration"].value > 5 and found["penetration"].frame == 7
+    path[7:, 0, 1] += 3.0  # later than if it had fallen straight
+    assert measure(sight([1.0, [box(3, 1.5)]], path, fixed=[False, True]))["penetration"].value == 0
+
+
+def test_a_ball_that_rises_and_falls_between_frames_does_not_rest():
+    path = np.tile([40.0, 2.0], (10, 1))
+    path[3:6, 1] = [2.63, 2.83, 2.87]
+    found = measure(sight([2.0], path[:, None]))
+    assert found["floating"].value == 0 and found["uncaused_motion"].value == 0
 
 
 def test_a_body_beyond_a_wall_is_found():
@@ -243,19 +261,20 @@ def true_numbers(num_clips, seed):
     return [dict(zip(MEASURES, row, strict=True)) for row in table]
 
 
-def test_fresh_true_clips_keep_to_the_promised_share_nineteen_times_of_twenty():
+def test_fresh_true_clips_keep_to_the_promised_share_nine_times_of_ten():
     kept = 0
     for seed in range(60):
-        limits = calibrate(true_numbers(400, seed), pixel=1e-3).limits
+        limits = calibrate(true_numbers(600, seed), pixel=1e-3).limits
         fresh = true_numbers(4000, 1000 + seed)
         kept += np.mean([any(row[m] > limits[m] for m in MEASURES) for row in fresh]) <= 0.01
-    assert kept >= 52
+    assert kept >= 50
 
 
 def test_a_calibration_on_too_few_clips_is_refused():
     assert fewest_clips(0.01, 0.95) == 299
-    with pytest.raises(BadInput, match=r"298 true clips .* 299 are needed"):
-        calibrate(true_numbers(298, 0), pixel=0.1)
+    assert fewest_clips(0.01, 0.9) == 230
+    with pytest.raises(BadInput, match=r"229 true clips .* 230 are needed"):
+        calibrate(true_numbers(229, 0), pixel=0.1)
 
 
 def test_no_threshold_is_finer_than_the_picture_and_what_is_not_measured_is_counted():

@@ -62,7 +62,7 @@ def _bent(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted 
     whole, other = truth.position[:, b].copy(), truth.position[:, b].copy()
     whole[frame:] = other[:frame] = _away(scene)
     changed = _moved(truth, b, whole)
-    return Planted(*_with(scene, changed, bent, other, truth.angle[:, b]), b, frame)
+    return Planted(*_with(_loose(scene, b), changed, bent, other, truth.angle[:, b]), b, frame)
 
 
 def bent_parts(bar: Body, *, side: int = 1) -> tuple[tuple[tuple[float, float], ...], ...]:
@@ -93,7 +93,7 @@ def _vanished(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Plan
     b, frame = int(rng.choice(balls)), _some_frame(truth, rng)
     place = truth.position[:, b].copy()
     place[frame : frame + GONE] = _away(scene)
-    return Planted(scene, _moved(truth, b, place), b, frame)
+    return Planted(_loose(scene, b), _moved(truth, b, place), b, frame)
 
 
 def _floating(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted | None:
@@ -236,6 +236,11 @@ def _replaced(scene: Scene, b: int, body: Body) -> Scene:
     return dataclasses.replace(scene, bodies=(*scene.bodies[:b], body, *scene.bodies[b + 1 :]))
 
 
+def _loose(scene: Scene, b: int) -> Scene:
+    """The scene with a body that is drawn where it is at each frame, as fixed ones are not."""
+    return _replaced(scene, b, dataclasses.replace(scene.bodies[b], fixed=False))
+
+
 def _moved(truth: Trajectory, b: int, place: np.ndarray) -> Trajectory:
     """The trajectory with one body elsewhere; OUTSIDE where that is out of view."""
     position, status = truth.position.copy(), truth.status.copy()
@@ -259,7 +264,7 @@ def _with(
         name: np.concatenate([getattr(truth, name), value.astype(getattr(truth, name).dtype)], axis=1)
         for name, value in more.items()
     }
-    scene = dataclasses.replace(scene, bodies=(*scene.bodies, body))
+    scene = dataclasses.replace(scene, bodies=(*scene.bodies, dataclasses.replace(body, fixed=False)))
     return scene, dataclasses.replace(truth, **arrays, record=None)
 
 

@@ -3,8 +3,8 @@
 In every frame a body is first sought where it was and where its motion would take it, then wherever the
 picture shows paint that no body explains. Bodies that touch are fitted together, in turns, each to what the
 others leave. What the picture lacks of a body at its pose, and paint beside it that belongs to nothing, is
-its misfit; paint that belongs to no body is an extra detection. Only pixels are seen, and what the first frame
-shows of the bodies.
+its misfit; paint that belongs to no body is an extra detection. Only pixels are seen, and what the first
+frame shows of the bodies.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ VERSION = 1  # raise it whenever the same pixels would give other tracks
 AT_REST = 0.9998  # share explained at the last pose: nothing to refine
 SETTLED = 0.97  # share explained by a pose that needs no other
 FOUND = 0.35  # share explained below which a body is not there
+DEFORMED = 0.12  # the same where unexplained paint of about its area lies in one piece
+GONE = 0.85  # share of a body's area without its colour above which it is not there
 SLACK = 0.5  # pixels by which edges may be off before it counts
 NEAR = 2  # pixels: unexplained paint this near to a body adjoins it
 MAX_FOUND = 400
@@ -46,8 +48,8 @@ def follow(video: UInt8[np.ndarray, "T H W 3"], silhouettes: Silhouettes, *, fps
     continuous, NaN for discs, and modulo the silhouette's symmetry the one nearest to a constant spin.
     ``size`` is the silhouette's reach in m. ``misfit`` is the share of a body's area where the picture lacks
     it, beyond half a pixel along edges, plus unexplained paint of its colour beside it. A body of which
-    nothing is found is NaN: hidden where others cover the place at which it is expected, outside where that is
-    out of view, else lost. ``confidence`` is the share of a body's signal that is explained.
+    nothing is found is NaN: hidden where others cover the place at which it is expected, outside where that
+    is out of view, else lost. ``confidence`` is the share of a body's signal that is explained.
     Raises BadInput if the video's shape does not fit the silhouettes' view.
     """
     num_frames, height, width, _ = video.shape
@@ -130,6 +132,7 @@ class _Body:
     angles: np.ndarray  # to try
     stride: int  # pixels between places to try
     typical: float  # mean of what is wanted at the inner points of the body itself
+    axis: float  # principal direction at angle 0
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,8 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
     cover = np.zeros((2 * half, 2 * half), np.float32)
     slope = np.empty((2 * half, 2 * half, 3), np.float32)
     sy.draw(points * finer, starts, float(half), float(half), 0.0, cover, slope)
+    rows, columns = np.nonzero(cover)
+    axis = _moments(columns, rows, cover[rows, columns])[2]
     depth = ndimage.distance_transform_edt(np.pad(cover > 0.9, 1))[1:-1, 1:-1]
     ring = np.roll(points, -1, axis=0) - points
     ring[starts[1:] - 1] = points[starts[:-1]] - points[starts[1:] - 1]
@@ -189,7 +194,7 @@ def _body(silhouettes: Silhouettes, b: int, scale: float, height: int) -> _Body:
     paint = silhouettes.background.astype(float) - silhouettes.color[b]
     return _Body(
         points, starts, paint, (x, height - y, 0.0), area, reach, not silhouettes.disc[b], symmetry,
-        inner, outer, angles, stride, max(typical, 0.2),
+        inner, outer, angles, stride, max(typical, 0.2), axis,
     )  # fmt: skip
 
 
@@ -249,7 +254,10 @@ class _Picture:
         )  # fmt: skip
 
     def share(self, b: int, pose: Pose | None = None) -> float:
-        """What share of a body's signal is in the picture at a pose, or at its own; the body is not in it."""
+        """What share of a body's signal is in the picture at a pose, or at its own; the body is not in it.
+
+        What would lie beyond the view is not.
+        """
         body = self.bodies[b]
         if pose is None:
             cover, window = self.covers[b], self.windows[b]
@@ -261,7 +269,7 @@ class _Picture:
         )
         if area < 0.3 * body.area:
             return 0.0
-        return (min(better, ideal - after) - overlap) / ideal
+        return (min(better, ideal - after) - overlap) / ideal * min(1.0, area / body.area)
 
     def error(self) -> float:
         """What is not explained, in pixels."""
@@ -272,17 +280,17 @@ class _Picture:
         return float(sy.excess(self.paint, self.mix, self.total, self.limit, SLACK, self.wrong))
 
     def options(self, b: int, guesses: list[Pose], count: int) -> list[tuple[float, Pose]]:
-        """Up to ``count`` poses anywhere for a body that is not in the picture, with their shares, best first.
+        """Up to ``count`` poses for a body that is not in the picture, anywhere, with their shares.
 
-        Of poses that explain the same the one nearest to where the body is expected comes first.
+        The best comes first; of poses that explain the same, the one nearest to where the body is expected.
         """
         body = self.bodies[b]
         guess = guesses[-1]
-        starts = list(guesses)
+        starts, blobs = list(guesses), list[Pose]()
         if sy.wanted(self.paint, self.mix, self.total, body.paint, self.limit, self.want):
             filled = sy.search(
                 self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
-                0.3 * body.typical, self.found,
+                0.45 * body.typical - 0.15, self.found,
             )  # fmt: skip
             found = self.found[:filled]
             taken: list[np.ndarray] = []
@@ -292,8 +300,11 @@ class _Picture:
                     if len(taken) == 8:
                         break
             starts += [(row[1], row[2], row[3]) for row in taken]
+            blobs = self._blobs(body, guess[2])
+            starts += blobs
         size = math.hypot(*self.total.shape)
         rated = []
+        enough = DEFORMED if blobs else FOUND
         for start in starts:
             pose = self.fitted(b, start, 12)
             share = self.share(b, pose)
@@ -302,9 +313,33 @@ class _Picture:
         rated.sort(key=lambda one: -one[0])
         chosen: list[tuple[float, Pose]] = []
         for _, share, pose in rated:
-            if share > FOUND and all(_apart(pose, other, body) for _, other in chosen):
+            if share > enough and all(_apart(pose, other, body) for _, other in chosen):
                 chosen.append((share, pose))
         return chosen[:count]
+
+    def _blobs(self, body: _Body, angle: float) -> list[Pose]:
+        """Poses at which a body would lie like a connected piece of what is wanted of about its area."""
+        labels, _ = ndimage.label(self.want > -0.2, np.ones((3, 3)))
+        poses = []
+        for label, place in enumerate(ndimage.find_objects(labels), start=1):
+            rows, columns = np.nonzero(labels[place] == label)
+            weight = np.clip((self.want[place][rows, columns] + 0.6) / 1.6, 0, 1)
+            if not 0.5 * body.area < weight.sum() < 2 * body.area:
+                continue
+            x, y, axis = _moments(columns + place[1].start + 0.5, rows + place[0].start + 0.5, weight)
+            turn = axis - body.axis if body.symmetry else angle
+            halves = 1 if body.symmetry in (0, 2, 4) else 2
+            poses += [(x, y, turn + half * math.pi) for half in range(halves)]
+        return poses
+
+
+def _moments(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Pose:
+    """Centroid and principal direction of weighted points."""
+    total = weight.sum()
+    cx, cy = float((weight * x).sum() / total), float((weight * y).sum() / total)
+    dx, dy = x - cx, y - cy
+    spread = float((weight * (dx * dx - dy * dy)).sum())
+    return cx, cy, 0.5 * math.atan2(2 * float((weight * dx * dy).sum()), spread)
 
 
 def _apart(pose: Pose | np.ndarray, other: Pose | np.ndarray, body: _Body) -> bool:
@@ -435,9 +470,7 @@ def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int], num_
     best = picture.error()
     picture.excess()
     # The worst first: bodies that were not found, fit badly or have unexplained paint along their outline.
-    badness = {
-        b: _badness(picture, b) if picture.placed[b] else 1.0 for b in range(len(picture.bodies))
-    }
+    badness = {b: _badness(picture, b) if picture.placed[b] else 1.0 for b in range(len(picture.bodies))}
     suspects = sorted(
         (b for b, bad in badness.items() if b in moved or bad > 0.03), key=lambda b: (-badness[b], b)
     )
@@ -537,7 +570,7 @@ def _read(picture: _Picture, expected: list[Pose], t: int, seen: _Seen) -> None:
             top, bottom, left, right = picture.windows[b]
             window = slice(top, bottom), slice(left, right)
             lack[b] = float((picture.wrong[window] * picture.covers[b][window]).sum()) / body.area
-            if lack[b] > 0.7:
+            if lack[b] > GONE:
                 picture.remove(b)
     if not all(picture.placed):
         picture.excess()
@@ -603,7 +636,6 @@ def _surplus(picture: _Picture, lack: np.ndarray, t: int, seen: _Seen) -> np.nda
 def _absence(picture: _Picture, b: int, expected: Pose) -> int:
     """Why a body that is not in the picture cannot be seen."""
     body = picture.bodies[b]
-    height, width = picture.total.shape
     window = sy.draw(body.points, body.starts, *expected, picture.cover, picture.slope)
     top, bottom, left, right = window
     cover = picture.cover[top:bottom, left:right]

@@ -1,8 +1,8 @@
 """(first frame) -> silhouettes: the outline of every body, sub-pixel, as the picture shows it.
 
-Bodies stand apart in the first frame, so each is a component of one colour. Its coverage of every pixel is how
-far the pixel has gone from the background to that colour. A disc, a rectangle or two crossed rectangles are
-tried first; anything else is a polygon traced around the component, whose corners are then moved until the
+Bodies stand apart in the first frame, so each is a component of one colour. Its coverage of every pixel is
+how far the pixel has gone from the background to that colour. A disc, a rectangle or two crossed rectangles
+are tried first; anything else is a polygon traced around the component, whose corners are then moved until the
 polygon covers every pixel as the picture does.
 """
 
@@ -26,6 +26,7 @@ Outline = tuple[Float[np.ndarray, "N 2"], ...]  # m: contours about the centroid
 DISC_CORNERS = 96
 NEVER = 12.0  # levels: what differs less from the background is noise
 CONVERGED = 1e-3  # pixels
+BEYOND = 2  # pixels around a component in which nothing is expected
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,8 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     to a finer grid before it is cut.
     """
     height, width, _ = paint.shape
+    if not len(palette):
+        return []
     share = paint @ palette.T / (palette**2).sum(axis=1)  # (H, W, P)
     rest = np.linalg.norm(paint[:, :, None] - share[..., None] * palette, axis=-1)
     nearest = np.where(np.abs(paint).max(axis=-1) > NEVER, rest.argmin(axis=-1), -1)
@@ -159,7 +162,7 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     for p, color in enumerate(palette):
         alpha = np.where(nearest == p, share[..., p], 0.0).clip(0, 1)
         fine = ndimage.zoom(alpha, finer, order=1, grid_mode=True, mode="nearest") if finer > 1 else alpha
-        labels, count = ndimage.label(fine > 0.4, np.ones((3, 3)))
+        labels, _ = ndimage.label(fine > 0.4, np.ones((3, 3)))
         for label, place in enumerate(ndimage.find_objects(labels), start=1):
             inside = labels[place] == label
             if inside.sum() < 2 * finer**2:
@@ -175,10 +178,17 @@ def _components(paint: np.ndarray, palette: np.ndarray) -> list[tuple[np.ndarray
     if not cores:
         return []
     distance, place = ndimage.distance_transform_edt(members == 0, return_indices=True)
-    members = np.where(distance <= 2.3, members[place[0], place[1]], 0)
+    nearest_core = members[place[0], place[1]]
+    touching, _ = ndimage.label(np.abs(paint).max(axis=-1) > NEVER, np.ones((3, 3)))
+    supports = []
+    for index, (_, core) in enumerate(cores, start=1):
+        linked = np.isin(touching, np.unique(touching[core])) & (touching > 0)
+        supports.append((nearest_core == index) & (linked | (distance <= 2.3)))
+    anybody = np.any(supports, axis=0)
     return [
-        (color, members == index, (members > 0) & (members != index))
-        for index, (color, _) in enumerate(cores, start=1)
+        (color, support, anybody & ~support)
+        for (color, core), support in zip(cores, supports, strict=True)
+        if support.any()
     ]
 
 
@@ -189,21 +199,30 @@ def _silhouette(
     rows, columns = np.nonzero(support)
     top, left = max(0, rows.min() - 1), max(0, columns.min() - 1)
     window = slice(top, rows.max() + 2), slice(left, columns.max() + 2)
-    alpha = (paint[window] @ color / (color @ color)).clip(0, 1) * support[window]
+    share = paint[window] @ color / (color @ color)
+    alpha = share.clip(0, 1) * support[window]
     area = alpha.sum()
     if area < 3:
         return None
-    known = ~apart[window]
+    # A pixel that belongs to another body or shows another colour too says nothing of this one.
+    mixed = np.linalg.norm(paint[window] - share[..., None] * color, axis=-1) > 0.1 * np.linalg.norm(color)
+    known = ~apart[window] & ~mixed
+    alpha *= known
+    # Bodies lie wholly in the view: beyond it there is nothing.
+    alpha, known = np.pad(alpha, BEYOND), np.pad(known, BEYOND, constant_values=True)
+    top, left = top - BEYOND, left - BEYOND
     y, x = np.mgrid[: alpha.shape[0], : alpha.shape[1]] + 0.5
     cx, cy = (alpha * x).sum() / area, (alpha * y).sum() / area
     xx, yy = (alpha * (x - cx) ** 2).sum() / area, (alpha * (y - cy) ** 2).sum() / area
     xy = (alpha * (x - cx) * (y - cy)).sum() / area
     angle = 0.5 * math.atan2(2 * xy, xx - yy)
     spread = math.hypot(xx - yy, 2 * xy)
-    major, minor = (xx + yy + spread) / 2 - 1 / 12, max((xx + yy - spread) / 2 - 1 / 12, 0.01)
+    major = (xx + yy + spread) / 2 - 1 / 12
 
     radius = math.sqrt(area / math.pi)
     disc = _Fit(alpha, known, _disc).measured(np.array([cx, cy, radius]))
+    if not known.all() or disc.error < 10 * _good(area):
+        disc.solved(np.array([cx, cy, radius]), num_steps=6)
     # A rectangle has moments length² / 12 and width² / 12.
     length = math.sqrt(12 * major)
     box = _Fit(alpha, known, _box).solved(np.array([cx, cy, angle, length, max(area / length, 0.5)]))
@@ -222,7 +241,7 @@ def _silhouette(
     is_disc = best.shape is _disc
     return _Found(
         paint=color,
-        center=center + (left, top),
+        center=np.add(center, (left, top)),
         area=_signed_area(contours),
         contours=contours,
         disc=is_disc,
@@ -231,7 +250,7 @@ def _silhouette(
 
 
 def _good(area: float) -> float:
-    """Squared error of coverage, summed over pixels, of a shape that fits: an edge off by a few hundredths."""
+    """Squared error of coverage, summed over pixels, of a shape that fits to a few hundredths of a pixel."""
     return 0.004 * math.sqrt(area) + 0.01
 
 
@@ -329,7 +348,7 @@ def _box(parameters: np.ndarray) -> list[np.ndarray]:
     along = np.array([math.cos(angle), math.sin(angle)]) * length / 2
     across = np.array([-math.sin(angle), math.cos(angle)]) * breadth / 2
     corners = [along + across, across - along, -along - across, along - across]
-    return [np.array(corners) + (x, y)]
+    return [np.add(corners, (x, y))]
 
 
 def _cross_starts(cx: float, cy: float, angle: float, length: float, area: float) -> list[np.ndarray]:
@@ -358,30 +377,29 @@ def _cross(parameters: np.ndarray) -> list[np.ndarray]:
         corners += [sign * (first + second) * breadth / 2 / sine]
         corners += [sign * (ends * first - across[0]), sign * (ends * first + across[0])]
         corners += [sign * (first - second) * breadth / 2 / sine]
-    return [np.array(corners) + (x, y)]
+    return [np.add(corners, (x, y))]
 
 
 def _traced(alpha: np.ndarray, known: np.ndarray) -> list[_Fit]:
     """Polygons around a component with few and with more corners, each fitted to the picture."""
     finer = 4
     fine = ndimage.zoom(np.pad(alpha, 1), finer, order=1, grid_mode=True, mode="nearest")
-    mask = fine > 0.5
-    labels, _ = ndimage.label(mask)
-    sizes = np.bincount(labels.ravel())[1:]
-    if not len(sizes):
+    for level in (0.5, 0.4, 0.3, 0.2):  # walls thinner than a pixel are faint, and must not be cut
+        labels, count = ndimage.label(fine > level, np.ones((3, 3)))
+        sizes = np.bincount(labels.ravel())[1:]
+        if count and sizes.max() > 0.95 * sizes.sum():
+            break
+    if not count:
         return []
-    mask = labels == 1 + sizes.argmax()
-    loops = [loop / finer - 1.0 for loop in _boundaries(mask)]
+    loops = [loop / finer - 1.0 for loop in _boundaries(labels == 1 + sizes.argmax())]
     fits = []
     for tolerance in (0.9, 0.6, 0.4):
         contours = [simple for loop in loops if len(simple := _simplified(loop, tolerance)) >= 3]
         if not contours:
             continue
-        fit = _Fit(alpha, known, free := _Free([len(contour) for contour in contours]))
-        fit.solved(np.concatenate(contours).ravel(), num_steps=40)
-        del free
-        fits.append(fit)
-        if fit.error < _good(alpha.sum()):
+        shape = _Free([len(contour) for contour in contours])
+        fits.append(_Fit(alpha, known, shape).solved(np.concatenate(contours).ravel(), num_steps=40))
+        if fits[-1].error < _good(alpha.sum()):
             break
     return fits
 
@@ -399,7 +417,7 @@ class _Free:
 
 
 def _boundaries(mask: np.ndarray) -> list[np.ndarray]:
-    """Closed loops (N, 2) of x, y along the sides of a mask's pixels, the mask on the right; longest first."""
+    """Closed loops (N, 2) of x, y along the sides of a mask's pixels, the mask on the right."""
     padded = np.pad(mask, 1)
     ahead: dict[tuple[int, int], list[tuple[int, int]]] = {}
 

@@ -2,9 +2,9 @@
 
 An outline is one or more closed contours about the centroid of a body, drawn at a pose (x, y, angle). Every
 contour is walked pixel by pixel; a piece of an edge inside one pixel adds the area to its right to a running
-sum along the row (exact for any simple polygon, concave or with holes, that turns from x to y), and the derivative of the covered
-area by the pose is the integral of the boundary's velocity along its normal, which for a straight piece is
-the value at its middle.
+sum along the row, which is exact for any simple polygon that turns from x to y, concave or with holes. The
+derivative of the covered area by the pose is the integral of the boundary's velocity along its normal, which
+for a straight piece is the value at its middle.
 
 A picture is ``paint`` (H, W, 3): background minus pixel. Bodies are summed up in ``mix`` (H, W, 3), coverage
 times paint, and ``total`` (H, W), coverage. Lengths are pixels, x right, y down, the corner of the picture at
@@ -304,7 +304,7 @@ def gain(paint, mix, total, cover, window, color, limit):
 
 @compiled
 def error(paint, mix, total, limit):
-    """Sum over pixels of the squared residual over ``limit``, at most 1 each, and of shares beyond a pixel."""
+    """Sum over pixels of the squared residual over ``limit``, at most 1 each, plus shares beyond a pixel."""
     height, width = total.shape
     amount = 0.0
     for row in range(height):

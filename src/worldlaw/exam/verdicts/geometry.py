@@ -31,6 +31,7 @@ class Outlines:
     first_loop: np.ndarray  # (B + 1,) where each body's loops begin
     points: np.ndarray  # (P, 2) along all edges
     first_point: np.ndarray  # (B + 1,)
+    convex: np.ndarray  # (B,) bool
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -65,7 +66,16 @@ def outlines_of(
         reach=np.array(reach), area=np.asarray(area, float), gyration=np.array(gyration),
         corners=np.concatenate(corners), loop=np.array(starts), first_loop=np.array(first_loop),
         points=np.concatenate(points), first_point=np.array(first_point),
+        convex=np.array([len(own) < 2 and all(_convex(loop) for loop in own) for own in loops]),
     )  # fmt: skip
+
+
+def _convex(loop: np.ndarray) -> bool:
+    """Whether a loop turns one way only, but for what a picture cannot show."""
+    a, b, c = loop, np.roll(loop, -1, axis=0), np.roll(loop, -2, axis=0)
+    turn = (b[:, 0] - a[:, 0]) * (c[:, 1] - b[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - b[:, 0])
+    least = 0.02 * np.linalg.norm(b - a, axis=1) * np.linalg.norm(c - b, axis=1)
+    return bool((turn > -least).all() or (turn < least).all())
 
 
 def _along(loop: np.ndarray, spacing: float) -> np.ndarray:
@@ -356,27 +366,30 @@ def _sweep(
 
 def passages(
     outlines: Outlines,
-    position: Float[np.ndarray, "T B 2"],
-    angle: Float[np.ndarray, "T B"],
+    start: tuple[Float[np.ndarray, "I B 2"], Float[np.ndarray, "I B"]],
+    end: tuple[Float[np.ndarray, "I B 2"], Float[np.ndarray, "I B"]],
     moves: np.ndarray,
     path: Float[np.ndarray, "I B"],
 ) -> Float[np.ndarray, "I B B"]:
     """m by which body a's way round body b was longer than what it could go in an interval, if it crossed b.
 
     In the frame of b the centre of a goes from p to q. If the segment crosses an edge of b, the way round
-    either side is at least |p - c| + |c - q| for every corner of b on that side between p and q, moved
-    outwards by the radius of the largest disc about a's centre within a. ``path`` (I, B) m is how far each
+    either side is at least |p - c| + |c - q| for every corner of b on that side, moved outwards by the radius
+    of the largest disc about a's centre within a: its way round encloses that part of b. If b is not convex, only
+    corners between p and q are taken, since others may hang together with the other side. ``path`` (I, B) m is how far each
     body can have gone; the turning of b comes on top. Only bodies whose centre lies within them are asked.
+    ``start`` and ``end`` are places and angles; 0 where one is not known.
     """
-    return _passages(*outlines.arrays, position, angle, moves, path)
+    return _passages(*outlines.arrays, outlines.convex, *start, *end, moves, path)
 
 
 @compiled(nogil=True)
 def _passages(
-    radius, reach, corners, loop, first_loop, points, first_point, position, angle, moves, path
+    radius, reach, corners, loop, first_loop, points, first_point, convex,
+    start, start_angle, end, end_angle, moves, path,
 ):  # fmt: skip
-    num_frames, num_bodies = angle.shape
-    out = np.zeros((num_frames - 1, num_bodies, num_bodies))
+    num_intervals, num_bodies = path.shape
+    out = np.zeros((num_intervals, num_bodies, num_bodies))
     for a in range(num_bodies):
         inner = -_signed(a, 0.0, 0.0, corners, loop, first_loop, radius)
         if not moves[a] or inner <= 0.0:
@@ -384,14 +397,14 @@ def _passages(
         for b in range(num_bodies):
             if a == b:
                 continue
-            for i in range(num_frames - 1):
-                px, py = _within(position[i, a], position[i, b], angle[i, b])
-                qx, qy = _within(position[i + 1, a], position[i + 1, b], angle[i + 1, b])
+            for i in range(num_intervals):
+                px, py = _within(start[i, a], start[i, b], start_angle[i, b])
+                qx, qy = _within(end[i, a], end[i, b], end_angle[i, b])
                 dx, dy = qx - px, qy - py
                 length = math.sqrt(dx * dx + dy * dy)
                 if not length > 1e-9:  # nor if one is not found
                     continue
-                turn = abs(angle[i + 1, b] - angle[i, b])
+                turn = abs(end_angle[i, b] - start_angle[i, b])
                 far = max(math.sqrt(px * px + py * py), math.sqrt(qx * qx + qy * qy))
                 possible = path[i, a] + path[i, b] + turn * far
                 left, right = length, length
@@ -416,7 +429,7 @@ def _passages(
                             meet = along - side * (last_along - along) / (last_side - side)
                             if 0.0 < meet < length:
                                 crossed = True
-                        if 0.0 <= along <= length:
+                        if convex[b] or 0.0 <= along <= length:
                             if side > 0.0:
                                 left = max(left, _round(along, side + inner, length))
                             else:

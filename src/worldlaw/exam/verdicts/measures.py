@@ -15,6 +15,8 @@ from worldlaw.exam.verdicts.geometry import passages
 from worldlaw.exam.verdicts.sight import Sight
 
 REST = 0.25  # of g dt²: a body whose points all move less than this in an interval is at rest
+RESTING = 3  # intervals after which a body that does not move is at rest: one bounce lasts less
+UNSEEN = 3  # frames
 WINDOW = 3  # intervals over which a group of bodies may not gain energy
 
 
@@ -32,8 +34,9 @@ def penetration(sight: Sight) -> Finding:
     """How deep a body is in another or beyond a wall at a frame, m; or how impossible its way round was.
 
     Depth is the largest distance of a point of either outline from the boundary of the other, inside it. A
-    body whose centre crosses another between two frames would have had to go round: what that way is longer
-    than its speed allows counts as depth too (``geometry.passages``).
+    body whose centre crosses another between two frames, or while it is not found for up to ``UNSEEN``, would
+    have had to go round: what that way is longer than its speed allows counts as depth too
+    (``geometry.passages``).
     """
     num_bodies = sight.num_bodies
     gaps = np.concatenate([sight.gaps, sight.walls.min(axis=2, keepdims=True)], axis=2)
@@ -41,14 +44,7 @@ def penetration(sight: Sight) -> Finding:
     gaps[:, sight.fixed, num_bodies] = np.inf
     depth = np.maximum(-_without_nan(gaps, np.inf), 0.0)
     depth[: sight.context] = 0.0
-    path = sight.travel + np.linalg.norm(sight.fall)
-    path = np.fmax(path, np.fmax(_later(path, 1), _later(path, -1)))
-    through = np.zeros_like(depth)
-    through[1:, :, :num_bodies] = passages(
-        sight.outlines, sight.position, sight.angle, ~sight.fixed, np.where(sight.fixed, 0.0, path)
-    )
-    through[: sight.context] = 0.0
-    return _largest(np.maximum(depth, through))
+    return _largest(np.maximum(depth, _through(sight, depth.shape)))
 
 
 def deformation(sight: Sight) -> Finding:
@@ -83,20 +79,19 @@ def duplicate(sight: Sight) -> Finding:
 def floating(sight: Sight) -> Finding:
     """How far a body at rest is from all that could hold it, m.
 
-    At rest: no point of it moves by more than ``REST`` g dt² in two intervals on end. Held: by the floor, a
+    At rest: no point of it moves by more than ``REST`` g dt² in ``RESTING`` intervals on end. Held: by the floor, a
     fixed body, or a body that is held itself; the distance is the largest gap on the chain to the floor that
     has the smallest such gap (bottleneck path).
     """
     fall = float(np.linalg.norm(sight.fall))
     if fall == 0:
         return Finding(np.nan)
-    resting = sight.travel < REST * fall
-    resting = resting[1:] & resting[:-1]  # over frames t - 1, t, t + 1
+    resting = _resting(sight)
     height = np.zeros((sight.num_frames, sight.num_bodies))
-    for t in range(1, sight.num_frames - 1):
-        candidates = resting[t - 1] & ~sight.fixed
-        if t + 1 >= sight.context and candidates.any():
-            lowest = np.minimum.reduce([_held(sight, t + k) for k in (-1, 0, 1)])
+    for t in range(max(RESTING, sight.context), sight.num_frames):
+        candidates = resting[t - RESTING] & ~sight.fixed
+        if candidates.any():
+            lowest = np.minimum.reduce([_held(sight, t - k) for k in range(RESTING + 1)])
             height[t] = np.where(candidates, np.maximum(lowest, 0.0), 0.0)
     return _largest(_without_nan(height, 0.0))
 
@@ -119,8 +114,9 @@ def uncaused_motion(sight: Sight) -> Finding:
     off = np.linalg.norm(sight.position - position, axis=-1)
     off += np.abs(sight.angle - angle) * np.where(sight.outlines.radius > 0, 0.0, sight.outlines.reach)
     away[2:] = np.where(free, off[2:], away[2:])
-    growth = np.maximum(sight.travel[2:] - 2 * sight.travel[1:-1], 0.0)
-    away[3:] = np.where(still, np.fmax(growth, _without_nan(away[3:], 0.0)), away[3:])
+    growth = np.maximum(sight.travel[RESTING:] - 2 * sight.travel[RESTING - 1 : -1], 0.0)
+    later = away[RESTING + 1 :]
+    away[RESTING + 1 :] = np.where(still, np.fmax(growth, _without_nan(later, 0.0)), later)
     away[: sight.context] = 0.0
     return _largest(_without_nan(away, 0.0))
 
@@ -194,6 +190,34 @@ def _later(values: np.ndarray, step: int) -> np.ndarray:
     return out
 
 
+def _through(sight: Sight, shape: tuple[int, ...]) -> np.ndarray:
+    """(T, B, B + 1) m: by how much each passage that ends at a frame was impossible.
+
+    A body goes at most as far in an interval as it went in the one before, and what it falls on the way more.
+    """
+    out = np.zeros(shape)
+    fall = float(np.linalg.norm(sight.fall))
+    for count in range(1, UNSEEN + 2):  # intervals from where a body was last seen to where it is seen again
+        if sight.num_frames <= count:
+            break
+        unseen = np.ones((sight.num_frames - count, sight.num_bodies), bool)
+        for k in range(1, count):
+            unseen &= ~sight.found[k : k - count]
+        before, after = np.full(unseen.shape, np.nan), np.full(unseen.shape, np.nan)
+        before[1:], after[:-1] = sight.travel[:-count], sight.travel[count:]
+        chord = np.linalg.norm(sight.position[count:] - sight.position[:-count], axis=-1) / count
+        fastest = np.where(np.isnan(before), np.fmax(after, chord), before)
+        path = np.where(sight.fixed, 0.0, fastest * count + fall * count * (count + 1) / 2)
+        passed = passages(
+            sight.outlines, (sight.position[:-count], sight.angle[:-count]),
+            (sight.position[count:], sight.angle[count:]), ~sight.fixed, path,
+        )  # fmt: skip
+        passed[~unseen] = 0.0
+        out[count:, :, : sight.num_bodies] = np.maximum(out[count:, :, : sight.num_bodies], passed)
+    out[: sight.context] = 0.0
+    return out
+
+
 def _held(sight: Sight, t: int) -> np.ndarray:
     """(B,) m: the largest gap on each body's best chain of neighbours to the floor or a fixed body."""
     best = np.where(sight.fixed, -np.inf, sight.walls[t, :, 2])
@@ -227,17 +251,23 @@ def _near(sight: Sight) -> np.ndarray:
     return ~(sight.swept[:, :, : sight.num_bodies] > slack + sight.margin)
 
 
+def _resting(sight: Sight) -> np.ndarray:
+    """(T - RESTING, B) bool: whether a body was at rest from that frame on over ``RESTING`` intervals."""
+    quiet = sight.travel < REST * float(np.linalg.norm(sight.fall))
+    count = sight.num_frames - RESTING
+    return np.logical_and.reduce([quiet[k : k + count] for k in range(RESTING)])
+
+
 def _undisturbed(sight: Sight) -> np.ndarray:
-    """(T - 3, B) bool: at rest over two intervals with all it touches, and nobody else comes in the third."""
-    quiet = sight.fixed | (sight.travel < REST * float(np.linalg.norm(sight.fall)))
+    """(T - RESTING - 1, B) bool: at rest with all that it touches, and nobody comes in the next interval."""
+    resting = _resting(sight) | sight.fixed
     movers = ~sight.fixed
     touching = _near(sight)
-    out = np.zeros((sight.num_frames - 3, sight.num_bodies), bool)
-    for i in range(2, sight.num_frames - 1):
-        resting = quiet[i - 1] & quiet[i - 2]
+    out = np.zeros((sight.num_frames - RESTING - 1, sight.num_bodies), bool)
+    for i in range(RESTING, sight.num_frames - 1):
         linked = (touching[i] | touching[i - 1]) & movers[:, None] & movers[None, :]
         for group in _groups(linked):
-            out[i - 2, group] = resting[group].all()
+            out[i - RESTING, group] = resting[i - RESTING][group].all()
     return out & movers
 
 
