@@ -214,3 +214,14 @@ def _check_trajectory(states: Trajectory, num_frames: int, num_bodies: int) -> N
     assert np.isfinite(states.position).all(), "true positions must be finite, in view or not"
     assert np.isfinite(states.size).all(), "true sizes must be finite"
     assert ((states.color >= 0) & (states.color <= 1)).all(), "colours must lie in [0, 1]"
+    if states.angle is not None:
+        assert states.angle.shape == (num_frames, num_bodies), f"angles have {states.angle.shape}"
+        assert np.isfinite(states.angle).all(), "true angles must be finite"
+    if states.record is not None:
+        pairs, energy = states.record.contact_pair, states.record.energy
+        assert ((pairs >= -1) & (pairs < num_bodies)).all(), "contacts are of bodies, or -1 for a wall"
+        assert (pairs[:, 0] != pairs[:, 1]).all(), "no body touches itself"
+        assert (np.diff(states.record.contact_time) >= 0).all(), "contacts must be in order of time"
+        assert energy.shape == (num_frames, 2), f"energies have {energy.shape}"
+        total = energy.sum(axis=1)
+        assert (total <= total[0] + 1e-6 * abs(total[0])).all(), "no engine may add energy"
