@@ -9,6 +9,7 @@ install_import_hook(
         "worldlaw.core",
         "worldlaw.exam.matching",
         "worldlaw.exam.metrics.study",
+        "worldlaw.exam.track_features",
         "worldlaw.exam.tracking",
         "worldlaw.worlds.scenario",
     ],

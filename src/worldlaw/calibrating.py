@@ -1,4 +1,4 @@
-"""What true clips of a world show at most of each physical fault: the limits of verdicts, measured, not chosen."""
+"""What true clips of a world show at most of each physical fault: limits that are measured, not chosen."""
 
 from __future__ import annotations
 

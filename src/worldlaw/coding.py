@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from worldlaw.building import build, check_class
 from worldlaw.clips import store
 from worldlaw.clips.store import Clip, Clips
 from worldlaw.core.artifact import Artifact
 from worldlaw.core.errors import BadInput, Failed, blamed, unknown
 from worldlaw.models import codecs, models
-from worldlaw.models.model import limited
 
 if TYPE_CHECKING:
     from worldlaw.config import Experiment
@@ -39,22 +37,7 @@ def check_codecs(experiment: Experiment) -> None:
     for name in experiment.codecs:
         kind, options, address = spec_of(experiment, name)
         contract = codecs.get("worldlaw.models.codec:Codec")
-        if not (isinstance(kind, type) and issubclass(kind, contract)):
-            raise BadInput(f"codec {address!r}: expected a class derived from Codec; found {kind!r:.80}")
-        if inspect.isabstract(kind):
-            missing = ", ".join(sorted(kind.__abstractmethods__))
-            raise BadInput(f"codec {address!r}: the class has no {missing}")
-        takes = inspect.signature(kind).parameters
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
-            for option in options:
-                if option not in takes:
-                    raise unknown(f"option of {address}", option, takes)
-        try:
-            json.dumps(options, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise BadInput(
-                f"codecs.{name}.options: expected numbers, texts, lists and mappings; {error}"
-            ) from error
+        check_class(kind, contract, what="codec", name=name, address=address, options=options)
         if name in {"floor", *experiment.models, *experiment.references}:
             raise BadInput(f"codecs: the name {name!r} is taken by a model, a reference or the floor")
     for model, spec in experiment.models.items():
@@ -86,16 +69,13 @@ def build_codec(experiment: Experiment, name: str, *, time_limit: float | None =
     A time limit in s goes to a codec that takes one, unless its own is shorter.
     """
     kind, options, address = spec_of(experiment, name)
-    options = limited(options, kind.runtime_options, time_limit)
+    codec = build(kind, options, what="codec", name=name, address=address, time_limit=time_limit)
     with blamed(f"codec {name}"):
         try:
-            codec = kind(**options)
             codec.size((experiment.video.num_frames,) + 2 * (experiment.video.resolution,))
-            return codec
         except BadInput as error:
             raise BadInput(f"codec {name}: {error}") from error
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"codec {name}: options {options} do not fit {address}: {error}") from error
+    return codec
 
 
 def load_codec(plan: Plan, world: str, name: str) -> Codec:

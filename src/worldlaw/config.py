@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
-import json
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -100,6 +98,7 @@ class Experiment(Strict):
     references: tuple[str, ...] = ()
     metrics: tuple[str, ...] | None = Field(default=None, min_length=1)  # all of them unless given
     analyses: tuple[str, ...] = ()  # sections of the report
+    look: tuple[str, ...] = ()  # numbers about whole splits: fvd, lpips, track_frechet
 
     @model_validator(mode="after")
     def _context_fits(self) -> Experiment:
@@ -235,6 +234,7 @@ def _check_names(experiment: Experiment) -> None:
     from worldlaw.coding import check_codecs
     from worldlaw.exam.metrics import Metric, metrics
     from worldlaw.exam.references import references
+    from worldlaw.look import check_look
     from worldlaw.models import models
 
     if re.fullmatch(r"(simulate|train|generate|track|calibrate|evaluate)-[0-9a-f]{16}", experiment.name):
@@ -279,30 +279,22 @@ def _check_names(experiment: Experiment) -> None:
         if name in taken:
             raise BadInput(f"models: the name {name!r} is taken by a reference or the floor")
     check_codecs(experiment)
+    check_look(experiment.look, experiment.video)
 
 
 def _check_model(name: str, model: Model) -> None:
     """That a model is one, and takes the options that it is given."""
+    from worldlaw.building import check_class
     from worldlaw.models import VideoModel, models
 
-    kind = models.get(model.model)
-    if not (isinstance(kind, type) and issubclass(kind, VideoModel)):
-        raise BadInput(f"model {model.model!r}: expected a class derived from VideoModel; found {kind!r:.80}")
-    if inspect.isabstract(kind):
-        raise BadInput(f"model {model.model!r}: the class has no 'generate'")
-    takes = inspect.signature(kind).parameters
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
-        for option in model.options:
-            if option not in takes and not takes:
-                raise BadInput(f"models.{name}.options: {model.model} takes no options; found {option!r}")
-            if option not in takes:
-                raise unknown(f"option of {model.model}", option, takes)
-    try:
-        json.dumps(model.options, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"models.{name}.options: expected numbers, texts, lists and mappings; {error}"
-        ) from error
+    check_class(
+        models.get(model.model),
+        VideoModel,
+        what="model",
+        name=name,
+        address=model.model,
+        options=model.options,
+    )
 
 
 def _check_training(experiment: Experiment, name: str, model: Model) -> None:
@@ -385,7 +377,7 @@ def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
     """YAML has lists where the experiment has tuples."""
     return {
         key: tuple(value)
-        if key in ("references", "metrics", "analyses") and isinstance(value, list)
+        if key in ("references", "metrics", "analyses", "look") and isinstance(value, list)
         else value
         for key, value in raw.items()
     }

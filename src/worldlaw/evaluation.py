@@ -18,17 +18,19 @@ from worldlaw.calibrating import limits_of
 from worldlaw.clips.store import Clips
 from worldlaw.clips.tracks import Tracked, read_tracks
 from worldlaw.config import TRAIN, poses
-from worldlaw.core.artifact import atomic_path, key_of, read_manifest
+from worldlaw.core.artifact import atomic_path, key_of, read_manifest, write_text
 from worldlaw.core.errors import BadInput, blamed
 from worldlaw.core.region import Attributes, Region
 from worldlaw.core.types import Case, CaseLibrary, Detections, Question, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.metrics import Metric, metrics
-from worldlaw.exam.metrics.verdicts import findings
 from worldlaw.exam.metrics.trajectory import speeds
+from worldlaw.exam.metrics.verdicts import findings
 from worldlaw.exam.nearest import Motions, copied, motions
 from worldlaw.exam.readings import readings
 from worldlaw.exam.references import Reference, case_library, learning, predicted, ready
+from worldlaw.exam.sets import SetRow
+from worldlaw.look import Look
 from worldlaw.models.model import CARD
 from worldlaw.plan import FLOOR, Plan, instances, model_of, num_training_clips
 from worldlaw.training_clips import counted, training_clips
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 RESULTS = "results.parquet"
 CARDS = "models.json"
+SETS = "sets.json"
 NEAREST = "nearest_training_clip"
 SCHEMA = pa.schema(
     [
@@ -61,8 +64,8 @@ SCHEMA = pa.schema(
 )
 
 
-def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
-    """All rows of one test split: every metric of every predictor on every clip."""
+def evaluate_split(plan: Plan, world: str, split: str) -> tuple[pa.Table, list[SetRow]]:
+    """All rows of one test split, every metric of every predictor on every clip; and the rows about sets."""
     experiment = plan.experiment
     names = experiment.metrics or tuple(metrics.names())
     chosen = [metrics.get(name) for name in names]
@@ -70,6 +73,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
     trained = instances(experiment)
     columns: dict[str, list] = {field.name: [] for field in SCHEMA}
     exam = _Exam(plan, world, split)
+    look = Look(experiment.look)
     for clip in range(len(exam.clips)):
         level = level_of(exam.clips.scene(clip), region)
         for predictor, kind, case in exam.cases(clip):
@@ -84,6 +88,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
             rows += [(*reading, np.nan) for reading in readings(case)]
             if exam.motions is not None:
                 rows += _copy_rows(case, exam.motions)
+            rows += [(-1, *said) for said in look.add(name, kind, training_seed, case)]
             rows += _fault_rows(case)
             for body, measure, value, unit, best in rows:
                 row = (
@@ -92,7 +97,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> pa.Table:
                 )  # fmt: skip
                 for field, entry in zip(SCHEMA.names, row, strict=True):
                     columns[field].append(entry)
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table(columns, schema=SCHEMA), look.rows(world, split)
 
 
 def _copy_rows(case: Case, cases: Motions) -> list[tuple[int, str, float, str, float]]:
@@ -137,6 +142,17 @@ def write_results(tables: list[pa.Table], folder: Path) -> int:
     with atomic_path(folder / RESULTS) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return table.num_rows
+
+
+def write_sets(rows: list[SetRow], folder: Path) -> None:
+    """Write the rows about sets, if the experiment asked for any, beside the results."""
+    if rows:
+        write_text(folder / SETS, json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
+
+
+def _read_sets(folder: Path) -> list[SetRow]:
+    path = folder / SETS
+    return [SetRow(**row) for row in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
 def training_speeds(plan: Plan, world: str, *, most: int = 1000) -> list[tuple[float, float]]:
@@ -372,6 +388,7 @@ def report_input(plan: Plan) -> ReportInput:
         sections=sections(plan.experiment.analyses, evidence),
         training_speed=json.loads((plan.evaluate.folder / "training_speed.json").read_text()),
         cards=json.loads((plan.evaluate.folder / CARDS).read_text()),
+        sets=_read_sets(plan.evaluate.folder),
         artifacts=[
             {"stage": artifact.stage, "what": what, "folder": artifact.folder.name}
             for what, artifact in plan.artifacts()

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from worldlaw import coding, crew, evaluation
+from worldlaw import coding, crew, evaluation, look
 from worldlaw.answering import generate
 from worldlaw.calibrating import calibrate
 from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
@@ -84,6 +84,10 @@ def run(
 def _lead(job: Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
     for line in job.plan.left_out.values():
         job.progress.note(f"{line}; its row is left out")
+    if "evaluate" in stages:
+        for name in job.plan.experiment.look:
+            if line := look.lacking(name):
+                job.progress.note(f"look {name}: {line}; it is not measured")
     make_folder(job.plan.folder)
     with locked(job.plan.folder), job.pool():
         sweep(job.plan.folder)
@@ -221,15 +225,17 @@ def _evaluate(job: Job) -> Path:
                 for split in spec.test
             ]
             job.progress.start("evaluate", len(tasks), "splits")
-            tables = []
-            for table in job.each(evaluation.evaluate_split, tasks):
+            tables, sets = [], []
+            for table, rows_of_sets in job.each(evaluation.evaluate_split, tasks):
                 tables.append(table)
+                sets += rows_of_sets
                 job.progress.advance(1)
             rows = evaluation.write_results(tables, artifact.folder)
             training = {
                 world: evaluation.training_speeds(job.plan, world) for world in job.plan.experiment.worlds
             }
             write_text(artifact.folder / "training_speed.json", json.dumps(training))
+            evaluation.write_sets(sets, artifact.folder)
             write_text(artifact.folder / evaluation.CARDS, json.dumps(evaluation.model_cards(job.plan)))
             finish({"rows": rows})
     return artifact.folder

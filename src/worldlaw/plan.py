@@ -14,6 +14,7 @@ from worldlaw.core.artifact import Artifact
 from worldlaw.exam import nearest, readings, references
 from worldlaw.exam.metrics import metrics
 from worldlaw.exam.trackers import tracker
+from worldlaw.look import stamps
 from worldlaw.models import VideoModel, models
 from worldlaw.worlds import describe, render, scenarios
 
@@ -183,6 +184,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 for name in experiment.references
             ],
             "metrics": [[name, metrics.get(name).version, metrics.code(name)] for name in chosen],
+            **({"look": stamps(experiment.look)} if experiment.look else {}),
             **({"limits": [artifact.key for artifact in calibrate.values()]} if calibrate else {}),
         },
         root,

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw import coding, describing, evaluation
+from worldlaw.building import build
 from worldlaw.clips.frames import FrameSource
 from worldlaw.config import Experiment
 from worldlaw.core.artifact import Artifact
-from worldlaw.core.errors import BadInput, blamed
+from worldlaw.core.errors import blamed
 from worldlaw.job import Job, Prefixed, limit_threads, making, say, threads_each
 from worldlaw.models import VideoModel
-from worldlaw.models.model import limited
 from worldlaw.plan import Plan, asks_of, instances, model_of, num_training_clips
 from worldlaw.training_clips import training_clips
 from worldlaw.worlds import scenarios
@@ -122,9 +122,4 @@ def build_model(experiment: Experiment, name: str, *, time_limit: float | None =
     A time limit in s goes to a model that takes one, unless its own is shorter.
     """
     kind, options, address = model_of(experiment, name)
-    options = limited(options, kind.runtime_options, time_limit)
-    with blamed(f"model {name}"):
-        try:
-            return kind(**options)
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"model {name}: options {options} do not fit {address}: {error}") from error
+    return build(kind, options, what="model", name=name, address=address, time_limit=time_limit)

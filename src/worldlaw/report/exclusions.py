@@ -10,7 +10,7 @@ from worldlaw.report.cells import Cells, PerClip
 from worldlaw.report.source import Exclusion
 from worldlaw.report.wording import pretty
 
-PICTURES_ONLY = ("psnr", "ssim", "study_velocity_error")  # a predictor on states has none of these
+PICTURES_ONLY = ("psnr", "ssim", "lpips", "study_velocity_error")  # a predictor on states has none of these
 
 
 @dataclass(frozen=True)

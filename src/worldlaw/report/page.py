@@ -16,6 +16,7 @@ from worldlaw.report.cells import Cells, arrange
 from worldlaw.report.copies import copies
 from worldlaw.report.exclusions import losses, unmeasured
 from worldlaw.report.figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
+from worldlaw.report.look import look_sections
 from worldlaw.report.movies import BUDGET, film
 from worldlaw.report.scaling import scaling
 from worldlaw.report.source import ReportInput
@@ -70,7 +71,7 @@ def page(data: ReportInput) -> str:
         enough=percent(ENOUGH),
         charged=nearness(cells) == CHARGED,
         solved_error=f"{SOLVED_ERROR:g}",
-        sections=data.sections,
+        sections=[*data.sections, *look_sections(cells, data.sets)],
         speeds=_speeds(data, cells),
         max_points=MAX_POINTS,
         levels=_levels(cells),

@@ -11,6 +11,7 @@ import pyarrow as pa
 from jaxtyping import UInt8
 
 from worldlaw.core.types import Trajectory
+from worldlaw.exam.sets import SetRow
 from worldlaw.report.analyses.section import Section
 
 
@@ -55,6 +56,7 @@ class ReportInput:
     # scenario -> model that learns -> model (registered name), options, parameters, steps
     cards: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     sections: Sequence[Section] = ()  # of the experiment's analyses
+    sets: Sequence[SetRow] = ()  # numbers about whole splits
     left_out: Mapping[str, str] = field(
         default_factory=dict
     )  # predictor -> what to install before it can sit

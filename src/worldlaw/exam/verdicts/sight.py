@@ -133,7 +133,7 @@ class Sight:
         """m: what is nearer than this may have touched."""
         return MARGIN * self.extent[1]
 
-    def _sweep(self, start, angle, ends, own_ends):  # noqa: ANN001, ANN202
+    def _sweep(self, start, angle, ends, own_ends):
         limit = float(np.nanmax(self.slack, initial=0.0)) * 2 + 2 * self.margin
         return sweep_gaps(
             self.outlines, start, angle, ends, own_ends, ~self.fixed, self.extent, limit=limit

@@ -154,8 +154,8 @@ def _figure(evidence: Evidence, worlds: Sequence[str], name: str, slug: str) -> 
             shares = np.array([one.mean for one in found])
             ends = np.array([[one.mean - one.low, one.high - one.mean] for one in found]).T
             axes.errorbar(
-                places + (-0.05 if inside else 0.05), shares, np.maximum(ends, 0), fmt=marker, color=color, markerfacecolor=face,
-                markersize=5.5, elinewidth=1, zorder=2,
+                places + (-0.05 if inside else 0.05), shares, np.maximum(ends, 0), fmt=marker,
+                color=color, markerfacecolor=face, markersize=5.5, elinewidth=1, zorder=2,
             )  # fmt: skip
         floors = [
             share_abnormal(evidence, world, "floor", inside=inside) for world in worlds for _, inside in SIDES
