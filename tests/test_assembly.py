@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from worldlaw.core.errors import BadInput
 from worldlaw.core.types import VISIBLE, Body, Scene
 from worldlaw.worlds import draw_scene, scenarios, training_region
 from worldlaw.worlds.assembly import engine, kinds
@@ -60,6 +61,27 @@ def test_the_six_templates_hold_every_kind_three_times_and_every_pair():
 def test_a_group_of_templates_is_what_its_name_says():
     region = training_region(Assembly, {"template": "train-6"})
     assert region.boxes[0].values["template"] == SUBSETS["train-6"]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (3, ("03",)),
+        ([3, 5], ("03", "05")),
+        (["08", 10], ("08", "10")),
+        (["train-6", 0], (*SUBSETS["train-6"], "00")),
+    ],
+)
+def test_a_template_that_yaml_reads_as_a_number_is_its_name(written, meant):
+    region = training_region(Assembly, {"template": written})
+    assert region.boxes[0].values["template"] == meant
+
+
+def test_a_template_that_is_none_is_told():
+    with pytest.raises(BadInput, match="unknown template of assembly 'train-7'; did you mean 'train-6'"):
+        training_region(Assembly, {"template": "train-7"})
+    with pytest.raises(BadInput, match="template"):
+        training_region(Assembly, {"template": 71})
 
 
 def test_sizes_worked_out_by_hand():

@@ -176,14 +176,25 @@ def true_trajectory(scene: Scene, position: np.ndarray, dt: float) -> Trajectory
 
 
 def _without_groups(scenario: type[Scenario], box: Mapping) -> dict:
-    """The same values, the name of a group replaced by its members."""
-    specs = scenario.attributes
+    """The same values; of choices the name of a group replaced by its members, and numbers by their names."""
     return {
-        name: list(spec.groups.get(value, [value]))
-        if isinstance(spec := specs[name], Choice) and isinstance(value, str)
-        else value
+        name: _names(spec, value) if isinstance(spec := scenario.attributes[name], Choice) else value
         for name, value in box.items()
     }
+
+
+def _names(spec: Choice, value: object) -> object:
+    """YAML reads a name such as 07 as a number: it means the only name with that value."""
+    if isinstance(value, str):
+        return list(spec.groups.get(value, [value]))
+    if isinstance(value, Sequence):
+        return [one for each in value for one in _listed(_names(spec, each))]
+    found = [name for name in spec.among if name.isdigit() and int(name) == value]
+    return found[0] if len(found) == 1 else value
+
+
+def _listed(value: object) -> list:
+    return value if isinstance(value, list) else [value]
 
 
 def _check_limits(scenario: type[Scenario], name: str, values: Values) -> None:
@@ -196,7 +207,7 @@ def _check_limits(scenario: type[Scenario], name: str, values: Values) -> None:
             raise BadInput(f"{scenario.name}: {name}: expected {expected}; found {value!r}")
         if isinstance(spec, Choice):
             if value not in spec.among:
-                raise unknown(f"{name} of {scenario.name}", str(value), spec.among)
+                raise unknown(f"{name} of {scenario.name}", str(value), [*spec.groups, *spec.among])
         elif not spec.limits[0] <= value[0] <= value[1] <= spec.limits[1]:  # type: ignore[operator]
             raise BadInput(
                 f"{scenario.name}: {name}: [{value[0]:g}, {value[1]:g}] {spec.unit} is not within "

@@ -35,7 +35,9 @@ class Assembly(Scenario):
     tracker = "poses"
     attributes = {
         "template": Choice(SUBSETS["train-60"], tuple(TEMPLATES), "which four kinds of objects", SUBSETS),
-        "layout": Quantity((0.0, 100.0), (0.0, MOST_LAYOUTS), "1", "number of a layout of the template"),
+        "layout": Quantity(
+            (0.0, 100.0), (0.0, MOST_LAYOUTS), "layouts", "number of a layout of the template"
+        ),
     }
 
     def build(self, attributes: Attributes, rng: np.random.Generator) -> Scene:
