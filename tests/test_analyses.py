@@ -250,7 +250,9 @@ def test_an_analysis_given_twice_is_refused():
         parse_experiment(given)
 
 
-@pytest.mark.parametrize("name", ["memorization", "velocity_gap", "color_size", "combinatorial_small"])
+@pytest.mark.parametrize(
+    "name", ["memorization", "velocity_gap", "color_size", "combinatorial_small", "ambiguity"]
+)
 def test_the_experiments_that_ship_ask_what_they_can_answer(name):
     experiment = load_experiment(f"experiments/{name}.yaml")
     assert analyses.get(experiment.analyses[0])().worlds(experiment.settings())
@@ -263,10 +265,12 @@ def test_the_experiments_that_ship_ask_what_they_can_answer(name):
 def test_a_section_is_made_of_whatever_there_is(name):
     """No result at all, nothing measured, and predictors without readings; every page holds together."""
     settings = {"reversal": BOTH, "velocity_gap": GAP, "attribute_pair": PAIR, "combination": TEMPLATES}
-    answers = [(clip(), {"measured_velocity": NAN, "measured_size": NAN, "color_kept": NAN})] * 2
+    settings["ambiguity"] = Setting(region_from([{}], {"gap": ((6.5, 7.1),)}), {})
+    scene = clip() | {"gap": 7.0} if name == "ambiguity" else clip()
+    answers = [(scene, {"measured_velocity": NAN, "measured_size": NAN, "color_kept": NAN})] * 2
     for worlds in (
         {"w": (settings[name], {"dit": answers})},
-        {"w": (settings[name], {"dit": [(clip(), {})]})},
+        {"w": (settings[name], {"dit": [(scene, {})]})},
     ):
         text = page(report(table_of(rows_of("dit", [(1.0, 1.0)])), sections=[section(name, worlds)]))
         assert Page(text).open == []

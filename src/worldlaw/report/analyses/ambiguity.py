@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from worldlaw.core.errors import BadInput
 from worldlaw.core.stats import proportion
 from worldlaw.exam.ambiguity import OUTCOMES, Guess, best_guess
-from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
+from worldlaw.report.analyses.analysis import Analysis, Evidence, Setting, analyses
 from worldlaw.report.analyses.section import Cell, Group, Panel, Row, Section, Table
 from worldlaw.report.svg import INK, MUTED, OOD_COLOR, drawing, inline
 from worldlaw.report.wording import NOTHING, percent, pretty
@@ -111,18 +111,19 @@ class Ambiguity(Analysis):
 
 def reading(evidence: Evidence, world: str, predictor: str, attribute: str) -> Reading:
     """The outcomes of a predictor's rollouts, and what could be expected of them."""
-    answers: Answers = evidence.answers(world, predictor)
-    known = np.isfinite(answers["true_outcome"])
+    answers = evidence.answers(world, predictor)
+    known = np.flatnonzero(np.isfinite(answers["true_outcome"])).tolist()
     true = answers["true_outcome"][known].astype(int)
-    assert evidence.looks is not None
-    looks = {split: evidence.looks(world, split) for split, _ in set(answers.clips)}
-    seen = [looks[split][clip] for (split, clip), its in zip(answers.clips, known, strict=True) if its]
-    nobody = Guess(np.nan, np.zeros((0, len(OUTCOMES))), 0)
+    clips = [answers.clips[place] for place in known]
+    looks: dict[str, Sequence[str]] = {}
+    if evidence.looks is not None:
+        looks = {split: evidence.looks(world, split) for split in {split for split, _ in clips}}
+    seen = [looks[split][clip] for split, clip in clips]
     return Reading(
-        answers.attribute(attribute)[known].astype(float),
+        np.array([answers.attributes[place][attribute] for place in known], float),
         true,
         answers["measured_outcome"][known],
-        best_guess(seen, true.tolist()) if len(true) else nobody,
+        best_guess(seen, true.tolist()) if len(known) else Guess(np.nan, np.zeros((0, len(OUTCOMES))), 0),
     )
 
 
