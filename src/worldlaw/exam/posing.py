@@ -30,8 +30,9 @@ VERSION = 1  # raise it whenever the same pixels would give other tracks
 AT_REST = 0.9998  # share explained at the last pose: nothing to refine
 SETTLED = 0.97  # share explained by a pose that needs no other
 SETTLING = 0.03  # by how much this may be less than in the last frame, where pictures are unclear
-FOUND = 0.35  # share explained below which a body is not there
+FOUND = 0.2  # share explained below which a body is not there
 DEFORMED = 0.12  # the same where unexplained paint of about its area lies in one piece
+BLURRED = 0.4  # share of a body's colour at its place that is enough for one that is blurred
 GONE = 0.85  # share of a body's area without its colour above which it is not there
 SLACK = 0.5  # pixels by which edges may be off before it counts
 NEAR = 2  # pixels: unexplained paint this near to a body adjoins it
@@ -260,18 +261,22 @@ class _Picture:
 
         What would lie beyond the view is not.
         """
+        return self.evidence(b, pose)[0]
+
+    def evidence(self, b: int, pose: Pose | None = None) -> tuple[float, float]:
+        """The share, and how much of the body's colour is at the pose, of which blur leaves about half."""
         body = self.bodies[b]
         if pose is None:
             cover, window = self.covers[b], self.windows[b]
         else:
             cover = self.cover
             window = sy.draw(body.points, body.starts, *pose, cover, self.slope)
-        better, ideal, after, area, overlap = sy.gain(
+        better, ideal, after, area, overlap, shown = sy.gain(
             self.paint, self.mix, self.total, cover, window, body.paint, self.limit
         )
         if area < 0.3 * body.area:
-            return 0.0
-        return (min(better, ideal - after) - overlap) / ideal * min(1.0, area / body.area)
+            return 0.0, 0.0
+        return (min(better, ideal - after) - overlap) / ideal * min(1.0, area / body.area), shown
 
     def error(self) -> float:
         """What is not explained, in pixels."""
@@ -309,13 +314,15 @@ class _Picture:
         enough = DEFORMED if blobs else FOUND
         for start in starts:
             pose = self.fitted(b, start, 12)
-            share = self.share(b, pose)
+            share, shown = self.evidence(b, pose)
+            if share <= enough and not (share > 0.0 and shown > BLURRED):
+                continue
             value = share - 0.3 * min(1.0, math.hypot(pose[0] - guess[0], pose[1] - guess[1]) / size)
             rated.append((value, share, pose))
         rated.sort(key=lambda one: -one[0])
         chosen: list[tuple[float, Pose]] = []
         for _, share, pose in rated:
-            if share > enough and all(_apart(pose, other, body) for _, other in chosen):
+            if all(_apart(pose, other, body) for _, other in chosen):
                 chosen.append((share, pose))
         return chosen[:count]
 
@@ -536,7 +543,7 @@ def _badness(picture: _Picture, b: int) -> float:
 def _untangle(picture: _Picture, expected: list[Pose]) -> None:
     """Let bodies that look alike change places where that is nearer to what is expected and fits as well."""
     bodies = picture.bodies
-    for a, b in itertools.combinations(range(len(bodies)), 2):
+    for a, b in 3 * list(itertools.combinations(range(len(bodies)), 2)):  # cycles take more than one turn
         one, other = bodies[a], bodies[b]
         if (
             not (picture.placed[a] and picture.placed[b])
