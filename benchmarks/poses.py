@@ -56,18 +56,23 @@ def clip(number: int, num_frames: int) -> tuple[Scene, Trajectory]:
     rng = np.random.default_rng([4, number])
     names = tuple(TEMPLATES)
     scenario = scenarios.get("assembly")()
-    attributes = {"template": names[number % len(names)], "layout": float(rng.integers(100_000)) + 0.5}
+    attributes: dict[str, float | str] = {
+        "template": names[number % len(names)],
+        "layout": float(rng.integers(100_000)) + 0.5,
+    }
     scene = scenario.build(attributes, rng)
     return scene, scenario.simulate(scene, num_frames, 1 / FPS)
 
 
-def errors(shown: Silhouettes, truth: Trajectory, position: np.ndarray, angle: np.ndarray, scale: float):
+def errors(
+    shown: Silhouettes, truth: Trajectory, position: np.ndarray, angle: np.ndarray, scale: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(position in pixels, angle in degrees), (T, B) each, of poses in the order of the true bodies.
 
     A body is followed at the centroid of its outline, which is not always its centre of mass; the true pose
     carries the first frame's difference along.
     """
-    turned = truth.angle - truth.angle[0]
+    turned = _known(truth.angle) - _known(truth.angle)[0]
     away = position[0] - truth.position[0]
     cos, sin = np.cos(turned), np.sin(turned)
     carried = np.stack([cos * away[:, 0] - sin * away[:, 1], sin * away[:, 0] + cos * away[:, 1]], axis=-1)
@@ -143,17 +148,13 @@ def _measure(resolution: int, num_clips: int, num_frames: int) -> list[Figure]:
         seconds.append((between - started, time.process_time() - between))
         order = partners(tracks, truth)
         if (order < 0).any():
-            nothing = np.full(truth.angle.shape, np.nan)
+            nothing = np.full(truth.size.shape, np.nan)
             ours.append(Errors(nothing, nothing, nothing))
             continue
         known = dataclasses.replace(shown, symmetry=shown.symmetry[order])
-        ours.append(
-            Errors(
-                *errors(known, truth, tracks.position[:, order], tracks.angle[:, order], scale),
-                tracks.misfit[:, order],
-            )
-        )
-        plain.append(Errors(*errors(known, truth, position, angle, scale), np.zeros(truth.angle.shape)))
+        poses = tracks.position[:, order], _known(tracks.angle)[:, order]
+        ours.append(Errors(*errors(known, truth, *poses, scale), _known(tracks.misfit)[:, order]))
+        plain.append(Errors(*errors(known, truth, position, angle, scale), np.zeros(truth.size.shape)))
         bars += _bent_bar(scene, truth, video, shown, order)
     figures = []
     for name, unit, limits in (("position", "px", (0.1, 1.0)), ("angle", "°", (0.5, 3.0))):
@@ -193,7 +194,13 @@ def _bent_bar(
     faulty = video.copy()
     faulty[half:] = render(dataclasses.replace(scene, bodies=tuple(bodies)), truth, len(video[0]))[half:]
     tracks = follow(faulty, shown, fps=FPS).bodies
-    return [float(np.nanmax(tracks.misfit[half:, order[bars[0]]], initial=0.0))]
+    return [float(np.nanmax(_known(tracks.misfit)[half:, order[bars[0]]], initial=0.0))]
+
+
+def _known(values: np.ndarray | None) -> np.ndarray:
+    """What a trajectory of bodies that turn always has."""
+    assert values is not None
+    return values
 
 
 def _figure(
