@@ -1,4 +1,4 @@
-"""The outline that covers pixels as a picture does: a disc, a bar, two crossed bars, or any polygon.
+"""The outline that covers pixels as a picture does: a disc, a bar, two crossed bars, a vessel, any polygon.
 
 All lengths are pixels, x to the right, y down. Outlines are drawn by exact area coverage, and their
 parameters moved by Levenberg and Marquardt's method.
@@ -16,6 +16,20 @@ from worldlaw.exam import synthesis as sy
 
 DISC_CORNERS = 96
 CONVERGED = 1e-3  # pixels
+
+
+def oriented(contours: list[np.ndarray]) -> list[np.ndarray]:
+    """The outline turning from x to y, its holes the other way."""
+    turned = [contour if signed_area([contour]) > 0 else contour[::-1] for contour in contours]
+    return [contour if index == 0 else contour[::-1] for index, contour in enumerate(turned)]
+
+
+def sound_outline(contours: list[np.ndarray], area: float, center: tuple[float, float]) -> bool:
+    """Whether an outline has about the area and the centroid of the paint that it stands for."""
+    own = signed_area(contours)
+    if not 0.8 < own / area < 1.25:
+        return False
+    return float(np.linalg.norm(centroid_of(contours) - center)) < 0.5
 
 
 def good(area: float) -> float:
@@ -149,6 +163,40 @@ def cross_outline(parameters: np.ndarray) -> list[np.ndarray]:
         corners += [sign * (ends * first - across[0]), sign * (ends * first + across[0])]
         corners += [sign * (first - second) * breadth / 2 / sine]
     return [np.add(corners, (x, y))]
+
+
+def vessel_starts(alpha: np.ndarray, cx: float, cy: float, angle: float, area: float) -> list[np.ndarray]:
+    """Vessels that open to each side of a component, as high and wide as it is."""
+    y, x = np.nonzero(alpha > 0.3)
+    starts = []
+    for turn in np.arange(4) * math.pi / 2 + angle:
+        # x along the base, y from the base to the opening
+        across = (x + 0.5 - cx) * math.cos(turn) + (y + 0.5 - cy) * math.sin(turn)
+        along = (y + 0.5 - cy) * math.cos(turn) - (x + 0.5 - cx) * math.sin(turn)
+        height, half = max(np.ptp(along), 2.0), max(np.ptp(across) / 2, 1.0)
+        middle, low = (across.max() + across.min()) / 2, along.min()
+        base_x = cx + middle * math.cos(turn) - low * math.sin(turn)
+        base_y = cy + middle * math.sin(turn) + low * math.cos(turn)
+        thick = max(area / (2 * height + 1.8 * half), 0.4)
+        starts.append(np.array([base_x, base_y, turn, height, 0.8 * half, half, thick]))
+    return starts
+
+
+def vessel_outline(parameters: np.ndarray) -> list[np.ndarray]:
+    """Middle of the base, angle, height, half widths at base and opening, thickness -> base and two walls."""
+    x, y, angle, height, base, top, thick = parameters
+    height, base, top = max(height, 0.5), max(base, 0.3), max(top, 0.3)
+    level = min(max(thick, 0.05) * math.hypot(1.0, (top - base) / height), 0.95 * min(base, top))
+    thick = min(max(thick, 0.05), 0.95 * height)
+    inner = base - level + (top - base) * thick / height
+    own = np.array(
+        [
+            (-base, 0), (base, 0), (top, height), (top - level, height),
+            (inner, thick), (-inner, thick), (level - top, height), (-top, height),
+        ]
+    )  # fmt: skip
+    cos, sin = math.cos(angle), math.sin(angle)
+    return [np.stack([x + cos * own[:, 0] - sin * own[:, 1], y + sin * own[:, 0] + cos * own[:, 1]], axis=1)]
 
 
 def traced(alpha: np.ndarray, known: np.ndarray) -> list[Fit]:

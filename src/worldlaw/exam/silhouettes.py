@@ -1,9 +1,9 @@
 """(first frame) -> silhouettes: the outline of every body, sub-pixel, as the picture shows it.
 
 Bodies stand apart in the first frame, so each is a component of one colour. Its coverage of every pixel is
-how far the pixel has gone from the background to that colour. A disc, a rectangle or two crossed rectangles
-are tried first; anything else is a polygon traced around the component, whose corners are then moved until
-the polygon covers every pixel as the picture does.
+how far the pixel has gone from the background to that colour. A disc, a rectangle, two crossed rectangles or
+a vessel are tried first; anything else is a polygon traced around the component, whose corners are then moved
+until the polygon covers every pixel as the picture does.
 """
 
 from __future__ import annotations
@@ -26,13 +26,18 @@ from worldlaw.exam.outlines import (
     cross_starts,
     disc_outline,
     good,
+    oriented,
     signed_area,
+    sound_outline,
     symmetry_of,
     traced,
+    vessel_outline,
+    vessel_starts,
 )
 
 Outline = tuple[Float[np.ndarray, "N 2"], ...]  # m: contours about the centroid, y up; holes clockwise
 
+UNLIKE = 60.0  # levels: what differs more from a colour is no tint of it
 NEVER = 12.0  # levels: what differs less from the background is noise
 BEYOND = 2  # pixels around a component in which nothing is expected
 
@@ -140,7 +145,30 @@ def _palette(frame: np.ndarray, paint: np.ndarray, background: np.ndarray) -> np
         rest = _tint(seen, colors[-1]) <= 0.1
         rest[0] = False
         seen, full = seen[rest], full[rest]
-    return np.array(colors, float).reshape(-1, 3)
+    return np.array(colors + _beside(paint, colors, background), float).reshape(-1, 3)
+
+
+def _beside(paint: np.ndarray, colors: list[np.ndarray], background: np.ndarray) -> list[np.ndarray]:
+    """Colours of bodies so small and so near to a stronger one that no pixel of theirs stood out."""
+    if not colors:
+        return []
+    unlike = np.min([_unlike(paint, color) for color in colors], axis=0)
+    labels, count = ndimage.label(unlike > UNLIKE, np.ones((3, 3)))
+    found: list[np.ndarray] = []
+    for place in ndimage.maximum_position(unlike, labels, range(1, count + 1)) if count else []:
+        named = [background - value for value in COLORS.values()]
+        shares = [float(_tint(paint[place][None], value)[0]) for value in named]
+        color = named[int(np.argmax(shares))] if max(shares) > 0.5 else paint[place]
+        own = paint[labels == labels[place]]
+        if (_tint(own, color) > 0.3).sum() >= 3 and all(_tint(one[None], color)[0] < 0.1 for one in found):
+            found.append(color)
+    return found
+
+
+def _unlike(paint: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """(H, W) levels by which paint differs from every tint of a colour."""
+    share = (paint @ color / (color @ color)).clip(0, 1)
+    return np.linalg.norm(paint - share[..., None] * color, axis=-1)
 
 
 def _tint(paint: np.ndarray, full: np.ndarray) -> np.ndarray:
@@ -244,9 +272,19 @@ def _silhouette(
             if best.error < good(area):
                 break
     if best.error > good(area):
-        best = min([best, *traced(alpha, known)], key=lambda fit: fit.error)
-    contours = [contour if signed_area([contour]) > 0 else contour[::-1] for contour in best.contours[:1]]
-    contours += [contour if signed_area([contour]) < 0 else contour[::-1] for contour in best.contours[1:]]
+        for start in vessel_starts(alpha, cx, cy, angle, area):
+            fit = Fit(alpha, known, vessel_outline).solved(start, num_steps=8)
+            if fit.error < 0.05 * area:
+                fit.solved(fit.parameters)
+            best = min(best, fit, key=lambda fit: fit.error)
+            if best.error < good(area):
+                break
+    if best.error > good(area):
+        polygons = traced(alpha, known)
+        # Corners that have run across each other may cover the right pixels with the wrong outline.
+        sound = [fit for fit in (best, *polygons) if sound_outline(oriented(fit.contours), area, (cx, cy))]
+        best = min(sound or [best, *polygons], key=lambda fit: fit.error)
+    contours = oriented(best.contours)
     center = centroid_of(contours)
     contours = [contour - center for contour in contours]
     is_disc = best.shape is disc_outline
