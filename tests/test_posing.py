@@ -9,7 +9,7 @@ import pytest
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import HIDDEN, LOST, VISIBLE, Body, Scene, Trajectory
-from worldlaw.exam import posing, silhouettes, synthesis
+from worldlaw.exam import explaining, outlines, picture, posing, silhouettes, synthesis
 from worldlaw.exam.matching import partners
 from worldlaw.exam.posing import follow, read_silhouettes
 from worldlaw.worlds import scenarios
@@ -280,7 +280,7 @@ def test_frames_that_show_nothing_or_another_view_are_refused():
         follow(video[:, :, :100], shown, fps=3.0)
 
 
-@pytest.mark.parametrize("module", [posing, silhouettes, synthesis])
+@pytest.mark.parametrize("module", [posing, silhouettes, outlines, picture, explaining, synthesis])
 def test_the_tracker_sees_pixels_only(module):
     """It neither imports nor names a scene, a world or a case."""
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))

@@ -288,11 +288,12 @@ def gain(paint, mix, total, cover, window, color, limit):
     """How much better the picture is explained with a body than without it, in pixels.
 
     A pixel's error is its squared residual over ``limit``, at most 1. Returns (gain, gain of a perfect match
-    on an empty picture, error that stays, area inside the view, area where the shares exceed the pixel).
+    on an empty picture, error that stays, area inside the view, area where the shares exceed the pixel,
+    how much of the body's colour lies where it is drawn: 1 for a match, about a half if that is blurred).
     """
     top, bottom, left, right = window
     strength = _squared(color[0], color[1], color[2])
-    better = ideal = after = area = overlap = 0.0
+    better = ideal = after = area = overlap = shown = weight = 0.0
     for row in range(top, bottom):
         for column in range(left, right):
             share = cover[row, column]
@@ -302,9 +303,14 @@ def gain(paint, mix, total, cover, window, color, limit):
                 better += min(1.0, before / limit) - min(1.0, squared / limit)
                 after += min(1.0, squared / limit)
                 ideal += min(1.0, share * share * strength / limit)
+                along = 0.0
+                for k in range(3):
+                    along += (paint[row, column, k] - mix[row, column, k]) * color[k]
+                shown += share * min(max(along / strength, 0.0), 1.0)
+                weight += share * share
                 area += share
                 overlap += max(0.0, share + min(1.0, total[row, column]) - 1.0)
-    return better, ideal, after, area, overlap
+    return better, ideal, after, area, overlap, shown / max(weight, 1e-9)
 
 
 @compiled
