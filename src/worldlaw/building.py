@@ -25,7 +25,8 @@ def check_class(
             f"{what} {address!r}: expected a class derived from {contract.__name__}; found {kind!r:.80}"
         )
     if inspect.isabstract(kind):
-        missing = ", ".join(repr(method) for method in sorted(kind.__abstractmethods__))
+        abstract: frozenset[str] = getattr(kind, "__abstractmethods__", frozenset())
+        missing = ", ".join(map(repr, sorted(abstract)))
         raise BadInput(f"{what} {address!r}: the class has no {missing}")
     takes = inspect.signature(kind).parameters
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
