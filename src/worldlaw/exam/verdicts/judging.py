@@ -82,7 +82,7 @@ def judge(sight: Sight, thresholds: Thresholds) -> Verdict:
 
 
 def fewest_clips(share: float, confidence: float) -> int:
-    """How many true clips a calibration needs: so many that even their largest number says enough (Wilks 1941)."""
+    """How many true clips a calibration needs, so that their largest number says enough (Wilks 1941)."""
     return math.ceil(math.log(1 - confidence) / math.log(1 - share))
 
 
@@ -96,15 +96,15 @@ def calibrate(
 ) -> Thresholds:
     """Thresholds such that at most ``share`` of fresh true clips exceed any of them, with this confidence.
 
-    Each measure is counted in units of its own 0.99 quantile over the given clips (at least of what can be told
-    from nothing, lengths from ``pixel``, the size of a pixel in m), and one factor, at least 1, is common to all: the k-th
+    Each measure is counted in units of its own 0.99 quantile over the given clips, or of ``FINEST`` if that
+    is more (``pixel`` is the size of a pixel in m), and one factor, at least 1, is common to all: the k-th
     largest of the clips' largest measures in these units. The share of fresh clips above the k-th largest of
-    N is distributed as Beta(k, N + 1 - k), whatever the distribution of the numbers (Wilks 1941); k is the
-    largest for which it exceeds ``share`` with a probability of at most 1 - ``confidence``. NaN is counted
-    and exceeds nothing.
+    N is distributed as Beta(k, N + 1 - k), whatever the distribution of the numbers (Wilks 1941), but for
+    the units, which come from the same clips; k is the largest for which it exceeds ``share`` with a
+    probability of at most 1 - ``confidence``. NaN is counted and exceeds nothing.
 
-    Raises BadInput if there are fewer clips than even k = 1 takes: 230 for the defaults. A thousand are better:
-    k is 6 then, and a few clips in which the tracker erred do not set the limits.
+    Raises BadInput if there are fewer clips than even k = 1 takes: 230 for the defaults. A thousand are
+    better: k is 6 then, and a few clips in which the tracker erred do not set the limits.
     """
     fewest = fewest_clips(share, confidence)
     if len(values) < fewest:

@@ -79,9 +79,9 @@ def duplicate(sight: Sight) -> Finding:
 def floating(sight: Sight) -> Finding:
     """How far a body at rest is from all that could hold it, m.
 
-    At rest: no point of it moves by more than ``REST`` g dt² in ``RESTING`` intervals on end. Held: by the floor, a
-    fixed body, or a body that is held itself; the distance is the largest gap on the chain to the floor that
-    has the smallest such gap (bottleneck path).
+    At rest: no point of it moves by more than ``REST`` g dt² in ``RESTING`` intervals on end. Held: by the
+    floor, a fixed body, or a body that is held itself; the distance is the largest gap on the chain to the
+    floor that has the smallest such gap (bottleneck path).
     """
     fall = float(np.linalg.norm(sight.fall))
     if fall == 0:
@@ -239,7 +239,7 @@ def _far(sight: Sight, swept: np.ndarray, own: np.ndarray) -> np.ndarray:
 
 
 def _free(sight: Sight) -> np.ndarray:
-    """(T - 2, B) bool: whether a body has nothing to leave its parabola for between frames t - 1 and t + 1."""
+    """(T - 2, B) bool: whether a body has nothing to leave its parabola for over two intervals."""
     first = _far(sight, sight.swept, sight.slack)[:-1]
     second = _far(sight, sight.expected_swept, np.zeros_like(sight.slack))[1:]
     return first & second & ~sight.fixed
