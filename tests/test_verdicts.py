@@ -159,7 +159,7 @@ def test_a_body_beyond_a_wall_is_found():
 def test_a_ball_that_hangs_floats_as_high_as_it_is():
     found = measure(sight([2.0], np.tile([40.0, 30.0], (8, 1, 1))))
     assert found["floating"].value == pytest.approx(28.0)
-    assert found["uncaused_motion"].value == pytest.approx(G * DT**2)
+    assert found["uncaused_motion"].value == pytest.approx(G * (3 * DT) ** 2)
 
 
 def test_what_stands_on_something_that_floats_floats_too():
@@ -304,3 +304,11 @@ def test_a_verdict_names_what_is_exceeded():
     assert not resting.abnormal
     assert resting.exceeded == ()
     assert set(UNITS) == set(MEASURES) == set(dataclasses.asdict(thresholds)["limits"])
+
+
+def test_a_body_that_falls_at_less_than_g_leaves_its_parabola_more_the_longer_one_looks():
+    time = np.arange(8) * DT
+    slow = np.stack([np.full(8, 40.0), 70 - 0.9 * G / 2 * time**2], axis=1)
+    found = measure(sight([2.0], slow[:, None]))["uncaused_motion"]
+    assert found.value == pytest.approx(0.1 * G * (3 * DT) ** 2)
+    assert measure(sight([2.0], slow[:4, None]))["uncaused_motion"].value == pytest.approx(0.1 * G * DT**2)

@@ -29,6 +29,7 @@ VERSION = 1  # raise it whenever the same pixels would give other tracks
 
 AT_REST = 0.9998  # share explained at the last pose: nothing to refine
 SETTLED = 0.97  # share explained by a pose that needs no other
+SETTLING = 0.03  # by how much this may be less than in the last frame, where pictures are unclear
 FOUND = 0.35  # share explained below which a body is not there
 DEFORMED = 0.12  # the same where unexplained paint of about its area lies in one piece
 GONE = 0.85  # share of a body's area without its colour above which it is not there
@@ -221,6 +222,7 @@ class _Picture:
         self.wrong, self.want = np.zeros_like(self.total), np.zeros_like(self.total)
         self.pose: list[Pose] = [body.start for body in bodies]
         self.placed = [False] * len(bodies)
+        self.level = np.ones(len(bodies))  # share of each body explained in the last frame that showed it
         self.limit = min(float(body.paint @ body.paint) for body in bodies)
         self.background = np.zeros(3)
         self.found = np.empty((MAX_FOUND, 4))
@@ -308,7 +310,7 @@ class _Picture:
         for start in starts:
             pose = self.fitted(b, start, 12)
             share = self.share(b, pose)
-            value = share - 0.1 * min(1.0, math.hypot(pose[0] - guess[0], pose[1] - guess[1]) / size)
+            value = share - 0.3 * min(1.0, math.hypot(pose[0] - guess[0], pose[1] - guess[1]) / size)
             rated.append((value, share, pose))
         rated.sort(key=lambda one: -one[0])
         chosen: list[tuple[float, Pose]] = []
@@ -396,7 +398,7 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         picture.remove(b)
         pose = picture.fitted(b, picture.pose[b], 8)
         shares[b] = picture.share(b, pose)
-        if shares[b] > SETTLED:
+        if shares[b] > min(SETTLED, picture.level[b] - SETTLING):
             picture.place(b, pose)
         else:
             moved.append(b)
@@ -410,9 +412,8 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
         proposals.append((*max(rated, key=lambda one: one[0]), b))
     missing = []
     for share, pose, b in sorted(proposals, key=lambda one: -one[0]):
-        if share > 0.9:
-            share = picture.share(b, pose)
-        if share > 0.9:
+        enough = min(0.9, picture.level[b] - SETTLING)
+        if share > enough and picture.share(b, pose) > enough:
             picture.place(b, pose)
         else:
             missing.append(b)
@@ -421,8 +422,10 @@ def _explain(picture: _Picture, guesses: list[list[Pose]], before: float) -> flo
             picture.place(b, pose)
     _refine(picture, [b for b in range(count) if shares[b] <= AT_REST])
     left = picture.error()
-    if left > UNCLEAR:
-        left = _repair(picture, guesses, moved, MAX_GROUPS if left > 1.2 * before + UNCLEAR else FEW_GROUPS)
+    if left > 1.2 * before + UNCLEAR:
+        left = _repair(picture, guesses, moved, MAX_GROUPS)
+    elif left > UNCLEAR and picture.excess() > 1.0:  # no worse than the last frame, but not by noise alone
+        left = _repair(picture, guesses, moved, FEW_GROUPS)
     return left
 
 
@@ -450,7 +453,7 @@ def _together(picture: _Picture, bodies: list[int], guesses: list[list[Pose]]) -
         picture.remove(b)
         picture.place(b, pose)
     picture.excess()
-    bad = [b for b in bodies if _badness(picture, b) > 1 - SETTLED]
+    bad = [b for b in bodies if _badness(picture, b) > 1 - min(SETTLED, picture.level[b] - SETTLING)]
     for b in bad:
         picture.remove(b)
     return bad
@@ -472,7 +475,12 @@ def _repair(picture: _Picture, guesses: list[list[Pose]], moved: list[int], num_
     # The worst first: bodies that were not found, fit badly or have unexplained paint along their outline.
     badness = {b: _badness(picture, b) if picture.placed[b] else 1.0 for b in range(len(picture.bodies))}
     suspects = sorted(
-        (b for b, bad in badness.items() if b in moved or bad > 0.03), key=lambda b: (-badness[b], b)
+        (
+            b
+            for b, bad in badness.items()
+            if b in moved or bad > 1 - min(SETTLED, picture.level[b] - SETTLING)
+        ),
+        key=lambda b: (-badness[b], b),
     )
     groups: list[tuple[int, ...]] = [(b,) for b in suspects]
     groups += sorted(
@@ -549,7 +557,7 @@ def _untangle(picture: _Picture, expected: list[Pose]) -> None:
         picture.place(a, pose_b)
         picture.place(b, pose_a)
         _refine(picture, [a, b])
-        if picture.error() > before + 0.3:
+        if picture.error() > 1.05 * before + UNCLEAR:
             for body in (a, b):
                 picture.remove(body)
             picture.place(a, pose_a)
@@ -590,7 +598,7 @@ def _read(picture: _Picture, expected: list[Pose], t: int, seen: _Seen) -> None:
         seen.misfit[t, b] = lack[b] + surplus[b]
         pose = picture.pose[b]
         picture.remove(b)
-        seen.confidence[t, b] = min(max(picture.share(b), 0.0), 1.0)
+        picture.level[b] = seen.confidence[t, b] = min(max(picture.share(b), 0.0), 1.0)
         picture.place(b, pose)
 
 

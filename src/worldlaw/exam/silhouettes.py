@@ -228,9 +228,13 @@ def _silhouette(
     box = _Fit(alpha, known, _box).solved(np.array([cx, cy, angle, length, max(area / length, 0.5)]))
     best = min((disc, box), key=lambda fit: fit.error)
     if best.error > _good(area):
-        crossed = _cross_starts(cx, cy, angle, length, area)
-        fits = [_Fit(alpha, known, _cross).solved(start) for start in crossed]
-        best = min([best, *fits], key=lambda fit: fit.error)
+        for start in _cross_starts(cx, cy, angle, length, area):
+            fit = _Fit(alpha, known, _cross).solved(start, num_steps=6)
+            if fit.error < 0.05 * area:
+                fit.solved(fit.parameters)
+            best = min(best, fit, key=lambda fit: fit.error)
+            if best.error < _good(area):
+                break
     if best.error > _good(area):
         traced = _traced(alpha, known)
         best = min([best, *traced], key=lambda fit: fit.error)
@@ -265,7 +269,7 @@ class _Fit:
 
     def measured(self, parameters: np.ndarray) -> _Fit:
         """With parameters as they are."""
-        cover, _ = self._drawn(self.shape(parameters))
+        cover, _, _ = self._drawn(self.shape(parameters))
         self._keep(parameters, cover)
         return self
 
@@ -273,11 +277,11 @@ class _Fit:
         """With parameters moved by Levenberg and Marquardt's method until no step gains."""
         damping = 1e-3
         contours = self.shape(parameters)
-        cover, slope = self._drawn(contours)
+        cover, slope, edge = self._drawn(contours)
         self._keep(parameters, cover)
         for _ in range(num_steps):
             lever = _derivative(self.shape, parameters, contours)
-            pixels = self.known & (slope != 0).any(axis=-1)
+            pixels = self.known & edge
             jacobian = slope[pixels] @ lever if lever is not None else slope[pixels]
             normal, gradient = (
                 jacobian.T @ jacobian,
@@ -289,30 +293,32 @@ class _Fit:
                 step = np.linalg.lstsq(damped, gradient, rcond=None)[0]
                 tried = parameters + step.clip(-2, 2)
                 new = self.shape(tried)
-                new_cover, new_slope = self._drawn(new)
+                new_cover, new_slope, new_edge = self._drawn(new)
                 before = self.error
                 self._keep(tried, new_cover)
                 if self.error < before:
                     gained = True
                     damping = max(damping / 5, 1e-7)
-                    parameters, contours, cover, slope = tried, new, new_cover, new_slope
+                    parameters, contours = tried, new
+                    cover, slope, edge = new_cover, new_slope, new_edge
                     break
                 damping *= 8
             if not gained or np.abs(step).max() < CONVERGED or before - self.error < 1e-5:
                 break
         return self
 
-    def _drawn(self, contours: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn(self, contours: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         points, starts = joined(contours)
         cover = np.empty(self.alpha.shape, np.float32)
         slope = np.empty((*self.alpha.shape, 2 * len(points)), np.float32)
+        edge = np.empty(self.alpha.shape, np.bool_)
         if _signed_area(contours) < 0:
             points = points[::-1] if len(contours) == 1 else points
-            sy.draw_corners(np.ascontiguousarray(points), starts, cover, slope)
+            sy.draw_corners(np.ascontiguousarray(points), starts, cover, slope, edge)
             slope = slope.reshape(*self.alpha.shape, -1, 2)[:, :, ::-1].reshape(slope.shape)
         else:
-            sy.draw_corners(points, starts, cover, slope)
-        return cover, slope
+            sy.draw_corners(points, starts, cover, slope, edge)
+        return cover, slope, edge
 
     def _keep(self, parameters: np.ndarray, cover: np.ndarray) -> None:
         error = float((((cover - self.alpha) ** 2) * self.known).sum())

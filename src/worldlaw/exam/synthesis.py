@@ -96,11 +96,15 @@ def draw(points, starts, x, y, angle, cover, slope):
 
 
 @compiled
-def draw_corners(points, starts, cover, slope):
-    """Coverage (H, W) of contours, and its derivative (H, W, 2 P) by each of the P corners' coordinates."""
+def draw_corners(points, starts, cover, slope, edge):
+    """Coverage (H, W) of contours, and its derivative (H, W, 2 P) by each of the P corners' coordinates.
+
+    ``edge`` (H, W) says where the derivative is not 0.
+    """
     height, width = cover.shape
     cover[:] = 0.0
     slope[:] = 0.0
+    edge[:] = False
     for c in range(len(starts) - 1):
         for i in range(starts[c], starts[c + 1]):
             j = i + 1 if i + 1 < starts[c + 1] else starts[c]
@@ -138,6 +142,7 @@ def draw_corners(points, starts, cover, slope):
                         cover[row, column + 1] += part_y * share
                     if place < 0:
                         continue
+                    edge[row, column] = True
                     slope[row, column, 2 * i] -= part_y * (1.0 - middle)
                     slope[row, column, 2 * i + 1] += part_x * (1.0 - middle)
                     slope[row, column, 2 * j] -= part_y * middle
