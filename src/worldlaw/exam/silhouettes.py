@@ -1,9 +1,9 @@
 """(first frame) -> silhouettes: the outline of every body, sub-pixel, as the picture shows it.
 
 Bodies stand apart in the first frame, so each is a component of one colour. Its coverage of every pixel is
-how far the pixel has gone from the background to that colour. A disc, a rectangle or two crossed rectangles
-are tried first; anything else is a polygon traced around the component, whose corners are then moved until the
-polygon covers every pixel as the picture does.
+how far the pixel has gone from the background to that colour. A disc, a rectangle, two crossed rectangles or
+a vessel are tried first; anything else is a polygon traced around the component, whose corners are then moved
+until the polygon covers every pixel as the picture does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from worldlaw.exam import synthesis as sy
 Outline = tuple[Float[np.ndarray, "N 2"], ...]  # m: contours about the centroid, y up; holes clockwise
 
 DISC_CORNERS = 96
+UNLIKE = 60.0  # levels: what differs more from a colour is no tint of it
 NEVER = 12.0  # levels: what differs less from the background is noise
 CONVERGED = 1e-3  # pixels
 BEYOND = 2  # pixels around a component in which nothing is expected
@@ -132,7 +133,30 @@ def _palette(frame: np.ndarray, paint: np.ndarray, background: np.ndarray) -> np
         rest = _tint(seen, colors[-1]) <= 0.1
         rest[0] = False
         seen, full = seen[rest], full[rest]
-    return np.array(colors, float).reshape(-1, 3)
+    return np.array(colors + _beside(paint, colors, background), float).reshape(-1, 3)
+
+
+def _beside(paint: np.ndarray, colors: list[np.ndarray], background: np.ndarray) -> list[np.ndarray]:
+    """Colours of bodies so small and so near to a stronger one that no pixel of theirs stood out."""
+    if not colors:
+        return []
+    unlike = np.min([_unlike(paint, color) for color in colors], axis=0)
+    labels, count = ndimage.label(unlike > UNLIKE, np.ones((3, 3)))
+    found: list[np.ndarray] = []
+    for place in ndimage.maximum_position(unlike, labels, range(1, count + 1)) if count else []:
+        named = [background - value for value in COLORS.values()]
+        shares = [float(_tint(paint[place][None], value)[0]) for value in named]
+        color = named[int(np.argmax(shares))] if max(shares) > 0.5 else paint[place]
+        own = paint[labels == labels[place]]
+        if (_tint(own, color) > 0.3).sum() >= 3 and all(_tint(one[None], color)[0] < 0.1 for one in found):
+            found.append(color)
+    return found
+
+
+def _unlike(paint: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """(H, W) levels by which paint differs from every tint of a colour."""
+    share = (paint @ color / (color @ color)).clip(0, 1)
+    return np.linalg.norm(paint - share[..., None] * color, axis=-1)
 
 
 def _tint(paint: np.ndarray, full: np.ndarray) -> np.ndarray:
@@ -236,10 +260,19 @@ def _silhouette(
             if best.error < _good(area):
                 break
     if best.error > _good(area):
+        for start in _vessel_starts(alpha, cx, cy, angle, area):
+            fit = _Fit(alpha, known, _vessel).solved(start, num_steps=8)
+            if fit.error < 0.05 * area:
+                fit.solved(fit.parameters)
+            best = min(best, fit, key=lambda fit: fit.error)
+            if best.error < _good(area):
+                break
+    if best.error > _good(area):
         traced = _traced(alpha, known)
-        best = min([best, *traced], key=lambda fit: fit.error)
-    contours = [contour if _signed_area([contour]) > 0 else contour[::-1] for contour in best.contours[:1]]
-    contours += [contour if _signed_area([contour]) < 0 else contour[::-1] for contour in best.contours[1:]]
+        # Corners that have run across each other may cover the right pixels with the wrong outline.
+        sound = [fit for fit in (best, *traced) if _sound(_oriented(fit.contours), area, (cx, cy))]
+        best = min(sound or [best, *traced], key=lambda fit: fit.error)
+    contours = _oriented(best.contours)
     center = _centroid(contours)
     contours = [contour - center for contour in contours]
     is_disc = best.shape is _disc
@@ -251,6 +284,20 @@ def _silhouette(
         disc=is_disc,
         symmetry=0 if is_disc else _symmetry(contours),
     )
+
+
+def _oriented(contours: list[np.ndarray]) -> list[np.ndarray]:
+    """The outline turning from x to y, its holes the other way."""
+    turned = [contour if _signed_area([contour]) > 0 else contour[::-1] for contour in contours]
+    return [contour if index == 0 else contour[::-1] for index, contour in enumerate(turned)]
+
+
+def _sound(contours: list[np.ndarray], area: float, center: tuple[float, float]) -> bool:
+    """Whether an outline has about the area and the centroid of the paint that it stands for."""
+    own = _signed_area(contours)
+    if not 0.8 < own / area < 1.25:
+        return False
+    return float(np.linalg.norm(_centroid(contours) - center)) < 0.5
 
 
 def _good(area: float) -> float:
@@ -384,6 +431,40 @@ def _cross(parameters: np.ndarray) -> list[np.ndarray]:
         corners += [sign * (ends * first - across[0]), sign * (ends * first + across[0])]
         corners += [sign * (first - second) * breadth / 2 / sine]
     return [np.add(corners, (x, y))]
+
+
+def _vessel_starts(alpha: np.ndarray, cx: float, cy: float, angle: float, area: float) -> list[np.ndarray]:
+    """Vessels that open to each side of a component, as high and wide as it is."""
+    y, x = np.nonzero(alpha > 0.3)
+    starts = []
+    for turn in np.arange(4) * math.pi / 2 + angle:
+        # x along the base, y from the base to the opening
+        across = (x + 0.5 - cx) * math.cos(turn) + (y + 0.5 - cy) * math.sin(turn)
+        along = (y + 0.5 - cy) * math.cos(turn) - (x + 0.5 - cx) * math.sin(turn)
+        height, half = max(np.ptp(along), 2.0), max(np.ptp(across) / 2, 1.0)
+        middle, low = (across.max() + across.min()) / 2, along.min()
+        base_x = cx + middle * math.cos(turn) - low * math.sin(turn)
+        base_y = cy + middle * math.sin(turn) + low * math.cos(turn)
+        thick = max(area / (2 * height + 1.8 * half), 0.4)
+        starts.append(np.array([base_x, base_y, turn, height, 0.8 * half, half, thick]))
+    return starts
+
+
+def _vessel(parameters: np.ndarray) -> list[np.ndarray]:
+    """Middle of the base, angle, height, half widths at base and opening, thickness -> base and two walls."""
+    x, y, angle, height, base, top, thick = parameters
+    height, base, top = max(height, 0.5), max(base, 0.3), max(top, 0.3)
+    level = min(max(thick, 0.05) * math.hypot(1.0, (top - base) / height), 0.95 * min(base, top))
+    thick = min(max(thick, 0.05), 0.95 * height)
+    inner = base - level + (top - base) * thick / height
+    own = np.array(
+        [
+            (-base, 0), (base, 0), (top, height), (top - level, height),
+            (inner, thick), (-inner, thick), (level - top, height), (-top, height),
+        ]
+    )  # fmt: skip
+    cos, sin = math.cos(angle), math.sin(angle)
+    return [np.stack([x + cos * own[:, 0] - sin * own[:, 1], y + sin * own[:, 0] + cos * own[:, 1]], axis=1)]
 
 
 def _traced(alpha: np.ndarray, known: np.ndarray) -> list[_Fit]:

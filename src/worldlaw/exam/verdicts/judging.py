@@ -16,7 +16,6 @@ from worldlaw.exam.verdicts.measures import MEASURES, Finding
 from worldlaw.exam.verdicts.sight import Sight
 
 VERSION = 2  # raise it whenever the same tracks would give other numbers
-SCALE_QUANTILE = 0.99  # of a measure on true clips: what counts as one unit of it
 # What no measure is asked to tell from nothing, lengths in pixels: half a frame, a hundredth of a body.
 FINEST = {
     "penetration": 0.5, "deformation": 0.02, "vanish": 0.5, "duplicate": 4.0, "floating": 0.5,
@@ -82,7 +81,7 @@ def judge(sight: Sight, thresholds: Thresholds) -> Verdict:
 
 
 def fewest_clips(share: float, confidence: float) -> int:
-    """How many true clips a calibration needs, so that their largest number says enough (Wilks 1941)."""
+    """How many true clips a calibration needs: even their largest number must say enough (Wilks 1941)."""
     return math.ceil(math.log(1 - confidence) / math.log(1 - share))
 
 
@@ -96,12 +95,13 @@ def calibrate(
 ) -> Thresholds:
     """Thresholds such that at most ``share`` of fresh true clips exceed any of them, with this confidence.
 
-    Each measure is counted in units of its own 0.99 quantile over the given clips, or of ``FINEST`` if that
-    is more (``pixel`` is the size of a pixel in m), and one factor, at least 1, is common to all: the k-th
-    largest of the clips' largest measures in these units. The share of fresh clips above the k-th largest of
-    N is distributed as Beta(k, N + 1 - k), whatever the distribution of the numbers (Wilks 1941), but for
-    the units, which come from the same clips; k is the largest for which it exceeds ``share`` with a
-    probability of at most 1 - ``confidence``. NaN is counted and exceeds nothing.
+    All are set at one rank: each measure's limit is its r-th largest value over the given clips (at least
+    what can be told from nothing, lengths from ``pixel``, the size of a pixel in m). r is the largest for
+    which fewer than k of the N clips exceed any limit. The share of fresh clips above the k-th largest of N
+    numbers is distributed as Beta(k, N + 1 - k), whatever their distribution (Wilks 1941); k is the largest
+    for which it exceeds ``share`` with a probability of at most 1 - ``confidence``. For seven limits at once
+    that is a little too good, since each fits the given clips; fresh ones are the check. A measure in which
+    the tracker errs now and then gets a wide limit, and no other does. NaN is counted and exceeds nothing.
 
     Raises BadInput if there are fewer clips than even k = 1 takes: 230 for the defaults. A thousand are
     better: k is 6 then, and a few clips in which the tracker erred do not set the limits.
@@ -116,12 +116,16 @@ def calibrate(
     unmeasured = dict(zip(MEASURES, np.isnan(table).sum(axis=0).tolist(), strict=True))
     table = np.nan_to_num(table, nan=0.0)
     finest = np.array([FINEST[name] * (pixel ** _POWER.get(name, 1)) for name in MEASURES])
-    unit = np.maximum(np.quantile(table, SCALE_QUANTILE, axis=0), finest)
-    score = np.sort((table / unit).max(axis=1))[::-1]
-    rank = 1
-    while rank < len(score) and beta.sf(share, rank + 1, len(score) - rank) <= 1 - confidence:
-        rank += 1
-    limit = max(score[rank - 1], 1.0) * unit
+    allowed = 0  # clips that may exceed a limit
+    while beta.sf(share, allowed + 2, len(table) - allowed - 1) <= 1 - confidence:
+        allowed += 1
+    ranked = np.sort(table, axis=0)[::-1]
+    limit = np.maximum(ranked[0], finest)
+    for values in ranked[1:]:
+        lower = np.maximum(values, finest)
+        if (table > lower).any(axis=1).sum() > allowed:
+            break
+        limit = lower
     exceeding = int((table > limit).any(axis=1).sum())
     limits = dict(zip(MEASURES, limit.tolist(), strict=True))
     return Thresholds(limits, share, confidence, len(values), exceeding, unmeasured, dict(about or {}))
