@@ -15,7 +15,7 @@ from worldlaw.exam.verdicts.sight import sight_of
 from worldlaw.worlds import scenarios
 from worldlaw.worlds.render import render
 
-FRAMES, FPS, RESOLUTION = 12, 3.0, 96
+FRAMES, FPS, RESOLUTION = 12, 3.0, 128
 FINDS = {
     "bent": {"deformation", "vanish", "duplicate"}, "vanished": {"vanish", "penetration"}, "floating": {"floating"},
     "pass_through": {"penetration"}, "duplicate": {"duplicate"},

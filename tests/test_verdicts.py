@@ -267,11 +267,19 @@ def true_numbers(num_clips, seed):
 
 def test_fresh_true_clips_keep_to_the_promised_share_nine_times_of_ten():
     kept = 0
-    for seed in range(60):
-        limits = calibrate(true_numbers(600, seed), pixel=1e-3).limits
+    for seed in range(40):  # all measures independent and without bounds: the hardest case
+        limits = calibrate(true_numbers(1500, seed), pixel=1e-3).limits
         fresh = true_numbers(4000, 1000 + seed)
         kept += np.mean([any(row[m] > limits[m] for m in MEASURES) for row in fresh]) <= 0.01
-    assert kept >= 50
+    assert kept >= 33
+
+
+def test_one_clip_gone_wrong_does_not_widen_the_limits():
+    zero = dict.fromkeys(MEASURES, 0.0)  # what most measures say of true clips
+    numbers = [zero | {"penetration": row["penetration"]} for row in true_numbers(600, 0)]
+    wrong = [dict.fromkeys(MEASURES, 1e6), *numbers[1:]]
+    right, limits = (calibrate(values, pixel=1e-3).limits for values in (numbers, wrong))
+    assert all(limits[name] < 2 * right[name] for name in MEASURES)
 
 
 def test_a_calibration_on_too_few_clips_is_refused():
