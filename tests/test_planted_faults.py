@@ -17,8 +17,8 @@ from worldlaw.worlds.render import render
 
 FRAMES, FPS, RESOLUTION = 12, 3.0, 128
 FINDS = {
-    "bent": {"deformation", "vanish", "duplicate"}, "vanished": {"vanish", "penetration"}, "floating": {"floating"},
-    "pass_through": {"penetration"}, "duplicate": {"duplicate"},
+    "bent": {"deformation", "vanish", "duplicate"}, "vanished": {"vanish", "penetration"},
+    "floating": {"floating"}, "pass_through": {"penetration"}, "duplicate": {"duplicate"},
 }  # fmt: skip
 
 

@@ -102,7 +102,8 @@ def uncaused_motion(sight: Sight) -> Finding:
 
     The largest of: the way of a fixed body from its first place; the way of a free body from its parabola,
     2 x(t) - x(t - dt) + g dt², and its turning from an even one, at its reach; the same way, without turning,
-    over steps of up to ``LONGEST`` intervals in which it stays free; the way in one interval of a body that was at rest with all that it touches, less twice its last one (what topples from rest grows).
+    over steps of up to ``LONGEST`` intervals in which it stays free; the way in one interval of a body that
+    was at rest with all that it touches, less twice its last one (what topples from rest grows).
     Free and touching nothing is who is farther from all others, on the way over both intervals, than
     ``Sight.margin`` and what each may have been off its chord (``Sight.slack``).
     """
