@@ -1,7 +1,7 @@
 """Verdicts: how many true clips of assemblies are called abnormal, and how many planted faults are found.
 
-    python -m benchmarks verdicts                 # 1,000 to calibrate on, 1,000 fresh, 200 of each fault, 256²
-    python -m benchmarks.verdicts --calibration 400 --fresh 200 --planted 50 --resolution 128 --store numbers.jsonl
+    python -m benchmarks verdicts   # 1,000 to calibrate on, 1,000 fresh, 200 of each fault, 256²
+    python -m benchmarks.verdicts --calibration 400 --fresh 200 --planted 50 --store numbers.jsonl
 
 Hours on one core; with ``--store`` what was measured is kept and not measured again.
 """
@@ -55,7 +55,7 @@ def figures(
     num_frames: int = FRAMES,
     share: float = 0.01,
 ) -> list[Figure]:
-    """False alarms on fresh true clips and the share found of each fault; ``counts`` says of how many clips."""
+    """False alarms on fresh true clips, and the share found of each fault; ``counts`` of clips of each."""
     known = _read(store)
     rows: dict[str, list[Numbers]] = {}
     for kind in (*TRUE, *FAULTS):
@@ -73,6 +73,7 @@ def figures(
         ours = float(np.mean([bool(names) for names in exceeded]))
         plain = float(np.mean([any(row[name] > blunt.limits[name] for name in BLUNT) for row in rows[kind]]))
         by = {name: sum(name in names for names in exceeded) for name in MEASURES}
+        what = "fresh true clips called abnormal" if kind == "fresh" else f"{kind} found"
         notes = {"by": ", ".join(f"{name} {count}" for name, count in by.items() if count) or "none"}
         if kind == "fresh":
             limits = (f"{name} {limit:.3g} {UNITS[name]}" for name, limit in thresholds.limits.items())
@@ -81,7 +82,7 @@ def figures(
         out.append(
             Figure(
                 "verdicts",
-                f"{'fresh true clips called abnormal' if kind == 'fresh' else kind + ' found'}, {resolution}²",
+                f"{what}, {resolution}²",
                 f"of {len(exceeded)}",
                 ours=ours,
                 baseline=plain,

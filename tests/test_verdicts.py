@@ -1,4 +1,4 @@
-"""Seven measures of rigid bodies: nothing is found where nothing is wrong, and each fault by the measure for it."""
+"""Seven measures of rigid bodies: nothing is found where nothing is wrong, and each fault by its measure."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ def box(length, height):
     return np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (length / 2, height / 2)
 
 
-JAR = [box(6.0, 1.0), box(1.0, 8.0) + (-3, 4), box(1.0, 8.0) + (3, 4)]
+JAR = [box(6.0, 1.0), box(1.0, 8.0) + np.array([-3, 4]), box(1.0, 8.0) + np.array([3, 4])]
 
 
 def outlines(shapes, spacing=0.1):
@@ -46,7 +46,7 @@ def sight(shapes, position, *, angle=None, fixed=None, extra=None, misfit=None, 
 
 
 def falling(x, y, num_frames, *, radius=2.0, restitution=0.2):
-    """(T, 2) m of a ball that falls from rest onto the floor and bounces: the closed form, impact by impact."""
+    """(T, 2) m of a ball that falls from rest onto the floor and bounces: closed forms, impact by impact."""
     times, places = np.arange(num_frames) * DT, []
     for time in times:
         height, speed, left = y - radius, 0.0, time
@@ -100,7 +100,8 @@ def test_a_sweep_finds_what_lies_between_two_frames():
     swept = sweep_gaps(
         outlines(shapes), start, still, (end, still), (end, still), np.ones(3, bool), EXTENT, limit=5
     )
-    assert swept[0, 0, 1] < -1 and swept[0, 1, 2] <= 0
+    assert swept[0, 0, 1] < -1
+    assert swept[0, 1, 2] <= 0
     assert swept[0, 0, 3] == pytest.approx(9.0)
     np.testing.assert_allclose(swept[0, :, :3], swept[0, :, :3].T)
 
@@ -135,7 +136,8 @@ def test_a_ball_that_is_unseen_while_it_goes_through_a_bar_is_found():
     path = together(ball, [40, 44])
     path[5:7, 0] = np.nan
     found = measure(sight([1.0, [box(60, 1.5)]], path, fixed=[False, True]))
-    assert found["penetration"].value > 5 and found["penetration"].frame == 7
+    assert found["penetration"].value > 5
+    assert found["penetration"].frame == 7
     path[7:, 0, 1] += 3.0  # later than if it had fallen straight
     assert measure(sight([1.0, [box(3, 1.5)]], path, fixed=[False, True]))["penetration"].value == 0
 
@@ -144,7 +146,8 @@ def test_a_ball_that_rises_and_falls_between_frames_does_not_rest():
     path = np.tile([40.0, 2.0], (10, 1))
     path[3:6, 1] = [2.63, 2.83, 2.87]
     found = measure(sight([2.0], path[:, None]))
-    assert found["floating"].value == 0 and found["uncaused_motion"].value == 0
+    assert found["floating"].value == 0
+    assert found["uncaused_motion"].value == 0
 
 
 def test_a_body_beyond_a_wall_is_found():
@@ -156,7 +159,7 @@ def test_a_body_beyond_a_wall_is_found():
 def test_a_ball_that_hangs_floats_as_high_as_it_is():
     found = measure(sight([2.0], np.tile([40.0, 30.0], (8, 1, 1))))
     assert found["floating"].value == pytest.approx(28.0)
-    assert found["uncaused_motion"].value == pytest.approx(G * DT**2)
+    assert found["uncaused_motion"].value == pytest.approx(G * (3 * DT) ** 2)
 
 
 def test_what_stands_on_something_that_floats_floats_too():
@@ -241,7 +244,8 @@ def test_a_mirrored_clip_gives_the_same_numbers():
     first = values(measure(sight(shapes, place, angle=angle, fixed=fixed)))
     second = values(measure(sight(mirrored, place * (-1, 1) + (EXTENT[0], 0), angle=-angle, fixed=fixed)))
     assert first == pytest.approx(second, abs=1e-6)
-    assert first["penetration"] > 0 and first["uncaused_motion"] > 0
+    assert first["penetration"] > 0
+    assert first["uncaused_motion"] > 0
 
 
 def test_the_order_of_the_bodies_does_not_matter():
@@ -263,11 +267,19 @@ def true_numbers(num_clips, seed):
 
 def test_fresh_true_clips_keep_to_the_promised_share_nine_times_of_ten():
     kept = 0
-    for seed in range(60):
-        limits = calibrate(true_numbers(600, seed), pixel=1e-3).limits
+    for seed in range(40):  # all measures independent and without bounds: the hardest case
+        limits = calibrate(true_numbers(1500, seed), pixel=1e-3).limits
         fresh = true_numbers(4000, 1000 + seed)
         kept += np.mean([any(row[m] > limits[m] for m in MEASURES) for row in fresh]) <= 0.01
-    assert kept >= 50
+    assert kept >= 33
+
+
+def test_one_clip_gone_wrong_does_not_widen_the_limits():
+    zero = dict.fromkeys(MEASURES, 0.0)  # what most measures say of true clips
+    numbers = [zero | {"penetration": row["penetration"]} for row in true_numbers(600, 0)]
+    wrong = [dict.fromkeys(MEASURES, 1e6), *numbers[1:]]
+    right, limits = (calibrate(values, pixel=1e-3).limits for values in (numbers, wrong))
+    assert all(limits[name] < 2 * right[name] for name in MEASURES)
 
 
 def test_a_calibration_on_too_few_clips_is_refused():
@@ -294,7 +306,17 @@ def test_a_verdict_names_what_is_exceeded():
     limits = dict.fromkeys(MEASURES, 0.5)
     thresholds = Thresholds(limits, 0.01, 0.95, 299, 0, dict.fromkeys(MEASURES, 0), {})
     hanging = judge(sight([2.0], np.tile([40.0, 30.0], (8, 1, 1))), thresholds)
-    assert hanging.abnormal and hanging.exceeded == ("floating", "uncaused_motion")
+    assert hanging.abnormal
+    assert hanging.exceeded == ("floating", "uncaused_motion")
     resting = judge(sight([2.0], np.tile([40.0, 2.0], (8, 1, 1))), thresholds)
-    assert not resting.abnormal and resting.exceeded == ()
+    assert not resting.abnormal
+    assert resting.exceeded == ()
     assert set(UNITS) == set(MEASURES) == set(dataclasses.asdict(thresholds)["limits"])
+
+
+def test_a_body_that_falls_at_less_than_g_leaves_its_parabola_more_the_longer_one_looks():
+    time = np.arange(8) * DT
+    slow = np.stack([np.full(8, 40.0), 70 - 0.9 * G / 2 * time**2], axis=1)
+    found = measure(sight([2.0], slow[:, None]))["uncaused_motion"]
+    assert found.value == pytest.approx(0.1 * G * (3 * DT) ** 2)
+    assert measure(sight([2.0], slow[:4, None]))["uncaused_motion"].value == pytest.approx(0.1 * G * DT**2)

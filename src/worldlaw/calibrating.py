@@ -26,7 +26,7 @@ from worldlaw.worlds.render import VERSION as RENDERER
 if TYPE_CHECKING:
     from worldlaw.job import Job
 
-CLIPS = 600  # true clips; with 95 % confidence fresh ones are called abnormal in at most 1 %
+CLIPS = 1000  # true clips; with 90 % confidence fresh ones are called abnormal in at most 1 %
 CHUNK = 25  # clips that a worker takes at a time
 SPLIT = "calibration"  # in the names of random streams: no test clip is among them
 LIMITS = "limits.json"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from worldlaw.core.errors import unknown
+from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import OUTSIDE, Body, Scene, Trajectory
 from worldlaw.exam.verdicts.geometry import Outlines, body_gaps, outlines_of, sweep_gaps
 from worldlaw.worlds.scenario import scenarios
@@ -46,10 +47,12 @@ def plant(name: str, scene: Scene, trajectory: Trajectory, rng: np.random.Genera
     *pass_through* (a ball goes through a bar as if it were not there), *duplicate* (a second copy of a body
     appears and stays).
 
-    Raises BadInput for any other name.
+    Raises BadInput for any other name and for clips whose bodies do not turn.
     """
     if name not in FAULTS:
         raise unknown("fault", name, FAULTS)
+    if trajectory.angle is None or trajectory.record is None:
+        raise BadInput(f"fault {name!r}: expected a simulated clip of rigid bodies, with angles and contacts")
     return FAULTS[name](scene, trajectory, rng)
 
 
@@ -62,7 +65,7 @@ def _bent(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted 
     whole, other = truth.position[:, b].copy(), truth.position[:, b].copy()
     whole[frame:] = other[:frame] = _away(scene)
     changed = _moved(truth, b, whole)
-    return Planted(*_with(_loose(scene, b), changed, bent, other, truth.angle[:, b]), b, frame)
+    return Planted(*_with(_loose(scene, b), changed, bent, other, _angle(truth)[:, b]), b, frame)
 
 
 def bent_parts(bar: Body, *, side: int = 1) -> tuple[tuple[tuple[float, float], ...], ...]:
@@ -99,7 +102,7 @@ def _vanished(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Plan
 def _floating(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted | None:
     outlines, free = _outlines(scene), FREE * scene.extent[0]
     fixed = np.array([body.fixed for body in scene.bodies])
-    gaps, walls = body_gaps(outlines, truth.position, truth.angle, ~fixed, scene.extent)
+    gaps, walls = body_gaps(outlines, truth.position, _angle(truth), ~fixed, scene.extent)
     choices = []
     for b, body in enumerate(scene.bodies):
         alone = np.fmin(np.delete(gaps[:, b], b, axis=1).min(axis=1), walls[:, b].min(axis=1))
@@ -111,7 +114,7 @@ def _floating(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Plan
             held = dataclasses.replace(scene.bodies[b], fixed=True)
             planted = _replaced(scene, b, held)
             return Planted(scene, _simulated(planted, truth.num_frames, truth.dt), int(b), 1)
-        position, angle = truth.position.copy(), truth.angle.copy()
+        position, angle = truth.position.copy(), _angle(truth).copy()
         position[t:, b], angle[t:, b] = position[t, b], angle[t, b]
         if (
             _disturbs_none(truth, b, t * truth.dt, fixed)
@@ -137,10 +140,10 @@ def _pass_through(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> 
         for pair in truth.record.contact_pair
         if (pair >= 0).all() and {scene.bodies[b].shape for b in pair} == {"ball", "bar"}
     }
-    pairs = sorted(pair for pair in pairs if not scene.bodies[pair[0]].fixed)
-    rng.shuffle(pairs)
-    for ball, bar in pairs:
-        planted = _crossing(scene, truth, int(ball), int(bar))
+    ordered = sorted(pair for pair in pairs if not scene.bodies[pair[0]].fixed)
+    rng.shuffle(ordered)
+    for ball, bar in ordered:
+        planted = _crossing(scene, truth, ball, bar)
         if planted is not None:
             return planted
     return None
@@ -156,7 +159,7 @@ def _crossing(scene: Scene, truth: Trajectory, ball: int, bar: int) -> Planted |
     for missing in (ball, bar):  # the others last from the scene without the bar
         rest = [b for b in range(len(scene.bodies)) if b != missing]
         if missing == bar and scene.bodies[bar].fixed:
-            position[:, bar], angle[:, bar] = truth.position[0, bar], truth.angle[0, bar]
+            position[:, bar], angle[:, bar] = truth.position[0, bar], _angle(truth)[0, bar]
         if missing == ball and scene.bodies[bar].fixed:
             continue
         bodies = tuple(scene.bodies[b] for b in rest)
@@ -205,7 +208,7 @@ def _duplicate(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Pla
         place = rng.uniform(body.size, np.array(scene.extent) - body.size)
         position = np.concatenate([truth.position, np.broadcast_to(place, (truth.num_frames, 1, 2))], axis=1)
         angle = np.concatenate(
-            [truth.angle, np.broadcast_to(truth.angle[frame, b], (truth.num_frames, 1))], axis=1
+            [_angle(truth), np.broadcast_to(_angle(truth)[frame, b], (truth.num_frames, 1))], axis=1
         )
         if _clear_of(outlines, position, angle, copy, frame, scene.extent) > free:
             seen = np.tile(place, (truth.num_frames, 1))
@@ -218,6 +221,11 @@ FAULTS: dict[str, Callable[[Scene, Trajectory, np.random.Generator], Planted | N
     "bent": _bent, "vanished": _vanished, "floating": _floating, "pass_through": _pass_through,
     "duplicate": _duplicate,
 }  # fmt: skip
+
+
+def _angle(truth: Trajectory) -> np.ndarray:
+    assert truth.angle is not None
+    return truth.angle
 
 
 def _some_frame(truth: Trajectory, rng: np.random.Generator) -> int:
@@ -254,13 +262,13 @@ def _with(
 ) -> tuple[Scene, Trajectory]:
     """Scene and trajectory with one more body, the first one drawn so that it covers nothing."""
     size = np.full((truth.num_frames, 1), body.size)
-    donor = [b for b, other in enumerate(scene.bodies) if other.color == body.color][0]
+    donor = next(b for b, other in enumerate(scene.bodies) if other.color == body.color)
     status = np.where((place < 0).any(axis=1), OUTSIDE, truth.status[:, donor])[:, None]
     more = {
         "position": place[:, None], "angle": angle[:, None], "size": size, "status": status,
         "color": truth.color[:, donor : donor + 1], "confidence": np.ones_like(size),
     }  # fmt: skip
-    arrays = {
+    arrays: dict[str, Any] = {
         name: np.concatenate([getattr(truth, name), value.astype(getattr(truth, name).dtype)], axis=1)
         for name, value in more.items()
     }

@@ -158,8 +158,10 @@ def _read(picture: Picture, expected: list[Pose], t: int, seen: _Seen) -> None:
         cover = picture.covers[b][window]
         inside = cover.sum()
         core = cover**2
-        shown = (core[..., None] * picture.paint[window]).sum(axis=(0, 1)) / (core * cover).sum()
-        seen.color[t, b] = (picture.background - shown).clip(0, 255) / 255
+        weight = (core * cover).sum()
+        if weight > 0:
+            shown = (core[..., None] * picture.paint[window]).sum(axis=(0, 1)) / weight
+            seen.color[t, b] = (picture.background - shown).clip(0, 255) / 255
         seen.status[t, b] = VISIBLE if inside > body.area - 0.05 * body.area - 1 else CUT
         seen.misfit[t, b] = lack[b] + surplus[b]
         pose = picture.pose[b]

@@ -1,7 +1,7 @@
 """Does a clip of rigid bodies obey mechanics, whatever the truth beside it does?
 
-Measured from the tracks of the clip and from what its given frames show, for scenarios whose bodies are tracked
-by pose; NaN for others and for predictors that draw nothing. ``docs/verdicts.md`` has the formulas.
+Measured from the tracks of the clip and from what its given frames show, for scenarios whose bodies are
+tracked by pose; NaN for others and for predictors that draw nothing. ``docs/verdicts.md`` has the formulas.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def uncaused_motion(case: Case) -> float:
 
 @metric(unit="m", best=0.0)
 def energy_gain(case: Case) -> float:
-    """By how much bodies that can only lose mechanical energy gain some, as a height that they are raised by."""
+    """By how much bodies that can only lose mechanical energy gain some, as a height they are raised by."""
     return numbers(case)["energy_gain"]
 
 

@@ -1,7 +1,7 @@
 """How far silhouettes at given poses are apart, or how deep in each other; in machine code.
 
-A body is a disc, or loops of corners about its centroid whose union it is. Signed distances are exact outside;
-inside they are exact for one loop and a lower bound of the depth for several.
+A body is a disc, or loops of corners about its centroid whose union it is. Signed distances are exact
+outside; inside they are exact for one loop and a lower bound of the depth for several.
 """
 
 from __future__ import annotations
@@ -375,9 +375,10 @@ def passages(
 
     In the frame of b the centre of a goes from p to q. If the segment crosses an edge of b, the way round
     either side is at least |p - c| + |c - q| for every corner of b on that side, moved outwards by the radius
-    of the largest disc about a's centre within a: its way round encloses that part of b. If b is not convex, only
-    corners between p and q are taken, since others may hang together with the other side. ``path`` (I, B) m is how far each
-    body can have gone; the turning of b comes on top. Only bodies whose centre lies within them are asked.
+    of the largest disc about a's centre within a: its way round encloses that part of b. If b is not convex,
+    only corners between p and q are taken, since others may hang together with the other side. ``path``
+    (I, B) m is how far each body can have gone; the turning of b comes on top. Only bodies whose centre lies
+    within them are asked.
     ``start`` and ``end`` are places and angles; 0 where one is not known.
     """
     return _passages(*outlines.arrays, outlines.convex, *start, *end, moves, path)

@@ -97,11 +97,12 @@ def calibrate(
 
     All are set at one rank: each measure's limit is its r-th largest value over the given clips (at least
     what can be told from nothing, lengths from ``pixel``, the size of a pixel in m). r is the largest for
-    which fewer than k of the N clips exceed any limit. The share of fresh clips above the k-th largest of N
-    numbers is distributed as Beta(k, N + 1 - k), whatever their distribution (Wilks 1941); k is the largest
-    for which it exceeds ``share`` with a probability of at most 1 - ``confidence``. For seven limits at once
-    that is a little too good, since each fits the given clips; fresh ones are the check. A measure in which
-    the tracker errs now and then gets a wide limit, and no other does. NaN is counted and exceeds nothing.
+    which at most k of the N clips reach any limit; those that set one count, since without them it would be
+    lower. The share of fresh clips above the k-th largest of N numbers is distributed as Beta(k, N + 1 - k),
+    whatever their distribution (Wilks 1941); k is the largest for which it exceeds ``share`` with a
+    probability of at most 1 - ``confidence``. With few clips even r = 1 may have more than k set a limit, and
+    the promise is then a little too good; fresh clips are the check. A measure in which the tracker errs now
+    and then gets a wide limit, and no other does. NaN is counted and exceeds nothing.
 
     Raises BadInput if there are fewer clips than even k = 1 takes: 230 for the defaults. A thousand are
     better: k is 6 then, and a few clips in which the tracker erred do not set the limits.
@@ -116,14 +117,14 @@ def calibrate(
     unmeasured = dict(zip(MEASURES, np.isnan(table).sum(axis=0).tolist(), strict=True))
     table = np.nan_to_num(table, nan=0.0)
     finest = np.array([FINEST[name] * (pixel ** _POWER.get(name, 1)) for name in MEASURES])
-    allowed = 0  # clips that may exceed a limit
-    while beta.sf(share, allowed + 2, len(table) - allowed - 1) <= 1 - confidence:
+    allowed = 1  # k: clips that may reach a limit
+    while beta.sf(share, allowed + 1, len(table) - allowed) <= 1 - confidence:
         allowed += 1
     ranked = np.sort(table, axis=0)[::-1]
     limit = np.maximum(ranked[0], finest)
-    for values in ranked[1:]:
-        lower = np.maximum(values, finest)
-        if (table > lower).any(axis=1).sum() > allowed:
+    for row in ranked[1:]:
+        lower = np.maximum(row, finest)
+        if ((table >= lower) & (table > finest)).any(axis=1).sum() > allowed:
             break
         limit = lower
     exceeding = int((table > limit).any(axis=1).sum())

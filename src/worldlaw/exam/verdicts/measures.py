@@ -16,6 +16,7 @@ from worldlaw.exam.verdicts.sight import Sight
 
 REST = 0.25  # of g dt²: a body whose points all move less than this in an interval is at rest
 RESTING = 3  # intervals after which a body that does not move is at rest: one bounce lasts less
+LONGEST = 3  # intervals: half of the time over which a parabola is followed
 UNSEEN = 3  # frames
 WINDOW = 3  # intervals over which a group of bodies may not gain energy
 
@@ -79,9 +80,9 @@ def duplicate(sight: Sight) -> Finding:
 def floating(sight: Sight) -> Finding:
     """How far a body at rest is from all that could hold it, m.
 
-    At rest: no point of it moves by more than ``REST`` g dt² in ``RESTING`` intervals on end. Held: by the floor, a
-    fixed body, or a body that is held itself; the distance is the largest gap on the chain to the floor that
-    has the smallest such gap (bottleneck path).
+    At rest: no point of it moves by more than ``REST`` g dt² in ``RESTING`` intervals on end. Held: by the
+    floor, a fixed body, or a body that is held itself; the distance is the largest gap on the chain to the
+    floor that has the smallest such gap (bottleneck path).
     """
     fall = float(np.linalg.norm(sight.fall))
     if fall == 0:
@@ -100,8 +101,9 @@ def uncaused_motion(sight: Sight) -> Finding:
     """How far a body comes to be from where it must be while nothing touches it, m.
 
     The largest of: the way of a fixed body from its first place; the way of a free body from its parabola,
-    2 x(t) - x(t - dt) + g dt², and its turning from an even one, at its reach; the way in one interval of a
-    body that was at rest with all that it touches, less twice its last one (what topples from rest grows).
+    2 x(t) - x(t - dt) + g dt², and its turning from an even one, at its reach; the same way, without turning,
+    over steps of up to ``LONGEST`` intervals in which it stays free; the way in one interval of a body that
+    was at rest with all that it touches, less twice its last one (what topples from rest grows).
     Free and touching nothing is who is farther from all others, on the way over both intervals, than
     ``Sight.margin`` and what each may have been off its chord (``Sight.slack``).
     """
@@ -114,6 +116,10 @@ def uncaused_motion(sight: Sight) -> Finding:
     off = np.linalg.norm(sight.position - position, axis=-1)
     off += np.abs(sight.angle - angle) * np.where(sight.outlines.radius > 0, 0.0, sight.outlines.reach)
     away[2:] = np.where(free, off[2:], away[2:])
+    for step in range(2, LONGEST + 1):
+        off = _off_parabola(sight, step)
+        lasting = np.logical_and.reduce([free[k : k + len(off)] for k in range(2 * step - 1)])
+        away[2 * step :] = np.where(lasting, np.fmax(off, away[2 * step :]), away[2 * step :])
     growth = np.maximum(sight.travel[RESTING:] - 2 * sight.travel[RESTING - 1 : -1], 0.0)
     later = away[RESTING + 1 :]
     away[RESTING + 1 :] = np.where(still, np.fmax(growth, _without_nan(later, 0.0)), later)
@@ -239,10 +245,17 @@ def _far(sight: Sight, swept: np.ndarray, own: np.ndarray) -> np.ndarray:
 
 
 def _free(sight: Sight) -> np.ndarray:
-    """(T - 2, B) bool: whether a body has nothing to leave its parabola for between frames t - 1 and t + 1."""
+    """(T - 2, B) bool: whether a body has nothing to leave its parabola for over two intervals."""
     first = _far(sight, sight.swept, sight.slack)[:-1]
     second = _far(sight, sight.expected_swept, np.zeros_like(sight.slack))[1:]
     return first & second & ~sight.fixed
+
+
+def _off_parabola(sight: Sight, step: int) -> np.ndarray:
+    """(T - 2 step, B) m: |x(t + s) - 2 x(t) + x(t - s) - g s²| for steps of some intervals."""
+    place = sight.position
+    bend = place[2 * step :] - 2 * place[step:-step] + place[: -2 * step] - sight.fall * step**2
+    return np.linalg.norm(bend, axis=-1)
 
 
 def _near(sight: Sight) -> np.ndarray:

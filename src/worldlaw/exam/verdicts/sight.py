@@ -115,7 +115,7 @@ class Sight:
 
     @functools.cached_property
     def expected(self) -> tuple[Float[np.ndarray, "T B 2"], Float[np.ndarray, "T B"]]:
-        """Where each body comes to be, and its angle, if it goes on freely from the last two frames; NaN before."""
+        """Place and angle of each body if it goes on freely from the last two frames; NaN before."""
         position, angle = np.full_like(self.position, np.nan), np.full_like(self.angle, np.nan)
         position[2:] = 2 * self.position[1:-1] - self.position[:-2] + self.fall
         angle[2:] = 2 * self.angle[1:-1] - self.angle[:-2]
@@ -133,7 +133,13 @@ class Sight:
         """m: what is nearer than this may have touched."""
         return MARGIN * self.extent[1]
 
-    def _sweep(self, start, angle, ends, own_ends):
+    def _sweep(
+        self,
+        start: np.ndarray,
+        angle: np.ndarray,
+        ends: tuple[np.ndarray, np.ndarray],
+        own_ends: tuple[np.ndarray, np.ndarray],
+    ) -> np.ndarray:
         limit = float(np.nanmax(self.slack, initial=0.0)) * 2 + 2 * self.margin
         return sweep_gaps(
             self.outlines, start, angle, ends, own_ends, ~self.fixed, self.extent, limit=limit
@@ -151,8 +157,8 @@ def sight_of(
     """A clip from its tracks and the silhouettes that its given frames show.
 
     Each silhouette belongs to the track that starts nearest to it; tracks without one, which were never seen
-    in the first frame, are left out. What has one of ``fixed_colors`` is held in place; one still frame cannot
-    tell it otherwise. Gravity in m/s².
+    in the first frame, are left out. What has one of ``fixed_colors`` is held in place; one still frame
+    cannot tell it otherwise. Gravity in m/s².
     """
     start = tracks.bodies.position[0]
     distance = np.linalg.norm(start[:, None] - silhouettes.centroid[None], axis=-1)
