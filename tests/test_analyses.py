@@ -191,8 +191,8 @@ def test_shares_of_the_abnormal_are_told_for_taught_and_new_templates():
     assert names == ["floor, taught", "floor, new", "dit, taught", "dit, new"]
     assert found.table.groups[0].name == "six: 2 templates"
     assert [line(found, 0, row)[0] for row in range(4)] == ["0 %", "0 %", "25 %", "75 %"]
-    assert line(found, 0, 3)[1] == "75 %"  # who vanished
-    assert line(found, 0, 3)[2] == "–"  # nobody asked about duplicates
+    assert line(found, 0, 3)[2] == "75 %"  # who vanished
+    assert line(found, 0, 3)[3] == "–"  # nobody asked about duplicates
     (sentence,) = found.answer
     assert sentence.startswith(
         "“dit”: six: 25\u202f% abnormal on taught templates, 75\u202f% on new ones (30"

@@ -31,7 +31,8 @@ KEY = (
 )
 NOTES = [
     "Abnormal: at least one of seven physical measures of the tracked rollout exceeds its threshold, which "
-    "true clips exceed in at most 1 % together; one rollout can have several faults.",
+    "true clips exceed in at most 1 % together; one rollout can have several faults. Bodies found: intervals "
+    "that could be measured as a share of those fully visible in the truth.",
     "The study: Kang et al. 2024, arXiv:2411.02385, table 2 (DiT-XL and B at 256², 100,000 clips each); "
     "ten people judged 120 clips of taught and 100 of new templates.",
 ]
@@ -86,6 +87,7 @@ class Combination(Analysis):
         ]
         columns = (
             "abnormal",
+            "bodies\nfound",
             *(pretty(fault).replace(" ", "\n") for fault in FAULTS),
             "SSIM",
             "PSNR,\ndB",
@@ -109,6 +111,8 @@ def share_abnormal(evidence: Evidence, world: str, predictor: str, *, inside: bo
 
 def _cells(evidence: Evidence, world: str, name: str, inside: bool) -> list[Cell]:
     cells = [Cell.share(share_abnormal(evidence, world, name, inside=inside))]
+    where, values = evidence.values(world, name, "measured_share")
+    cells.append(Cell(percent(summarize(values[where == inside]).mean)))
     for fault in FAULTS:
         where, values = evidence.values(world, name, f"abnormal_{fault}")
         found = proportion(values[where == inside])
@@ -135,7 +139,7 @@ def _study() -> Group:
     for (size, number), (ssim, psnr, abnormal) in STUDY.items():
         for side in range(2):
             cells = [
-                Cell(percent(abnormal[side])), *[Cell(NOTHING)] * len(FAULTS),
+                Cell(percent(abnormal[side])), *[Cell(NOTHING)] * (1 + len(FAULTS)),
                 Cell(f"{ssim[side]:.3f}"), Cell(f"{psnr[side]:.1f}"),
             ]  # fmt: skip
             rows.append(Row(f"DiT-{size}, {number} templates, {SIDES[side][0]}", cells))
