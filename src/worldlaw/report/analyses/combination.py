@@ -16,7 +16,7 @@ from worldlaw.report.wording import NOTHING, percent, percents, pretty
 ATTRIBUTE = "template"
 SIDES = (("taught", True), ("new", False))
 FAULTS = ("vanish", "duplicate", "deformation", "penetration", "floating", "uncaused_motion", "energy_gain")
-LOOKS = ("ssim", "psnr")
+LOOKS = {"ssim": "{:.3f}", "psnr": "{:.1f}"}
 
 QUESTION = (
     "Every clip puts four kinds of known objects together, a template. A model that has learnt how each "
@@ -111,26 +111,31 @@ def share_abnormal(evidence: Evidence, world: str, predictor: str, *, inside: bo
 
 def _cells(evidence: Evidence, world: str, name: str, inside: bool) -> list[Cell]:
     cells = [Cell.share(share_abnormal(evidence, world, name, inside=inside))]
-    where, values = evidence.values(world, name, "measured_share")
-    cells.append(Cell(percent(summarize(values[where == inside]).mean)))
+    cells.append(Cell(percent(_mean(evidence, world, name, "measured_share", inside=inside))))
     for fault in FAULTS:
         where, values = evidence.values(world, name, f"abnormal_{fault}")
         found = proportion(values[where == inside])
         cells.append(Cell(percent(found.mean)))
-    for look in LOOKS:
-        where, values = evidence.values(world, name, look)
-        found = summarize(values[where == inside])
-        cells.append(Cell.mean(found) if found.num else Cell(NOTHING))
+    for look, form in LOOKS.items():
+        mean = _mean(evidence, world, name, look, inside=inside)
+        cells.append(Cell(form.format(mean) if np.isfinite(mean) else NOTHING))
     return cells
+
+
+def _mean(evidence: Evidence, world: str, name: str, metric: str, *, inside: bool) -> float:
+    where, values = evidence.values(world, name, metric)
+    return summarize(values[where == inside]).mean
 
 
 def _said(evidence: Evidence, world: str, name: str) -> str:
     known, new = (share_abnormal(evidence, world, name, inside=inside) for _, inside in SIDES)
     if not known.num or not new.num:
         return ""
+    psnr = [_mean(evidence, world, name, "psnr", inside=inside) for _, inside in SIDES]
+    looks = f", PSNR {psnr[0]:.1f} and {psnr[1]:.1f} dB" if np.isfinite(psnr).all() else ""
     return (
         f"{pretty(world)}: {percent(known.mean)} abnormal on taught templates, "
-        f"{percent(new.mean)} on new ones ({percents(new.low, new.high)})"
+        f"{percent(new.mean)} on new ones ({percents(new.low, new.high)}){looks}"
     )
 
 
