@@ -3,7 +3,7 @@
     python -m benchmarks verdicts   # 1,000 to calibrate on, 1,000 fresh, 200 of each fault, 256²
     python -m benchmarks.verdicts --calibration 400 --fresh 200 --planted 50 --store numbers.jsonl
 
-Hours on one core; with ``--store`` what was measured is kept and not measured again.
+Half an hour on a quiet core; with ``--store`` what was measured is kept and not measured again.
 """
 
 from __future__ import annotations
