@@ -13,12 +13,14 @@ from worldlaw.clips.tracks import Tracked, read_tracks, write_tracks
 from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput
 from worldlaw.core.polygons import area_and_center, overlap, union_center
-from worldlaw.core.types import Case
+from worldlaw.core.types import LOST, Case
 from worldlaw.evaluation import RESULTS
 from worldlaw.exam.matching import as_seen, match
 from worldlaw.exam.metrics import metrics
+from worldlaw.exam.metrics.verdicts import numbers
 from worldlaw.exam.trackers import tracker
 from worldlaw.pipeline import run
+from worldlaw.plan import make_plan
 from worldlaw.worlds import training_region
 from worldlaw.worlds.assembly.assembly import Assembly
 from worldlaw.worlds.recipe import Recipe
@@ -201,6 +203,47 @@ def test_references_and_unknown_trackers_are_refused():
         experiment(references=("oracle_law",))
     with pytest.raises(BadInput, match="unknown tracker 'posse'; did you mean 'poses'"):
         tracker("posse")
+
+
+def test_limits_of_pictures_with_hard_edges_are_others(tmp_path):
+    def keys(edge):
+        video = {"resolution": 64, "num_frames": 6, "fps": 3, "edge": edge}
+        return {artifact.key for artifact in make_plan(experiment(video=video), tmp_path).calibrate.values()}
+
+    assert len(keys("area")) == 1
+    assert not keys("area") & keys("hard")
+
+
+@pytest.mark.parametrize("edge", ["area", "hard"])
+@pytest.mark.parametrize("num_frames", [2, 3])
+def test_short_clips_and_thin_outlines_are_measured(edge, num_frames):
+    made = recipe(resolution=64, num_frames=num_frames, edge=edge, num_clips=24)
+    for case in calibrating.true_cases(made, range(14, 22), 1):
+        assert np.isfinite([*numbers(case).values()]).all()
+
+
+def test_of_a_rollout_without_any_body_only_what_is_missing_or_too_much_is_told():
+    case = truth_of()
+    gone = np.full_like(case.truth.position, np.nan)
+    gone[0] = case.tracked.bodies.position[0]
+    status = np.where(np.isnan(gone[..., 0]), LOST, case.tracked.bodies.status)
+    bodies = dataclasses.replace(case.tracked.bodies, position=gone, status=status)
+    found = numbers(dataclasses.replace(case, tracked=dataclasses.replace(case.tracked, bodies=bodies)))
+    assert found["vanish"] == case.truth.num_frames - 1
+    assert found["duplicate"] == 0
+    assert all(np.isnan(value) for name, value in found.items() if name not in ("vanish", "duplicate"))
+
+
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [
+        ({"edge": "study"}, "bodies that turn or are fixed are drawn with 'area' or 'hard'"),
+        ({"resolution": 24}, "too thin to be followed below 32 rows"),
+    ],
+)
+def test_pictures_from_which_no_pose_can_be_read_are_refused_before_any_work(video, said):
+    with pytest.raises(BadInput, match=f"worlds.six.train: .*{said}"):
+        experiment(video={"resolution": 64, "num_frames": 6, "fps": 3, **video})
 
 
 def test_a_match_keeps_the_numbers_of_poses():

@@ -470,6 +470,23 @@ def test_the_answer_never_praises_a_predictor_that_was_not_measured_enough() -> 
     assert "“copy”" in answer(leaderboard(table_of(eraser, copy)))[0]
 
 
+def test_who_solves_clips_is_not_told_where_nobody_asked():
+    rows = [row for row in rows_of("right", [(0.01, 1.0)] * 2) if row["metric"] == "measured_share"]
+    assert answer(leaderboard(table_of(rows))) == [
+        "Who solves how many clips was not measured: “solved” is not among the metrics asked for."
+    ]
+
+
+def test_none_solves_is_not_said_of_one_who_does_but_is_lost_elsewhere():
+    parts = [
+        rows_of("lost", [(0.01, 1.0)] * 4, scenario="one"),
+        rows_of("lost", [(0.01, 0.2)] * 4, scenario="two"),
+    ]
+    parts += [rows_of("still", [(2.0, 1.0)] * 4, scenario=name) for name in ("one", "two")]
+    sentence = answer(leaderboard(table_of(*parts)))[0]
+    assert "no model that could be measured well enough in every scenario solves a clip" in sentence
+
+
 def test_the_answer_says_who_follows_the_law(results: pa.Table) -> None:
     sentences = answer(leaderboard(results))
     assert "no model solves a single clip" in sentences[0]

@@ -43,7 +43,10 @@ def plan_calibrations(experiment: Experiment, root: Path) -> dict[str, Artifact]
             recipe = _recipe(experiment, world)
             kind = scenarios.get(recipe.scenario)
             inputs = {
-                **{name: getattr(recipe, name) for name in ("scenario", "resolution", "num_frames", "fps")},
+                **{
+                    name: getattr(recipe, name)
+                    for name in ("scenario", "resolution", "num_frames", "fps", "edge")
+                },
                 "version": kind.version,
                 "code": scenarios.code(recipe.scenario),
                 "renderer": RENDERER,
@@ -77,7 +80,7 @@ def calibrate(job: Job) -> None:
                 rows += found
                 job.progress.advance(len(found))
             extent = recipe.scene(0)[0].extent
-            about = {"resolution": recipe.resolution, "fps": recipe.fps, "num_frames": recipe.num_frames}
+            about = {name: getattr(recipe, name) for name in ("resolution", "fps", "num_frames", "edge")}
             limits = verdicts.calibrate(rows, pixel=extent[1] / recipe.resolution, about=about)
             write_text(artifact.folder / LIMITS, limits.to_json() + "\n")
             finish({"clips": len(rows), "exceeding": limits.exceeding})

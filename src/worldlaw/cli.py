@@ -431,7 +431,8 @@ def _dry_run(plan: Plan, arguments: argparse.Namespace) -> None:
     print(
         f"to make: about {_size(size)} in {shards} shards; {_time(seconds)} of one core, "
         f"{_time(seconds / arguments.workers)} with {arguments.workers} workers; "
-        "what models need to learn and to answer, and evaluation, come on top"
+        "what models need to learn and to answer, "
+        f"{'limits of verdicts from true clips, ' if plan.calibrate else ''}and evaluation, come on top"
     )
 
 

@@ -15,7 +15,7 @@ from worldlaw.core.errors import BadInput, blamed, unknown
 from worldlaw.core.region import Region
 from worldlaw.worlds import Scenario, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
-from worldlaw.worlds.render import EDGES
+from worldlaw.worlds.render import EDGES, check_edge
 
 if TYPE_CHECKING:
     from worldlaw.report.analyses import Setting
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=80)]
 RawRegion = dict[str, Any] | list[dict[str, Any]]
 TRAIN = "train"
+LEAST_FOR_POSES = 32  # rows
 MAX_SHARDS = 100_000  # files of a split: their names have five digits, and sort as their numbers do
 
 
@@ -212,7 +213,13 @@ def _check_split(experiment: Experiment, world: str, split: str) -> None:
     try:
         recipe = experiment.recipe(world, split)
         with blamed(f"scenario {recipe.scenario}"):
-            recipe.scene(0)
+            scene, _ = recipe.scene(0)
+        check_edge(scene, experiment.video.edge)
+        if poses(experiment, world) and recipe.resolution < LEAST_FOR_POSES:
+            raise BadInput(
+                f"resolution {recipe.resolution}: bodies that turn are too thin to be followed below "
+                f"{LEAST_FOR_POSES} rows"
+            )
     except BadInput as error:
         raise BadInput(f"{place}: {error}") from error
     if not experiment.stored(world, split):

@@ -125,6 +125,10 @@ def export_rollouts(
             f"{generated.folder}: {_size(generated)}; expected the same as {true.folder}: {_size(true)}"
         )
     _check_rate(true)
+    if true.scene(0).scenario not in STUDY_SCENARIOS:
+        raise BadInput(
+            f"{true.folder}: phyworld has no {true.scene(0).scenario}; expected {', '.join(STUDY_SCENARIOS)}"
+        )
     _, height, width = true.shape
     if height != width or panel % width:
         raise BadInput(

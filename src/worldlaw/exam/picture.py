@@ -64,6 +64,8 @@ def shape_of(silhouettes: Silhouettes, b: int, scale: float, height: int) -> Sha
     ring[starts[1:] - 1] = points[starts[:-1]] - points[starts[1:] - 1]
     thickness = 2 * area / np.hypot(*ring.T).sum()  # of a bar; a disc's radius
     rows, columns = np.nonzero(depth > min(0.25 * thickness * finer, 0.9 * depth.max()))
+    if not len(rows):  # so thin that it fills no pixel
+        rows, columns = (places[:1] for places in np.nonzero(cover == cover.max()))
     inside = (np.stack([columns, rows], axis=1) + 0.5 - half) / finer
     inner = inside[_spread(inside, int(depth[rows, columns].argmax()), 48)]
     along = np.roll(points, -1, axis=0) - points
@@ -88,7 +90,7 @@ def shape_of(silhouettes: Silhouettes, b: int, scale: float, height: int) -> Sha
     cover = np.zeros((size, size), np.float32)
     sy.draw(points, starts, size / 2 + 0.3, size / 2 - 0.2, 0.4, cover, np.empty((size, size, 3), np.float32))
     turn = np.array([[math.cos(0.4), math.sin(0.4)], [-math.sin(0.4), math.cos(0.4)]])
-    at = np.floor(inner @ turn + (size / 2 + 0.3, size / 2 - 0.2)).astype(int)
+    at = np.floor(inner @ turn + (size / 2 + 0.3, size / 2 - 0.2)).astype(int).clip(0, size - 1)
     typical = float(np.minimum(1.0, 1.6 * cover[at[:, 1], at[:, 0]] - 0.6).mean())
     paint = silhouettes.background.astype(float) - silhouettes.color[b]
     return Shape(

@@ -285,6 +285,8 @@ def _silhouette(
         sound = [fit for fit in (best, *polygons) if sound_outline(oriented(fit.contours), area, (cx, cy))]
         best = min(sound or [best, *polygons], key=lambda fit: fit.error)
     contours = oriented(best.contours)
+    if signed_area(contours) < 0.25 * area:  # no fit holds: a bar of the paint's centre, area and moments
+        contours = oriented(bar_outline(np.array([cx, cy, angle, length, area / length])))
     center = centroid_of(contours)
     contours = [contour - center for contour in contours]
     is_disc = best.shape is disc_outline

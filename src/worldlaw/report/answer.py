@@ -64,6 +64,8 @@ def answer(board: list[dict[str, Any]]) -> list[str]:
     kinds = [kind for kind in ("model", "reference") if any(row["kind"] == kind for row in board)]
     if not kinds:
         return ["Only the floor was measured; there is no predictor to examine."]
+    if all(row["solved"] is None for row in board):
+        return ["Who solves how many clips was not measured: “solved” is not among the metrics asked for."]
     rankings = {name: overall(board, name, kinds[0]) for name in regions}
     sentences = _verdict(rankings[regions[0]], regions[0], kinds[0])
     for name in regions[1:]:
@@ -95,6 +97,8 @@ def _verdict(ranking: list[Overall], region: str, kind: str) -> list[str]:
     lead, *more = _named(ranking)
     if ranking[0].solved == 0:
         none = f"no {kind} solves a single clip" if len(ranking) > 1 else f"the {kind} solves no clip"
+        if any(one.solved for one in ranking):
+            none = f"no {kind} that could be measured well enough in every scenario solves a clip"
         return [f"{_capital(where)}, {none}. Nearest to the law is {_name(lead)}{_error(lead)}."]
     if all(share >= FOLLOWS for share in lead.solved_by.values()):
         return [f"{_capital(where)}, {_name(lead)} follows the law: it solves {_share(lead)}."]
@@ -112,7 +116,8 @@ def _beside(ranking: list[Overall], region: str, kind: str) -> list[str]:
         return [f"{where}, no {kind} could be measured well enough to be ranked."]
     lead, *more = _named(ranking)
     if ranking[0].solved == 0:
-        return [f"{where}, none solves a clip either; nearest is {_name(lead)}{_error(lead)}."]
+        none = "none of those measured well enough" if any(one.solved for one in ranking) else "none"
+        return [f"{where}, {none} solves a clip either; nearest is {_name(lead)}{_error(lead)}."]
     first = "the best" if lead.solved >= MOSTLY else "the nearest"
     said = f"{where}, {first} is {_name(lead)}, which solves {_share(lead)}{_error(lead)}."
     return [said, *map(_solves_more, more)]

@@ -59,20 +59,17 @@ def render(
     height, width = frame_shape(scene.extent, resolution)
     size = (trajectory.num_frames, height, width, 3)
     frames = out if out is not None and out.shape == size else np.empty(size, np.uint8)
-    rigid = any(body.parts or body.fixed for body in scene.bodies)
+    rigid = _rigid(scene)
     background = COLORS[scene.background]
     if len(set(background)) == 1:
         frames.fill(background[0])  # several times faster than three values in turn
     else:
         frames[...] = np.array(background, np.uint8)
     color = np.array([COLORS[body.color] for body in scene.bodies], float)
+    check_edge(scene, edge)
     if rigid:
-        if edge == "study":
-            raise BadInput(f"edge {edge!r}: bodies that turn or are fixed are drawn with 'area' or 'hard'")
         _paint_rigid(frames, color, scene, trajectory, _paint_bodies if edge == "area" else _paint_hard)
         return frames
-    if edge == "hard":
-        raise BadInput(f"edge {edge!r} is for bodies that turn or are fixed, as in assemblies")
     shape = np.array([SHAPES.index(body.shape) for body in scene.bodies])
     if edge == "study":
         _paint_study(frames, shape, color, trajectory.position, trajectory.size, np.array(scene.extent))
@@ -127,6 +124,18 @@ def _corners(parts: tuple[Polygon, ...]) -> tuple[np.ndarray, np.ndarray]:
     """All corners (C, 2) of some polygons, and where each polygon's begin and the last one's end (P + 1,)."""
     starts = np.cumsum([0, *map(len, parts)])
     return np.array([corner for part in parts for corner in part], float), starts
+
+
+def check_edge(scene: Scene, edge: str) -> None:
+    """Raises BadInput if the bodies of a scene are not drawn with this edge."""
+    if _rigid(scene) and edge == "study":
+        raise BadInput(f"edge {edge!r}: bodies that turn or are fixed are drawn with 'area' or 'hard'")
+    if not _rigid(scene) and edge == "hard":
+        raise BadInput(f"edge {edge!r} is for bodies that turn or are fixed, as in assemblies")
+
+
+def _rigid(scene: Scene) -> bool:
+    return any(body.parts or body.fixed for body in scene.bodies)
 
 
 def coverage(

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
 
 from worldlaw.core.errors import BadInput
 from worldlaw.exam.verdicts.measures import MEASURES, Finding
 from worldlaw.exam.verdicts.sight import Sight
 
-VERSION = 2  # raise it whenever the same tracks would give other numbers
-# What no measure is asked to tell from nothing, lengths in pixels: half a frame, a hundredth of a body.
+VERSION = 3  # raise it whenever the same tracks would give other numbers
+NEED_NO_BODY = ("vanish", "duplicate")
+# What no measure is asked to tell from nothing, lengths in pixels: half a frame, two hundredths of a body.
 FINEST = {
     "penetration": 0.5, "deformation": 0.02, "vanish": 0.5, "duplicate": 4.0, "floating": 0.5,
     "uncaused_motion": 0.5, "energy_gain": 0.5,
@@ -71,8 +71,15 @@ class Verdict:
 
 
 def measure(sight: Sight) -> dict[str, Finding]:
-    """Every measure of a clip."""
-    return {name: function(sight) for name, function in MEASURES.items()}
+    """Every measure of a clip; of a clip in which no body is found any more, only what needs none.
+
+    The others are NaN: what is not there neither floats nor bends.
+    """
+    blank = not sight.found[sight.context :].any()
+    return {
+        name: Finding(np.nan) if blank and name not in NEED_NO_BODY else function(sight)
+        for name, function in MEASURES.items()
+    }
 
 
 def judge(sight: Sight, thresholds: Thresholds) -> Verdict:
@@ -107,6 +114,8 @@ def calibrate(
     Raises BadInput if there are fewer clips than even k = 1 takes: 230 for the defaults. A thousand are
     better: k is 6 then, and a few clips in which the tracker erred do not set the limits.
     """
+    from scipy.stats import beta  # half a second, for those who calibrate only
+
     fewest = fewest_clips(share, confidence)
     if len(values) < fewest:
         raise BadInput(

@@ -267,7 +267,7 @@ def _near(sight: Sight) -> np.ndarray:
 def _resting(sight: Sight) -> np.ndarray:
     """(T - RESTING, B) bool: whether a body was at rest from that frame on over ``RESTING`` intervals."""
     quiet = sight.travel < REST * float(np.linalg.norm(sight.fall))
-    count = sight.num_frames - RESTING
+    count = max(sight.num_frames - RESTING, 0)
     return np.logical_and.reduce([quiet[k : k + count] for k in range(RESTING)])
 
 
@@ -276,7 +276,7 @@ def _undisturbed(sight: Sight) -> np.ndarray:
     resting = _resting(sight) | sight.fixed
     movers = ~sight.fixed
     touching = _near(sight)
-    out = np.zeros((sight.num_frames - RESTING - 1, sight.num_bodies), bool)
+    out = np.zeros((max(sight.num_frames - RESTING - 1, 0), sight.num_bodies), bool)
     for i in range(RESTING, sight.num_frames - 1):
         linked = (touching[i] | touching[i - 1]) & movers[:, None] & movers[None, :]
         for group in _groups(linked):

@@ -80,7 +80,8 @@ class Combination(Analysis):
             groups.append(Group(f"{pretty(world)}: {number} templates", rows))
         for name in models:
             parts = [_said(evidence, world, name) for world in worlds]
-            answer.append(f"“{pretty(name)}”: {'; '.join(part for part in parts if part)}.")
+            if any(parts):
+                answer.append(f"“{pretty(name)}”: {'; '.join(part for part in parts if part)}.")
         panels = [
             Panel(pretty(name), _figure(evidence, worlds, name, f"{slug}-{index}"))
             for index, name in enumerate(models)
