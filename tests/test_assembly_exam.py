@@ -13,7 +13,7 @@ from worldlaw.clips.tracks import Tracked, read_tracks, write_tracks
 from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput
 from worldlaw.core.polygons import area_and_center, overlap, union_center
-from worldlaw.core.types import LOST, Case
+from worldlaw.core.types import LOST
 from worldlaw.evaluation import RESULTS
 from worldlaw.exam.matching import as_seen, match
 from worldlaw.exam.metrics import metrics
@@ -167,14 +167,12 @@ def test_a_body_turned_too_far_is_off_by_that_angle_and_a_bar_by_half_a_turn_is_
     case = truth_of()
     bars = [body.shape == "bar" for body in case.scene.bodies]
     true = case.truth.angle
-    for wrong, expected in ((math.radians(10), 10.0), (math.pi + math.radians(10), None)):
+    for wrong in (math.radians(10), math.pi + math.radians(10)):
         angle = true + wrong * (np.arange(len(true)) > 0)[:, None]
         bodies = dataclasses.replace(case.truth, angle=np.where(bars, angle, np.nan))
-        off = metrics.get("angle_error")(
-            dataclasses.replace(case, tracked=dataclasses.replace(case.tracked, bodies=bodies))
-        )
+        tracked = dataclasses.replace(case.tracked, bodies=bodies)
+        off = metrics.get("angle_error")(dataclasses.replace(case, tracked=tracked))
         assert off == pytest.approx(10.0)
-        assert expected in (None, pytest.approx(off))
 
 
 def test_limits_are_made_once_for_all_worlds_and_rows_tell_the_faults(tmp_path, monkeypatch):
@@ -257,4 +255,3 @@ def test_a_match_keeps_the_numbers_of_poses():
     again = match(shuffled, case.truth)
     np.testing.assert_array_equal(again.bodies.angle, case.tracked.bodies.angle)
     np.testing.assert_array_equal(again.bodies.misfit, case.tracked.bodies.misfit)
-    assert isinstance(case, Case)

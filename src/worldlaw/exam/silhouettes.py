@@ -264,32 +264,29 @@ def _silhouette(
     box = Fit(alpha, known, bar_outline).solved(np.array([cx, cy, angle, length, max(area / length, 0.5)]))
     best = min((disc, box), key=lambda fit: fit.error)
     if best.error > good(area):
-        for start in cross_starts(cx, cy, angle, length, area):
-            fit = Fit(alpha, known, cross_outline).solved(start, num_steps=6)
-            if fit.error < 0.05 * area:
-                fit.solved(fit.parameters)
-            best = min(best, fit, key=lambda fit: fit.error)
-            if best.error < good(area):
-                break
-    if best.error > good(area):
-        for start in vessel_starts(alpha, cx, cy, angle, area):
-            fit = Fit(alpha, known, vessel_outline).solved(start, num_steps=8)
-            if fit.error < 0.05 * area:
-                fit.solved(fit.parameters)
-            best = min(best, fit, key=lambda fit: fit.error)
-            if best.error < good(area):
-                break
+        for shape, starts, num_steps in (
+            (cross_outline, cross_starts(cx, cy, angle, length, area), 6),
+            (vessel_outline, vessel_starts(alpha, cx, cy, angle, area), 8),
+        ):
+            for start in starts:
+                if best.error <= good(area):
+                    break
+                fit = Fit(alpha, known, shape).solved(start, num_steps=num_steps)
+                if fit.error < 0.05 * area:
+                    fit.solved(fit.parameters)
+                best = min(best, fit, key=lambda fit: fit.error)
     if best.error > good(area):
         polygons = traced(alpha, known)
         # Corners that have run across each other may cover the right pixels with the wrong outline.
         sound = [fit for fit in (best, *polygons) if sound_outline(oriented(fit.contours), area, (cx, cy))]
         best = min(sound or [best, *polygons], key=lambda fit: fit.error)
     contours = oriented(best.contours)
+    is_disc = best.shape is disc_outline
     if signed_area(contours) < 0.25 * area:  # no fit holds: a bar of the paint's centre, area and moments
+        is_disc = False
         contours = oriented(bar_outline(np.array([cx, cy, angle, length, area / length])))
     center = centroid_of(contours)
     contours = [contour - center for contour in contours]
-    is_disc = best.shape is disc_outline
     return _Found(
         paint=color,
         center=np.add(center, (left, top)),
