@@ -41,6 +41,7 @@ class Folders:
             "format": 1,
             "paper": {"name": self.name, "version": 1, "seed": 7, "sections": list(SECTIONS), "video": {}},
             "video": self.video,
+            "versions": {"scenario parabola": 1, "render": 1},
             "secret_hash": self.secret_hash,
             "questions": [
                 {

@@ -29,7 +29,7 @@ from worldlaw.papers.card_format import (
 )
 from worldlaw.papers.scores import INDEX, RESULTS, Scores, read_scores
 from worldlaw.papers.summary import questions_of, summary_of
-from worldlaw.worlds import render, scenarios
+from worldlaw.worlds import scenarios
 
 DECLARED = "answers.json"
 PACKAGES = ("numpy", "scipy", "numba", "pyarrow", "pillow", "av")
@@ -122,7 +122,7 @@ def versions_of(found: Scores) -> VersionsOfCard:
         platform=f"{platform.system()} {platform.machine()}",
         packages=_installed(PACKAGES),
         trackers=_trackers(reading),
-        renderers={"plain": render.VERSION},
+        truth={str(name): int(version) for name, version in found.index.get("versions", {}).items()},
         metrics={name: metrics.get(name).version for name in sorted(used)},
         references=references.VERSION,
         scoring=1,

@@ -74,7 +74,7 @@ class VersionsOfCard(_Noun):
     platform: str
     packages: dict[str, str]
     trackers: dict[str, int]
-    renderers: dict[str, int]
+    truth: dict[str, int] = Field(description="of laws, pictures and prompts, as paper.json says")
     metrics: dict[str, int]
     references: int
     scoring: int

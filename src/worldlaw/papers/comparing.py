@@ -178,7 +178,7 @@ def _why_not(first: Card, other: Card) -> str:
     horizons = [{name: one.horizon for name, one in card.questions.items()} for card in (first, other)]
     if horizons[0] != horizons[1]:
         return "another number of frames counts, so the laws were simulated otherwise"
-    for what in ("trackers", "renderers", "references", "scoring"):
+    for what in ("truth", "trackers", "references", "scoring"):
         versions = [getattr(card.versions, what) for card in (first, other)]
         if versions[0] != versions[1]:
             return f"scored with other {what} ({_said(versions[1])} and not {_said(versions[0])}): score again"
