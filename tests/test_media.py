@@ -145,3 +145,9 @@ def test_a_damaged_or_missing_video_is_one_clear_line(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(BadInput, match=f"not a readable {suffix[1:]} video"):
         read_video(path)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_a_frame_shown_longer_than_the_format_can_tell_is_refused(tmp_path, suffix):
+    with pytest.raises(BadInput, match="shows a frame for at most"):
+        write_video(tmp_path / f"slow{suffix}", moving_square(), 1e-5)
