@@ -134,3 +134,9 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
         write_video(tmp_path / "clip.mp4", moving_square(), 10.0)
     assert not list(tmp_path.iterdir())
     write_video(tmp_path / "clip.gif", moving_square(), 10.0)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_a_frame_shown_longer_than_the_format_can_tell_is_refused(tmp_path, suffix):
+    with pytest.raises(BadInput, match="shows a frame for at most"):
+        write_video(tmp_path / f"slow{suffix}", moving_square(), 1e-5)

@@ -17,6 +17,7 @@ from worldlaw.core.errors import BadInput
 MISSING_AV = "mp4 needs the extra: pip install 'worldlaw[export]'"
 MP4_QUALITY = 12  # H.264 constant rate factor: 0 is lossless, 18 is called visually lossless
 STRIP_FRAMES = 8
+LONGEST = {".gif": 655.35, ".webp": 16_777.215}  # s: what the formats have room for
 SEPARATOR = 2  # pixels between the pictures of a strip
 SEPARATOR_COLOR = 160  # of 255: seen on white and on black
 
@@ -33,6 +34,11 @@ def write_video(path: Path, frames: UInt8[np.ndarray, "T H W 3"], fps: float) ->
     if suffix not in _ENCODERS:
         raise BadInput(
             f"{path}: cannot write {suffix or 'a file without a suffix'}; expected {', '.join(_ENCODERS)}"
+        )
+    longest = LONGEST.get(suffix, math.inf)
+    if 1 / fps > longest:
+        raise BadInput(
+            f"{path}: {suffix[1:]} shows a frame for at most {longest:g} s; found {fps:g} frames a second"
         )
     encoded = _ENCODERS[suffix](frames, fps)
     with atomic_path(path) as temporary:
