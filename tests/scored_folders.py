@@ -1,5 +1,6 @@
 """Folders of papers, answers and scores as the exam writes them, made by hand for tests."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 
@@ -37,9 +38,17 @@ class Folders:
         paper, answers, scores = (self.root / name for name in ("paper", "answers", "answers-scores"))
         for folder in (paper, answers, scores):
             folder.mkdir(parents=True, exist_ok=True)
+        paper_itself = {
+            "name": self.name,
+            "version": 1,
+            "seed": 7,
+            "sections": list(SECTIONS),
+            "video": self.video,
+        }
         index = {
             "format": 1,
-            "paper": {"name": self.name, "version": 1, "seed": 7, "sections": list(SECTIONS), "video": {}},
+            "paper": paper_itself,
+            "paper_sha256": hashlib.sha256(json.dumps(paper_itself).encode()).hexdigest(),
             "video": self.video,
             "versions": {"scenario parabola": 1, "render": 1},
             "secret_hash": self.secret_hash,

@@ -6,8 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from scored_folders import NAN, Folders, questions
 
+from scored_folders import NAN, Folders, questions
 from worldlaw.core.errors import BadInput
 from worldlaw.papers import card_format
 from worldlaw.papers.card import hashes_of, write_card
@@ -57,7 +57,11 @@ def test_floor_and_references_stand_beside_the_answers(tmp_path):
 def test_the_mean_of_several_answers_counts_and_leaving_out_the_bad_one_does_not_pay(tmp_path):
     card = card_of(
         tmp_path,
-        {**questions("drift-plain", [0.02, 0.9], [0.02], ["missing", 0.02], ["excluded", 0.02], [0.02, 0.02])},
+        {
+            **questions(
+                "drift-plain", [0.02, 0.9], [0.02], ["missing", 0.02], ["excluded", 0.02], [0.02, 0.02]
+            )
+        },
     )
     solved = [one.solved for one in card.questions.values()]
     assert solved == [0.5, 0.5, 0.5, 0.5, 1]
@@ -74,7 +78,9 @@ def test_a_question_on_which_the_truth_has_no_number_judges_nobody(tmp_path):
     table = pq.read_table(scores / "results.parquet")
     gone = pc.equal(table["question"], "drift-plain-0001")
     value = pc.if_else(gone, NAN, table["value"])
-    pq.write_table(table.set_column(table.column_names.index("value"), "value", value), scores / "results.parquet")
+    pq.write_table(
+        table.set_column(table.column_names.index("value"), "value", value), scores / "results.parquet"
+    )
     card = write_card(scores, paper, answers)
     assert card.questions["drift-plain-0001"].solved is None
     assert card.summary.all.not_scorable == 1
@@ -135,12 +141,14 @@ def test_public_and_held_out_papers_are_told_apart(tmp_path):
     assert (held_out.paper.set, held_out.paper.secret_hash) == ("held-out", "ab" * 32)
 
 
-def test_the_hash_of_a_paper_does_not_hang_on_the_video(tmp_path):
+def test_another_video_or_definition_is_another_paper(tmp_path):
     video = {"width": 128, "height": 128, "num_frames": 32, "fps": 10.0, "context": 3}
-    cards = card_of(tmp_path / "a"), card_of(tmp_path / "b", video=video)
-    assert cards[0].paper == cards[1].paper
-    assert cards[0].video != cards[1].video
-    assert card_of(tmp_path / "c", name="other").paper.sha256 != cards[0].paper.sha256
+    first, wider, other = (
+        card_of(tmp_path / name, **its)
+        for name, its in {"a": {}, "b": {"video": video}, "c": {"name": "c"}}.items()
+    )
+    assert len({card.paper.sha256 for card in (first, wider, other)}) == 3
+    assert wider.video.model_dump() == video
 
 
 def test_hashes_of_answers_name_every_file_and_skip_scores(tmp_path):

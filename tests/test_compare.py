@@ -1,4 +1,4 @@
-"""Comparing cards: exact tests against theory, honest about what is not shown, one line where it cannot be."""
+"""Comparing cards: exact tests, honest words about what is not shown, one line where it cannot be."""
 
 import itertools
 import json
@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from scored_folders import Folders, questions
 
+from scored_folders import Folders, questions
 from worldlaw.core.errors import BadInput
 from worldlaw.core.permutation import holm, sign_flip
 from worldlaw.papers.card import write_card
@@ -130,7 +130,10 @@ def test_missing_answers_count_as_unsolved(tmp_path):
 
 
 def test_the_order_of_the_files_changes_nothing(tmp_path):
-    paths = [scored(tmp_path, name, two_laws(*its)) for name, its in {"a": (30, 9), "b": (9, 30), "c": (1, 1)}.items()]
+    paths = [
+        scored(tmp_path, name, two_laws(*its))
+        for name, its in {"a": (30, 9), "b": (9, 30), "c": (1, 1)}.items()
+    ]
     orders = [compare(order) for order in itertools.permutations(paths)]
     assert len({tuple(one.label for one in found.entrants) for found in orders}) == 1
     assert len({tuple(one.corrected for one in found.differences) for found in orders}) == 1

@@ -13,10 +13,10 @@ LATTICE = 20_000  # others are rounded so that all together are so many steps
 def sign_flip(differences: np.ndarray) -> float:
     """Two-sided p-value of paired differences (N,) against chance, by flipping their signs (Fisher 1935).
 
-    Exact, and so without a seed: the probability, over all 2^N signs, that the sum is as far from 0 as it is,
-    from the distribution of sums on a lattice (Pagano and Tritchler 1983). Of differences of -1, 0 and 1 it is
-    McNemar's exact test. Differences that have no common unit are rounded to one 20,000th of the sum of their
-    sizes, which leaves the test exact and takes next to none of its power. NaN are left out; 1 for none.
+    Exact, and so without a seed: the probability, over all 2^N signs, that the sum is as far from 0 as it
+    is, from the distribution of sums on a lattice (Pagano and Tritchler 1983). Of differences of -1, 0 and 1
+    it is McNemar's exact test. Differences that have no common unit are rounded to one 20,000th of the sum of
+    their sizes, which leaves the test exact and takes little of its power. NaN are left out; without any, 1.
     """
     differences = np.asarray(differences, float)
     steps = _on_lattice(differences[np.isfinite(differences) & (differences != 0)])

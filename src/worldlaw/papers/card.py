@@ -82,12 +82,12 @@ def make_card(
 
 def paper_of(index: dict[str, Any]) -> PaperOfCard:
     """What the index of a paper's folder says of the paper."""
-    definition = {key: value for key, value in index["paper"].items() if key != "video"}
+    definition = index["paper"]
     secret = index.get("secret_hash")
     return PaperOfCard(
         name=str(definition.get("name", "")),
         version=int(definition.get("version", 0)),
-        sha256=hash_of(definition),
+        sha256=str(index.get("paper_sha256")),
         set="public" if secret is None else "held-out",
         secret_hash=secret,
         num_questions=len(index["questions"]),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from worldlaw.core.errors import BadInput
 
 CARD = "card.json"
-FORMAT = 1
+FORMAT: Literal[1] = 1
 SCHEMA = "card.schema.json"  # beside this file
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -31,7 +31,7 @@ class PaperOfCard(_Noun):
 
     name: str = Field(min_length=1)
     version: int
-    sha256: Sha256 = Field(description="of the definition as canonical JSON, without the video")
+    sha256: Sha256 = Field(description="of the definition, the video asked for among it, as canonical JSON")
     set: Literal["public", "held-out"]
     secret_hash: str | None = Field(description="of the secret of a held-out set, published before")
     num_questions: Annotated[int, Field(ge=1)]
@@ -191,7 +191,9 @@ def read_card(path: Path) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{path}: not a card: {where}: {first['msg']}; found {first['input']!r:.60}") from error
+        raise BadInput(
+            f"{path}: not a card: {where}: {first['msg']}; found {first['input']!r:.60}"
+        ) from error
     if card.paper.num_questions != len(card.questions):
         raise BadInput(
             f"{path}: not a card: {len(card.questions)} questions; its paper has {card.paper.num_questions}"

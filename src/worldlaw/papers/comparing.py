@@ -109,7 +109,9 @@ def compare(
     labels = _labels(cards, paths)
     means = [[_summary(row[its], metric) for its in columns] for row in table]
     sign = 1 if BEST_HIGH[metric] else -1
-    order = sorted(range(len(cards)), key=lambda i: (_badness(sign, means[i][0].mean), labels[i], str(paths[i])))
+    order = sorted(
+        range(len(cards)), key=lambda i: (_badness(sign, means[i][0].mean), labels[i], str(paths[i]))
+    )
     table, cards = table[order], [cards[i] for i in order]
     differences = _differences(sign * table, columns, counted)
     better = [one for one in differences if one.cell == 0 and one.shown]
@@ -168,11 +170,14 @@ def _why_not(first: Card, other: Card) -> str:
     papers = [f"{card.paper.name} {card.paper.version} ({card.paper.set})" for card in (first, other)]
     if papers[0] != papers[1]:
         return f"paper {papers[1]} and not {papers[0]}"
-    for what, field in {"definition of the paper": "sha256", "secret of the held-out set": "secret_hash"}.items():
-        if getattr(first.paper, field) != getattr(other.paper, field):
-            return f"another {what}"
     if first.video != other.video:
         return f"{_video(other)} and not {_video(first)}"
+    for what, field in {
+        "definition of the paper": "sha256",
+        "secret of the held-out set": "secret_hash",
+    }.items():
+        if getattr(first.paper, field) != getattr(other.paper, field):
+            return f"another {what}"
     if list(first.questions) != list(other.questions):
         return "other questions"
     horizons = [{name: one.horizon for name, one in card.questions.items()} for card in (first, other)]
@@ -181,7 +186,9 @@ def _why_not(first: Card, other: Card) -> str:
     for what in ("truth", "trackers", "references", "scoring"):
         versions = [getattr(card.versions, what) for card in (first, other)]
         if versions[0] != versions[1]:
-            return f"scored with other {what} ({_said(versions[1])} and not {_said(versions[0])}): score again"
+            return (
+                f"scored with other {what} ({_said(versions[1])} and not {_said(versions[0])}): score again"
+            )
     metrics = [{name: card.versions.metrics.get(name) for name in DECIDING} for card in (first, other)]
     if metrics[0] != metrics[1]:
         return f"scored with other metrics ({_said(metrics[1])} and not {_said(metrics[0])}): score again"
@@ -209,7 +216,9 @@ def _labels(cards: Sequence[Card], paths: Sequence[Path]) -> list[str]:
     """What the cards are called: by their models, else by their files; no two alike."""
     names = [card.model.name or _place(path) for card, path in zip(cards, paths, strict=True)]
     twice = {name for name in names if names.count(name) > 1}
-    names = [f"{name} ({_place(path)})" if name in twice else name for name, path in zip(names, paths, strict=True)]
+    names = [
+        f"{name} ({_place(path)})" if name in twice else name for name, path in zip(names, paths, strict=True)
+    ]
     return [
         f"{name} #{names[: index + 1].count(name)}" if names.count(name) > 1 else name
         for index, name in enumerate(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,9 @@ def share_figure(
     step = 11.0
     row = max(24.0, step * len(names) + 8)
     floor = any("floor" in bar.beside for bar in bars)
-    legend = 15.0 * -(-(len(references) + floor + len(names)) // 3) + 4
+    keys = [*names, *references, *["floor"] * floor]
+    per_line = 3 if max(map(len, keys)) <= 20 else 2
+    legend = 15.0 * -(-len(keys) // per_line) + 4
     width, height = 380.0, row * len(bars) + legend + 40
     gutter = min(150.0, 16 + 5.6 * max(len(bar.name) for bar in bars))
     with drawing(width, height) as figure:
@@ -48,13 +51,13 @@ def share_figure(
             middle = (index + 0.5) * row
             if index:
                 axes.axhline(index * row, color=RULE, linewidth=0.6, zorder=0)
-            for name, share in bar.beside.items():
+            for name, level in bar.beside.items():
                 style = _beside(name, references)
                 size = row * 0.3
                 if name == "floor":
-                    axes.plot([share] * 2, [middle - size, middle + size], clip_on=False, zorder=1, **style)
-                elif np.isfinite(share):
-                    axes.plot([share], [middle], clip_on=False, zorder=2, **style)
+                    axes.plot([level] * 2, [middle - size, middle + size], clip_on=False, zorder=1, **style)
+                elif np.isfinite(level):
+                    axes.plot([level], [middle], clip_on=False, zorder=2, **style)
             for place, share in enumerate(bar.shares):
                 y = middle + (place - (len(names) - 1) / 2) * step
                 color = COLORS[place % len(COLORS)]
@@ -65,10 +68,12 @@ def share_figure(
         axes.set(xlim=(0, 1), ylim=(row * len(bars), 0), xlabel=axis)
         ticks = [0, 0.25, 0.5, 0.75, 1]
         axes.set_xticks(ticks, labels=[f"{100 * tick:g} %" for tick in ticks])
-        axes.set_yticks([(i + 0.5) * row for i in range(len(bars))], labels=[_short(bar.name) for bar in bars])
+        axes.set_yticks(
+            [(i + 0.5) * row for i in range(len(bars))], labels=[_short(bar.name) for bar in bars]
+        )
         axes.tick_params(axis="y", length=0, labelcolor=INK, pad=8)
         axes.spines["left"].set_visible(False)
-        _legend(figure, names, references, floor, width, height)
+        _legend(figure, names, references, floor, per_line, width, height)
         return inline(figure, slug, label)
 
 
@@ -90,7 +95,13 @@ def _beside(name: str, references: Sequence[str]) -> dict:
 
 
 def _legend(
-    figure, names: Sequence[str], references: Sequence[str], floor: bool, width: float, height: float
+    figure: Any,
+    names: Sequence[str],
+    references: Sequence[str],
+    floor: bool,
+    per_line: int,
+    width: float,
+    height: float,
 ) -> None:
     from matplotlib.lines import Line2D
 
@@ -100,7 +111,7 @@ def _legend(
         entries[-1][1].update(linestyle="none", markeredgecolor=INK, markeredgewidth=1.6)
     entries += [(name.replace("_", " "), _beside(name, references)) for name in references]
     for place, (words, style) in enumerate(entries):
-        x, y = place % 3 * width / 3 + 8, height - 10 - 15 * (place // 3)
+        x, y = place % per_line * width / per_line + 8, height - 10 - 15 * (place // per_line)
         figure.add_artist(Line2D([x / width], [y / height], **style))
         figure.text((x + 9) / width, y / height, _short(words), va="center", fontsize=9.5)
 

@@ -26,7 +26,6 @@ from worldlaw.report.wording import (
     GLOSSARY,
     NOTHING,
     aligned,
-    interval,
     listed,
     number,
     percent,
@@ -38,18 +37,18 @@ from worldlaw.report.wording import (
 REPORT = "report.html"
 WORDS = ("floor", "velocity error", "charged velocity error", "measured share", "level", "reference")
 OWN_WORDS = {
-    "solved": "A question is solved as far as its answers are: an answer whose measured share is at least "
-    "0.95, with at most 0.05 extra detections per frame and a velocity error of at most 0.1 m/s plus one and a "
-    "half times the velocity error of its own floor. Missing and excluded answers are unsolved.",
-    "abnormal": "An answer about rigid bodies in which at least one of seven physical measures is larger than "
-    "true clips show it.",
+    "solved": "An answer solves its question if its measured share is at least 0.95, with at most 0.05 extra "
+    "detections per frame and a velocity error of at most 0.1 m/s plus one and a half times that of its own "
+    "floor. Of several answers to a question the mean counts; missing and excluded answers are unsolved.",
+    "abnormal": "An answer about rigid bodies in which at least one of seven physical measures is larger "
+    "than true clips show it.",
     "question": "A scene of a paper: some given frames and a sentence. What a perfect predictor could not be "
     "asked for, because it hangs on less than the picture shows, is not counted.",
     "adjustment": "What was done to compare an answer of another size, shape, rate or length with the truth. "
     "Tracks are interpolated, never pixels, and the floor goes through the same.",
     "excluded": "An answer that is there and could not be scored. It counts as unsolved.",
-    "plain, textured": "How a question is filmed: flat colours on one ground, or with texture, shading and soft "
-    "shadows.",
+    "plain, textured": "How a question is filmed: flat colours on one ground, or with texture, shading and "
+    "soft shadows.",
 }
 
 
@@ -92,7 +91,9 @@ def exam_page(found: Scores, card: Card, films: Sequence[dict[str, Any]] = ()) -
         metrics=_metrics(found),
         num_answers=found.num_answers,
         manifest=card.to_json(),
-        settings=NOTHING if card.model.settings is None else json.dumps(card.model.settings, ensure_ascii=False),
+        settings=NOTHING
+        if card.model.settings is None
+        else json.dumps(card.model.settings, ensure_ascii=False),
         glossary={**{word: GLOSSARY[word] for word in WORDS}, **OWN_WORDS},
     )
 
@@ -105,15 +106,18 @@ def _answer(found: Scores, card: Card, levels: list[dict[str, Any]]) -> list[str
     about += pretty(laws[0]) if len(laws) == 1 else f"{len(laws)} laws"
     if line.solved is None:
         return [f"None of the {about} can be judged: the true videos have no number either."]
-    spread = percents(line.solved.low or 0.0, line.solved.high if line.solved.high is not None else np.nan)
-    judged = line.num_questions - line.not_scorable
+    spread = _percents(line.solved.low, line.solved.high)
+    share, judged = line.solved.share, line.num_questions - line.not_scorable
     if found.num_answers == 1:
         solved = round(line.solved.share * judged)
-        first = f"Of {about}, {solved:,} {'was' if solved == 1 else 'were'} solved ({percent(line.solved.share)}"
+        first = (
+            f"Of {about}, {solved:,} {'was' if solved == 1 else 'were'} solved ({percent(line.solved.share)}"
+        )
     else:
-        first = f"Of {about}, {percent(line.solved.share)} were solved in the mean of {found.num_answers} answers ("
-    first += f"{', ' if found.num_answers == 1 else ''}{spread})." if spread else ")."
-    sentences = [first.replace(" ()", "")]
+        first = f"Of {about}, in the mean of {found.num_answers} answers to each, "
+        first += f"{share * judged:,.1f} were solved ({percent(share)}"
+    first += f", {spread})." if spread else ")."
+    sentences = [first]
     sentences += _gone(line, found.num_answers)
     sentences += _extremes(card.summary.scenarios)
     sentences += _by_filming(found)
@@ -121,7 +125,7 @@ def _answer(found: Scores, card: Card, levels: list[dict[str, Any]]) -> list[str
     if line.abnormal is not None:
         sentences.append(
             f"Of the answers about rigid bodies {percent(line.abnormal.share)} are abnormal"
-            f"{_bracket(line.abnormal.low, line.abnormal.high)}: more than true clips show of at least one fault."
+            f"{_bracket(line.abnormal.low, line.abnormal.high)}: more of some fault than true clips show."
         )
     return [*sentences, *_for_scale(line)]
 
@@ -144,7 +148,9 @@ def _gone(line: LineOfCard, num_answers: int) -> list[str]:
         parts.append(f"{line.missing:,} {_plural(line.missing, 'answer')} {_is(line.missing)} missing")
     if line.excluded:
         parts.append(f"{line.excluded:,} could not be scored")
-    several = f" {num_answers} answers to every question are expected, the most that any has." * (num_answers > 1)
+    several = f" {num_answers} answers to every question are expected, the most that any has." * (
+        num_answers > 1
+    )
     said = [f"{_capital(listed(parts))}; they count as unsolved.{several}"] if parts else []
     if line.not_scorable:
         said.append(
@@ -155,16 +161,11 @@ def _gone(line: LineOfCard, num_answers: int) -> list[str]:
 
 
 def _extremes(lines: Sequence[LineOfCard]) -> list[str]:
-    known = [line for line in lines if line.solved is not None]
-    if len(known) < 2:
+    known = [(line.solved.share, _line_name(line)) for line in lines if line.solved is not None]
+    if len({share for share, _ in known}) < 2:
         return []
-    best, worst = (pick(known, key=lambda line: line.solved.share) for pick in (max, min))
-    if best.solved.share == worst.solved.share:
-        return []
-    return [
-        f"Most were solved of {_line_name(best)} ({percent(best.solved.share)}), fewest of "
-        f"{_line_name(worst)} ({percent(worst.solved.share)})."
-    ]
+    (most, best), (fewest, worst) = (pick(known, key=lambda one: one[0]) for pick in (max, min))
+    return [f"Most were solved of {best} ({percent(most)}), fewest of {worst} ({percent(fewest)})."]
 
 
 def _by_filming(found: Scores) -> list[str]:
@@ -183,8 +184,8 @@ def _by_filming(found: Scores) -> list[str]:
     gap = paired_difference(plain, textured)
     spread = "" if not np.isfinite(gap.low) else f" ({100 * gap.low:.0f} to {100 * gap.high:.0f})"
     return [
-        f"Of the {int(both.sum()):,} scenes filmed in both ways, {percent(float(plain[both].mean()))} were solved "
-        f"drawn plain and {percent(float(textured[both].mean()))} drawn textured: a difference of "
+        f"Of the {int(both.sum()):,} scenes filmed in both ways, {percent(float(plain[both].mean()))} were "
+        f"solved drawn plain and {percent(float(textured[both].mean()))} drawn textured: a difference of "
         f"{100 * gap.mean:.0f} points{spread}.".replace("-", "−")
     ]
 
@@ -204,7 +205,10 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
             row["ratio"] = ratio(row["median"] / floor) if known else NOTHING
         for row, text in zip(rows, aligned([_number(row["median"]) for row in rows]), strict=True):
             row["error"] = text
-        counts = [f"{line.num_questions:,} {_plural(line.num_questions, 'question')}", f"{line.answered:,} answered"]
+        counts = [
+            f"{line.num_questions:,} {_plural(line.num_questions, 'question')}",
+            f"{line.answered:,} answered",
+        ]
         counts += [f"{line.missing:,} missing"] * bool(line.missing)
         counts += [f"{line.excluded:,} excluded"] * bool(line.excluded)
         counts += [f"{line.not_scorable:,} not scorable"] * bool(line.not_scorable)
@@ -222,7 +226,9 @@ def _answers_row(line: LineOfCard) -> dict[str, Any]:
         "measured": _percent(line.measured_share),
         "few": line.measured_share is not None and line.measured_share < 0.75,
         "abnormal": NOTHING if line.abnormal is None else percent(line.abnormal.share),
-        "abnormal_interval": "" if line.abnormal is None else _percents(line.abnormal.low, line.abnormal.high),
+        "abnormal_interval": ""
+        if line.abnormal is None
+        else _percents(line.abnormal.low, line.abnormal.high),
     }
 
 
@@ -257,7 +263,9 @@ def _figure(card: Card) -> str:
         )
         for line in card.summary.scenarios
     ]  # fmt: skip
-    return share_figure(bars, slug="solved", axis="questions solved", label="share of questions solved by law")
+    return share_figure(
+        bars, slug="solved", axis="questions solved", label="share of questions solved by law"
+    )
 
 
 def _as_summary(line: LineOfCard) -> Summary:
@@ -325,7 +333,9 @@ def _rows(found: Scores) -> list[dict[str, Any]]:
     for one in found.questions:
         scored = one.count(SCORED)
         solved = found.solved(one)
-        fate = "answered" if scored == found.num_answers else "in part" if scored else one.statuses[0]["status"]
+        fate = (
+            "answered" if scored == found.num_answers else "in part" if scored else one.statuses[0]["status"]
+        )
         reasons = Counter(str(s["reason"]) for s in one.statuses if s["status"] != SCORED and s.get("reason"))
         adjusted = {str(a["what"]): None for s in one.statuses for a in s.get("adjustments") or ()}
         error, floor = (found.mean(who, "velocity_error", one.id) for who in (ANSWERS, FLOOR))
@@ -409,7 +419,9 @@ def _metrics(found: Scores) -> list[dict[str, Any]]:
     order = {one.id: index for index, one in enumerate(found.questions)}
     titles = [
         f"{pretty(scenario)}, {filming}"
-        for scenario, filming in zip(*(table[name].to_pylist() for name in ("scenario", "filming")), strict=True)
+        for scenario, filming in zip(
+            *(table[name].to_pylist() for name in ("scenario", "filming")), strict=True
+        )
     ]
     cells = arrange(
         pa.table(

@@ -131,7 +131,9 @@ def read_scores(scores: Path, paper: Path) -> Scores:
         results=results,
         questions=tuple(
             Asked(
-                **{key: str(entry.get(key, "")) for key in ("id", "section", "scenario", "filming", "prompt")},
+                **{
+                    key: str(entry.get(key, "")) for key in ("id", "section", "scenario", "filming", "prompt")
+                },
                 statuses=tuple(by_question[entry["id"]]),
             )
             for entry in index["questions"]

@@ -1,4 +1,4 @@
-"""The numbers of a card: shares and medians over all questions, over a scenario and filming, over a section."""
+"""The numbers of a card: shares and medians over all questions, a scenario and filming, a section."""
 
 from __future__ import annotations
 

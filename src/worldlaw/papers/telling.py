@@ -64,7 +64,7 @@ def said(found: Comparison, one: Difference) -> str:
         return f"not shown: {first} and {second} have no question in common that both have a number for"
     if one.by.mean == 0:
         return f"not shown: {first} and {second} differ by nothing{_between(found, one.by)}"
-    size = f"by {_difference(found, one.by.mean)}{_between(found, one.by)}"
+    size = f"by {points(found, one.by.mean)}{_between(found, one.by)}"
     tail = f"p = {chance(one.chance)}, {chance(one.corrected)} corrected"
     if one.shown:
         return f"{first} is better than {second} {size}; {tail}"
@@ -81,7 +81,9 @@ def notes(found: Comparison) -> Iterator[str]:
     for entrant in found.entrants:
         line = entrant.card.summary.all
         gone = [
-            f"{count:,} {what}" for count, what in ((line.missing, "missing"), (line.excluded, "excluded")) if count
+            f"{count:,} {what}"
+            for count, what in ((line.missing, "missing"), (line.excluded, "excluded"))
+            if count
         ]
         if gone:
             yield f"{entrant.label}: {listed(gone)} of its answers count as unsolved"
@@ -155,6 +157,11 @@ def amount(found: Comparison, value: float) -> str:
     return f"{number(value)} m/s" if found.metric == "velocity_error" else percent(value)
 
 
+def points(found: Comparison, value: float) -> str:
+    """A difference of two values of the metric; of shares in percentage points."""
+    return amount(found, value) if found.metric == "velocity_error" else f"{100 * value:.0f} points"
+
+
 def spread(found: Comparison, value: Summary) -> str:
     """The interval of a value of the metric."""
     return (interval if found.metric == "velocity_error" else percents)(value.low, value.high)
@@ -192,11 +199,6 @@ def _left_out(found: Comparison) -> Iterator[str]:
         num = entrant.values[0].num_nan
         if num:
             yield f"{entrant.label}: {_counted(num, 'question')} without a number are left out"
-
-
-def _difference(found: Comparison, value: float) -> str:
-    """A difference of two values of the metric: of shares in percentage points."""
-    return amount(found, value) if found.metric == "velocity_error" else f"{100 * value:.0f} points"
 
 
 def _between(found: Comparison, by: Summary) -> str:
