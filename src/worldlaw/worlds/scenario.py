@@ -54,6 +54,7 @@ class Scenario(ABC):
     version: ClassVar[int]  # raise it whenever the same draws would give other scenes or another motion
     attributes: ClassVar[Mapping[str, Quantity | Choice]]
     tracker: ClassVar[str] = "blobs"  # which one reads its videos: a name in exam.trackers
+    edges: ClassVar[str] = ""  # of the view: "open" if a wider one changes nothing, "walls"; else unsaid
 
     @abstractmethod
     def build(self, attributes: Attributes, rng: np.random.Generator) -> Scene:
