@@ -8,12 +8,13 @@ the two sides are continued until they meet. ``docs/answers.md`` has what that g
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float
 
-from worldlaw.core.types import LOST, VISIBLE, Detections, Tracks, Trajectory
+from worldlaw.core.types import LOST, VISIBLE, Detections, Tracks
 
 SAME = 1e-4  # of a step in time: so near to a frame is that frame
 KINK = 12.0  # times the usual change of acceleration: more is an impact
@@ -97,9 +98,9 @@ def _curve(
     out = np.full((len(at), states.shape[1]), np.nan)
     for start, stop in _runs(known):
         breaks = _kinks(states[start:stop, :2], size) + start
-        edges = [start, *(breaks + 1), stop]
+        edges = [start, *(breaks + 1).tolist(), stop]
         inside = (left >= start) & (left < stop)
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in itertools.pairwise(edges):
             for place in np.flatnonzero(inside & (left >= low) & (left < high)):
                 i, t = left[place], at[place]
                 if exact[place]:
