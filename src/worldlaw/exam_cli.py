@@ -34,6 +34,7 @@ def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> 
     _add_make(add)
     _add_run(add)
     _add_secret(add)
+    _add_compare(add)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
@@ -200,3 +201,36 @@ def _seeds(text: str) -> list[int]:
     if not re.fullmatch(r"\d{1,18}(,\d{1,18})*", text):
         raise argparse.ArgumentTypeError(f"expected whole numbers such as 0,1,2; found {text!r}")
     return [int(part) for part in text.split(",")]
+
+
+def _add_compare(add: Add) -> None:
+    compare = add(
+        "compare", _compare, "rank the cards of several models on one paper",
+        "Question by question, corrected for all that is looked at; says which differences are not shown.",
+    )  # fmt: skip
+    compare.add_argument(
+        "cards", metavar="CARD", type=Path, nargs="+", help="card.json, or a folder of scores"
+    )
+    compare.add_argument(
+        "--metric",
+        choices=("solved", "velocity_error", "abnormal"),
+        default="solved",
+        help="(default: solved)",
+    )
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from worldlaw.papers.comparing import compare
+    from worldlaw.papers.telling import as_json, lines
+    from worldlaw.progress import counted, progress_for
+
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        found = compare(
+            arguments.cards, metric=arguments.metric, counted=counted(progress, "compare", "pairs")
+        )
+    if arguments.html:
+        from worldlaw.papers.compare_page import write_compare_page
+
+        write_compare_page(found, arguments.html)
+    print(json.dumps(as_json(found)) if arguments.json else "\n".join(lines(found)))
