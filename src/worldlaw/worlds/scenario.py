@@ -190,6 +190,8 @@ def _names(spec: Choice, value: object) -> object:
         return list(spec.groups.get(value, [value]))
     if isinstance(value, Sequence):
         return [one for each in value for one in _listed(_names(spec, each))]
+    if isinstance(value, bool):
+        return value
     found = [name for name in spec.among if name.isdigit() and int(name) == value]
     return found[0] if len(found) == 1 else value
 
