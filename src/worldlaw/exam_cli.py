@@ -39,6 +39,7 @@ def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> 
     _add_run(add)
     _add_secret(add)
     _add_compare(add)
+    _add_verify(add)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
@@ -319,3 +320,39 @@ def _compare(arguments: argparse.Namespace) -> None:
 
         write_compare_page(found, arguments.html)
     print(json.dumps(as_json(found)) if arguments.json else "\n".join(lines(found)))
+
+
+def _add_verify(add: Add) -> None:
+    verify = add(
+        "verify", _verify, "score answers again, and say whether that gives what their card says",
+        "Exit code 0: the same bytes, or the same numbers to 1e-6; 1: not.",
+    )  # fmt: skip
+    verify.add_argument("card", metavar="CARD", type=Path, help="card.json, or a folder of scores")
+    verify.add_argument("answers", metavar="ANSWERS", type=Path, help="the folder that was scored")
+    verify.add_argument("--paper", type=Path, metavar="FOLDER", help="its paper, where that does not ship")
+    verify.add_argument("--secret", type=Path, metavar="FILE", help="of held-out questions")
+    verify.add_argument(
+        "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
+    )
+    verify.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from worldlaw.core.errors import Failed
+    from worldlaw.papers.verifying import as_json, lines, verify
+    from worldlaw.progress import counted, progress_for
+
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        found = verify(
+            arguments.card,
+            arguments.answers,
+            paper=arguments.paper,
+            secret=arguments.secret,
+            tracks=arguments.tracks,
+            workers=arguments.workers,
+            wrap=counted(progress, "make", "questions"),
+            progress=progress,
+        )
+    print(json.dumps(as_json(found)) if arguments.json else "\n".join(lines(found)))
+    if not found.verified:
+        raise Failed(f"{arguments.card}: not verified: {found.verdict}")

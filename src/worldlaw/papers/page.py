@@ -17,6 +17,7 @@ from worldlaw.papers.card_format import Card, LineOfCard, read_card
 from worldlaw.papers.figures import Bar, share_figure
 from worldlaw.papers.pages import template
 from worldlaw.papers.scores import ANSWERS, FLOOR, SCORED, Asked, Scores, read_scores
+from worldlaw.papers.showing import shots
 from worldlaw.papers.summary import share_over
 from worldlaw.report.cells import arrange
 from worldlaw.report.levels import level_groups
@@ -61,7 +62,7 @@ def write_exam_report(
     answers move beside the truth. Raises BadInput for a folder that does not hold what it should.
     """
     found, card = read_scores(scores, paper), read_card(scores)
-    films: list[dict[str, Any]] = []
+    films = [] if answers is None else shots(found, paper, answers, secret=secret)
     path = scores / REPORT
     write_text(path, exam_page(found, card, films))
     return path
