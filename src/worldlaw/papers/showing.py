@@ -124,6 +124,7 @@ def _film(
             context=video.context,
         ),
         allowance,
+        lossless=False,
     )
 
 
