@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from worldlaw.clips.media import encode_mp4
-from worldlaw.core.artifact import atomic_path, explained, make_folder, sweep, write_text
+from worldlaw.core.artifact import atomic_path, explained, locked, make_folder, sweep, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.papers import prompting
 from worldlaw.papers.guide import guide_of
@@ -78,9 +78,16 @@ def make_paper(
     if (out / INDEX).exists():
         return open_paper(out)
     make_folder(out)
-    write_text(out / GUIDE, guide)
-    entries = [_make(paper, question, secret, out) for question in wrap(questions(paper))]
-    index = {
+    with locked(out):
+        write_text(out / GUIDE, guide)
+        entries = [_make(paper, question, secret, out) for question in wrap(questions(paper))]
+        index = _index(paper, secret_hash, entries)
+        write_text(out / INDEX, json.dumps(index, indent=1) + "\n")
+    return open_paper(out)
+
+
+def _index(paper: Paper, secret_hash: str | None, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "paper": paper.to_json(),
         "paper_sha256": paper.sha256,
@@ -90,8 +97,6 @@ def make_paper(
         "versions": _versions(paper),
         "questions": entries,
     }
-    write_text(out / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
-    return open_paper(out)
 
 
 def open_paper(folder: Path) -> MadePaper:
