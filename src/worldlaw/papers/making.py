@@ -11,7 +11,6 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +67,7 @@ def make_paper(
 ) -> MadePaper:
     """Write the folder of a paper; what is there already is kept. ``wrap`` may count the questions.
 
-    Without PyAV the clips are left out: the index says null. Raises BadInput if the folder holds anything
-    else than this paper.
+    Raises BadInput if the folder holds anything else than this paper.
     """
     out = Path(out)
     secret_hash = None if secret is None else hash_of(secret)
@@ -145,9 +143,8 @@ def _make(paper: Paper, question: PaperQuestion, secret: bytes | None, out: Path
     names = [f"given-{number:03d}.png" for number in range(len(given))]
     for name, frame in zip(names, given, strict=True):
         _write(folder / name, lambda frame=frame: _png(frame))  # type: ignore[misc]
-    clip = f"{place}/given.mp4" if find_spec("av") else None
-    if clip:
-        _write(out / clip, lambda: encode_mp4(given, paper.video.fps))
+    clip = f"{place}/given.mp4"
+    _write(out / clip, lambda: encode_mp4(given, paper.video.fps))
     _write(folder / "prompt.txt", lambda: f"{truth.prompt}\n".encode())
     return {
         "id": question.id,
