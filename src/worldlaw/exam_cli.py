@@ -98,9 +98,6 @@ def _make(arguments: argparse.Namespace) -> None:
         return
     with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
         made = make_paper(paper, arguments.out, secret=secret, wrap=counted(progress, "make", "questions"))
-        without = sum(entry["clip"] is None for entry in made.entries.values())
-        if without:
-            progress.note(f"no clips (mp4) of {without:,} questions: pip install 'worldlaw[export]'")
     if arguments.json:
         said = {"path": str(made.folder), "questions": len(made.entries), "paper_sha256": made.paper.sha256}
         print(json.dumps({**said, "secret_hash": made.secret_hash}))

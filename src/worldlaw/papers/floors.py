@@ -1,7 +1,7 @@
 """The truth in the form of an answer: its size, bars, rate and codec, read by the same tracker.
 
-What this truth is off by is what the form takes from anybody: the floor under the answer. Its given frames
-also stand in for the answer's own copy of them, as no model may touch what it was given.
+What this truth is off by is what the form takes from anybody: the floor under the answer. The given frames,
+before the codec, stand in for the answer's own copy of them: no model may touch what it was given.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from jaxtyping import Float, UInt8
 
 from worldlaw.clips.film import Encoding
 from worldlaw.clips.recoding import recoded
+from worldlaw.core.colors import COLORS
 from worldlaw.core.types import Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.trackers import Extent, tracker
@@ -25,6 +26,7 @@ from worldlaw.worlds import scenarios
 
 FOREIGN = "foreign"
 SLACK = 1e-4  # of a frame: times closer than this are one
+FAINT = 24 / 255  # of a channel beside the background: what is fainter a codec may have drawn
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,12 @@ def floor_of(truth: Truth, form: Form) -> Floor:
     """Film the truth in a form, pass it through the codec, and track it."""
     motion = motion_at(truth, form)
     frames = dataclasses.replace(truth, trajectory=motion).video()
-    through, codec = recoded(framed(frames, form.fit), form.encoding, form.rate)
+    filmed = framed(frames, form.fit)
+    through, codec = recoded(filmed, form.encoding, form.rate)
+    given = given_frames(form, truth)
     sight = sight_of(truth, form.fit)
-    shown = show(through, form.fit, sight)
+    # What was given is known without loss: a tracker learns from it what to follow.
+    shown = show(np.concatenate([filmed[:given], through[given:]]), form.fit, sight)
     seen = as_seen(motion, truth.scene)
     looks, tracks = read(truth, shown, form, sight, seen)
     return Floor(form, sight, looks, at_paper_times(tracks, form, truth), shown, seen, codec)
@@ -133,7 +138,7 @@ def read(
     tracks = _stretched(tracks, sight.stretch)
     partner = partners(tracks.bodies, motion)
     looks = tuple(found[one] if one >= 0 else "" for one in partner)
-    return looks, match(tracks, motion)
+    return looks, _without_faint(truth, match(tracks, motion))
 
 
 def given_frames(form: Form, truth: Truth) -> int:
@@ -199,6 +204,23 @@ def show(frames: UInt8[np.ndarray, "S H W 3"], fit: Fit, sight: Sight) -> UInt8[
     """Frames of an answer as the tracker is shown them."""
     inner = resized(cropped(frames, fit.box), sight.width, sight.height)
     return np.ascontiguousarray(cropped(inner, sight.part))
+
+
+def _without_faint(truth: Truth, tracks: Tracks) -> Tracks:
+    """Tracks without detections that are no body and hardly differ from a plain background.
+
+    Lossy codecs leave specks of a few levels beside what moves; our trackers, made for lossless pictures, see
+    them.
+    """
+    if tracker_of(truth) == FOREIGN:
+        return tracks
+    extra = tracks.extra
+    background = np.array(COLORS[truth.scene.background]) / 255
+    kept = np.abs(extra.color - background).max(axis=1) >= FAINT
+    return Tracks(
+        tracks.bodies,
+        Detections(extra.frame[kept], extra.position[kept], extra.size[kept], extra.color[kept]),
+    )
 
 
 def _stretched(tracks: Tracks, stretch: float) -> Tracks:

@@ -47,7 +47,8 @@ from worldlaw.papers.floors import (
 )
 from worldlaw.papers.questions import Truth
 
-FLOOR_SHARE = 1.5  # of a floor's velocity_error is forgiven on top of what solved allows
+FORGIVEN = 1.5  # times a floor's velocity_error, on top of what solved allows
+LEAST_SHARE = 0.9  # of the intervals a floor must measure; no form takes more from what solved asks
 ALWAYS = (
     "velocity_error", "charged_velocity_error", "measured_share", "mean_velocity_error", "position_error",
     "lost_share", "extra_detections",
@@ -119,7 +120,6 @@ def mark(
             floor = floors[form]
         first = first or floor
         under = _case(truth, floor, floor.tracks, horizon, floor.frames, limits)
-        own = metrics.get("velocity_error")(under)
         status["floor"] = {
             "through": floor.codec,
             **{name: known(metrics.get(name)(under)) for name in ("velocity_error", "position_error")},
@@ -132,7 +132,7 @@ def mark(
             continue
         case = _case(truth, floor, tracks, horizon, frames, limits)
         with marked.timed("judge"):
-            marked.rows += _rows(case, answer.number, "answers", "model", own, truth)
+            marked.rows += _rows(case, answer.number, "answers", "model", under, truth)
         if look:
             with marked.timed("look"):
                 marked.rows += _look_rows(truth, film, fit, answer.number, horizon)
@@ -146,10 +146,9 @@ def mark(
         first = first or floor_of(truth, shared)
     with marked.timed("judge"):
         under = _case(truth, first, first.tracks, horizon, first.frames, limits)
-        own = metrics.get("velocity_error")(under)
-        marked.rows += _rows(under, -1, "floor", "floor", own, truth)
+        marked.rows += _rows(under, -1, "floor", "floor", under, truth)
         for name, case in _references(truth, first, horizon):
-            marked.rows += _rows(case, -1, name, "reference", own, truth)
+            marked.rows += _rows(case, -1, name, "reference", under, truth)
     return marked
 
 
@@ -229,15 +228,13 @@ def _itself(frames: np.ndarray) -> np.ndarray:
     return frames
 
 
-def _rows(
-    case: Case, number: int, predictor: str, kind: str, floor_error: float, truth: Truth
-) -> Iterator[Row]:
+def _rows(case: Case, number: int, predictor: str, kind: str, under: Case, truth: Truth) -> Iterator[Row]:
     """All numbers of a case."""
     for name in _names(case, truth):
         metric = metrics.get(name)
         with blamed(f"metric {name}"):
             yield number, predictor, kind, name, metric(case), metric.unit, metric.best
-    yield number, predictor, kind, "solved", solved(case, floor_error), "", 1.0
+    yield number, predictor, kind, "solved", solved(case, under), "", 1.0
     found = findings(case)
     if found is not None and case.limits is not None:
         for name, one in found.items():
@@ -259,20 +256,22 @@ def _names(case: Case, truth: Truth) -> Iterator[str]:
             yield "abnormal"
 
 
-def solved(case: Case, floor_error: float) -> float:
-    """Whether a question is solved, given what its own floor is off by in m/s.
+def solved(case: Case, under: Case) -> float:
+    """Whether a question is solved, given the case of its own floor.
 
-    As the metric of that name, but a velocity error of ``FLOOR_SHARE`` times the floor's is forgiven on top:
-    what a codec takes from the truth is no fault of a model's. 0 or 1; NaN if the truth shows no body in full
-    after the given frames.
+    As the metric of that name, but what the form takes from the truth is no fault of a model's: a velocity
+    error of ``FORGIVEN`` times the floor's is allowed on top, and the share to be measured is that of what
+    the floor could measure (at least ``LEAST_SHARE``). 0 or 1; NaN if the truth shows no body in full after
+    the given frames.
     """
-    share = metrics.get("measured_share")(case)
+    share, possible = (metrics.get("measured_share")(one) for one in (case, under))
     if math.isnan(share):
         return math.nan
-    allowed = SOLVED_ERROR + FLOOR_SHARE * (floor_error if math.isfinite(floor_error) else 0.0)
+    floor_error = metrics.get("velocity_error")(under)
+    allowed = SOLVED_ERROR + FORGIVEN * (floor_error if math.isfinite(floor_error) else 0.0)
     alone = case.extra_per_frame <= SOLVED_EXTRA
     error = metrics.get("velocity_error")(case)
-    return float(share >= SOLVED_SHARE and error <= allowed and alone)
+    return float(share >= SOLVED_SHARE * max(possible, LEAST_SHARE) and error <= allowed and alone)
 
 
 def _look_rows(truth: Truth, film: Film, fit: Fit, number: int, horizon: int) -> Iterator[Row]:

@@ -18,9 +18,11 @@ from worldlaw.core.region import Region
 from worldlaw.core.types import Scene
 from worldlaw.core.workers import Workers
 from worldlaw.papers.answers import Answer, Answers, Declaration, open_answers
+from worldlaw.papers.card import write_card
 from worldlaw.papers.checking import opened, read_answer
 from worldlaw.papers.making import MadePaper
 from worldlaw.papers.marking import PARTS, Marked, Row, mark
+from worldlaw.papers.page import write_exam_report
 from worldlaw.papers.paper import PaperQuestion
 from worldlaw.papers.questions import Truth, truth_of
 from worldlaw.papers.secret import secret_of
@@ -85,9 +87,10 @@ def score(
 ) -> Scored:
     """Score a folder of answers to a made paper into ``out``, by default beside it.
 
-    Writes ``results.parquet`` and ``status.json``; the same answers give the same bytes, however many work on
-    them. ``look`` adds metrics on pixels, ``tracks`` is a folder of CSV files by the user's own tracker,
-    ``secret`` the file of a held-out paper. What is wrong with one answer is its status and stops no other.
+    Writes ``results.parquet``, ``status.json``, ``card.json`` and ``report.html``; the same answers give the
+    same bytes, however many work on them. ``look`` adds metrics on pixels, ``tracks`` is a folder of CSV
+    files by the user's own tracker, ``secret`` the file of a held-out paper. What is wrong with one answer is
+    its status and stops no other.
     Raises BadInput for folders that are none, and if nothing in ``answers`` is an answer.
     """
     started = time.perf_counter()
@@ -117,6 +120,8 @@ def score(
     with atomic_path(out / RESULTS) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
+    write_card(out, made.folder, found.folder, look=look, tracks=tracks)
+    write_exam_report(out, made.folder, found.folder, secret=key)
     seconds["wall"] = time.perf_counter() - started
     return Scored(out, tuple(statuses), table.num_rows, seconds)
 
