@@ -15,6 +15,7 @@ from worldlaw.core.artifact import TEMPORARY, checksum, provenance, write_text
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import references, trackers
 from worldlaw.exam.metrics import metrics, trajectory
+from worldlaw.papers import marking
 from worldlaw.papers.answers import open_answers
 from worldlaw.papers.card_format import (
     CARD,
@@ -27,7 +28,6 @@ from worldlaw.papers.card_format import (
     VersionsOfCard,
     VideoOfCard,
 )
-from worldlaw.papers.marking import FLOOR_SHARE
 from worldlaw.papers.scores import INDEX, RESULTS, Scores, read_scores
 from worldlaw.papers.summary import questions_of, summary_of
 from worldlaw.worlds import scenarios
@@ -125,7 +125,7 @@ def versions_of(found: Scores) -> VersionsOfCard:
         truth={str(name): int(version) for name, version in found.index.get("versions", {}).items()},
         metrics={name: metrics.get(name).version for name in sorted(used)},
         references=references.VERSION,
-        scoring=1,
+        scoring=marking.VERSION,
     )
 
 
@@ -135,7 +135,8 @@ def thresholds() -> dict[str, float]:
         "measured_share": trajectory.SOLVED_SHARE,
         "velocity_error": trajectory.SOLVED_ERROR,
         "extra_per_frame": trajectory.SOLVED_EXTRA,
-        "floor_share": FLOOR_SHARE,
+        "forgiven": marking.FORGIVEN,
+        "least_share": marking.LEAST_SHARE,
         "charge": trajectory.CHARGE,
     }
 

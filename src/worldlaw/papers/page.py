@@ -38,9 +38,10 @@ from worldlaw.report.wording import (
 REPORT = "report.html"
 WORDS = ("floor", "velocity error", "charged velocity error", "measured share", "level", "reference")
 OWN_WORDS = {
-    "solved": "An answer solves its question if its measured share is at least 0.95, with at most 0.05 extra "
-    "detections per frame and a velocity error of at most 0.1 m/s plus one and a half times that of its own "
-    "floor. Of several answers to a question the mean counts; missing and excluded answers are unsolved.",
+    "solved": "An answer solves its question if it is measured in at least 0.95 of what its floor is, with "
+    "at most 0.05 extra detections per frame and a velocity error of at most 0.1 m/s plus one and a half "
+    "times that of its floor. Of several answers to a question the mean counts; missing and excluded answers "
+    "are unsolved.",
     "abnormal": "An answer about rigid bodies in which at least one of seven physical measures is larger "
     "than true clips show it.",
     "question": "A scene of a paper: some given frames and a sentence. What a perfect predictor could not be "

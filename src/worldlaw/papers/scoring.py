@@ -83,6 +83,7 @@ def score(
     look: bool = False,
     tracks: Path | None = None,
     secret: Path | None = None,
+    report: bool = True,
     progress: Progress | None = None,
 ) -> Scored:
     """Score a folder of answers to a made paper into ``out``, by default beside it.
@@ -121,7 +122,8 @@ def score(
         pq.write_table(table, temporary, compression="zstd")
     write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
     write_card(out, made.folder, found.folder, look=look, tracks=tracks)
-    write_exam_report(out, made.folder, found.folder, secret=key)
+    if report:
+        write_exam_report(out, made.folder, found.folder, secret=key)
     seconds["wall"] = time.perf_counter() - started
     return Scored(out, tuple(statuses), table.num_rows, seconds)
 

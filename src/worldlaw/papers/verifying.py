@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from worldlaw.core.artifact import checksum
 from worldlaw.core.errors import BadInput
-from worldlaw.papers.card import hashes_of, write_card
+from worldlaw.papers.card import hashes_of
 from worldlaw.papers.card_format import CARD, Card, VersionsOfCard, read_card
 from worldlaw.papers.making import make_paper, open_paper
 from worldlaw.papers.paper import load_paper, papers, with_video
@@ -102,9 +102,9 @@ def verify(
         out = Path(place) / "scores"
         score(
             again, answers, out,
-            workers=workers, look=card.scoring.look, tracks=tracks, secret=secret, progress=progress,
+            workers=workers, look=card.scoring.look, tracks=tracks, secret=secret, report=False,
+            progress=progress,
         )  # fmt: skip
-        write_card(out, again, answers, look=card.scoring.look, tracks=tracks)
         return compared(card_path, card, out)
 
 
