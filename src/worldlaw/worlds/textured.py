@@ -120,7 +120,7 @@ def look_of(
     backdrop = _surface(kind, base, light, box_height, box_width, rng)
     if (box_width, box_height) != (width, height):
         tone, bars = BARS[int(rng.integers(len(BARS)))]
-        inside = backdrop * _edge_shade(box_height, box_width)[..., None]
+        inside = backdrop * _edge_shade(box)[..., None]
         backdrop = _surface(bars, np.array(tone, float), light, height, width, rng)
         backdrop[top : top + box_height, left : left + box_width] = inside
     return Look(
@@ -309,11 +309,15 @@ def _surface(
     return (base.astype(np.float32) * factor[..., None] * tint).astype(np.float32)
 
 
-def _edge_shade(height: int, width: int) -> np.ndarray:
-    """(H, W): the backdrop lies behind the bars around it, which take light from its edge."""
-    far = 0.012 * height
-    x = np.minimum(np.arange(width) + 0.5, width - np.arange(width) - 0.5)
-    return np.broadcast_to(1 - 0.35 * np.exp(-x / far), (height, width))
+def _edge_shade(box: tuple[int, int, int, int]) -> np.ndarray:
+    """(H, W) of the box: its backdrop lies behind the bars beside it, which keep light from its edges."""
+    left, top, width, height = box
+    dark = np.zeros((height, width))
+    for barred, axis, length in ((left > 0, 1, width), (top > 0, 0, height)):
+        if barred:
+            inwards = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5
+            dark += 0.35 * np.expand_dims(np.exp(-inwards / (0.012 * height)), 1 - axis)
+    return 1 - dark
 
 
 def _noise(
