@@ -25,6 +25,7 @@ from worldlaw.worlds.render import coverage, polygon_coverage
 VERSION = 1  # raise it whenever the same rng and trajectory would give other pixels
 
 LEAST_CONTRAST = 40  # grey levels of the strongest channel between any lit part of a body and the backdrop
+AMBIENT = 0.45  # share of the light that comes from everywhere
 SHADES = (0.6, 1.2)  # darkest and brightest part of a lit body, as a share of its own colour
 BACKDROP_SHADES = (0.82, 1.12)
 SOFT = 3.0  # standard deviations after which a shadow ends
@@ -128,7 +129,7 @@ def look_of(
         tones=tones,
         maps=maps,
         light=light,
-        ambient=0.5,
+        ambient=AMBIENT,
         gloss=float(gloss),
         shadow=float(shadow),
         offset=(-across / front * reach * 2, -down / front * reach * 2),
@@ -415,10 +416,11 @@ def _shade(
                     grain = value
             nx, ny = cos * n0 - sin * n1, sin * n0 + cos * n1
             nz = math.sqrt(max(1 - nx * nx - ny * ny, 0.0))
-            facing = max(nx * across + ny * down + nz * front, 0.0) / front
-            shade = ambient + (1 - ambient) * facing
+            # Light wraps around what it meets: the half that looks away is dim, not black.
+            facing = max(1 + nx * across + ny * down + nz * front, 0.0) / (1 + front)
+            shade = ambient + (1 - ambient) * facing * math.sqrt(facing)
             shade *= 1 + 0.1 * min(max(grain, -1.0), 1.0)
-            shade = min(max(shade, 0.6), 1.2)
+            shade = min(max(shade, SHADES[0]), SHADES[1])
             shine = gloss * max(nx * hx + ny * hy + nz * hz, 0.0) ** 24
             rest[row, column] -= share
             for channel in range(3):
