@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,8 @@ def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> 
         return sub
 
     _add_make(add)
+    _add_check(add)
+    _add_score(add)
     _add_run(add)
     _add_secret(add)
     _add_compare(add)
@@ -93,9 +97,6 @@ def _make(arguments: argparse.Namespace) -> None:
         return
     with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
         made = make_paper(paper, arguments.out, secret=secret, wrap=counted(progress, "make", "questions"))
-        without = sum(entry["clip"] is None for entry in made.entries.values())
-        if without:
-            progress.note(f"no clips (mp4) of {without:,} questions: pip install av")
     if arguments.json:
         said = {"path": str(made.folder), "questions": len(made.entries), "paper_sha256": made.paper.sha256}
         print(json.dumps({**said, "secret_hash": made.secret_hash}))
@@ -114,6 +115,87 @@ def _tell(paper: Paper, arguments: argparse.Namespace) -> None:
         f"{paper.num_questions:,} questions; of each {video.context} of {video.num_frames} frames are given, "
         f"{video.width} x {video.height} pixels at {video.fps:g} frames a second"
     )
+
+
+def _add_check(add: Add) -> None:
+    check = add(
+        "check", _check, "say what is missing or off in a folder of answers, before it is scored",
+        "Exit code 0: all of it can be scored; 1: some answers are excluded or missing; 2: nothing can be.",
+    )  # fmt: skip
+    _add_folders(check)
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paper", metavar="PAPER", type=Path, help="the folder that exam make wrote")
+    parser.add_argument("answers", metavar="ANSWERS", type=Path, help="a folder of videos called ID.mp4, …")
+    parser.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,3}", text):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1; found {text!r}")
+    return int(text)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from worldlaw.core.errors import BadInput, Failed
+    from worldlaw.papers.checking import check
+    from worldlaw.progress import progress_for
+
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        findings = check(arguments.paper, arguments.answers, workers=arguments.workers, progress=progress)
+    if arguments.json:
+        print(json.dumps([vars(finding) for finding in findings]))
+    for finding in () if arguments.json else findings:
+        print(f"{finding.level:8}  {finding.answer or 'all'}: {finding.code}: {finding.line}")
+    fatal = [finding for finding in findings if finding.level == "fatal"]
+    excluded = [finding for finding in findings if finding.level == "excluded"]
+    if fatal:
+        raise BadInput(fatal[0].line)
+    if excluded:
+        kinds = ", ".join(f"{count} {code}" for code, count in Counter(one.code for one in excluded).items())
+        raise Failed(f"{len(excluded)} answers are excluded or missing: {kinds}")
+    if not arguments.json:
+        print("everything can be scored")
+
+
+def _add_score(add: Add) -> None:
+    score = add(
+        "score", _score, "measure a folder of answers against the truth, and the floor under each",
+        "An answer of another size, shape, rate or length is adjusted, and says so; one that cannot be read "
+        "is excluded, and counts as unsolved.",
+    )  # fmt: skip
+    _add_folders(score)
+    score.add_argument("--out", type=Path, metavar="SCORES", help="(default: ANSWERS-scores)")
+    score.add_argument("--look", action="store_true", help="metrics on pixels, too: PSNR, SSIM")
+    score.add_argument(
+        "--tracks", type=Path, metavar="FOLDER", help="tracks of your own: one CSV file an answer"
+    )
+    score.add_argument("--secret", type=Path, metavar="FILE", help="of a paper with held-out questions")
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from worldlaw.papers.scoring import score
+    from worldlaw.progress import progress_for
+
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        done = score(
+            arguments.paper,
+            arguments.answers,
+            arguments.out,
+            workers=arguments.workers,
+            look=arguments.look,
+            tracks=arguments.tracks,
+            secret=arguments.secret,
+            progress=progress,
+        )
+    counts = {status: done.count(status) for status in ("scored", "excluded", "missing")}
+    if arguments.json:
+        print(json.dumps({"path": str(done.folder), **counts}))
+        return
+    said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
+    print(f"{said}; every one with its reason in {done.folder / 'status.json'}", file=sys.stderr)
+    print(done.folder)
 
 
 def _add_secret(add: Add) -> None:
