@@ -288,7 +288,7 @@ def _run(arguments: argparse.Namespace) -> None:
         print(done.report or done.answers)
     if failed:
         first = next(iter(failed))
-        raise Failed(f"{len(failed)} answers are missing, {first} because {failed[first]}; {done.answers}")
+        raise Failed(f"{done.answers}: the model failed {len(failed)} times; {first}: {failed[first]}")
 
 
 def _seeds(text: str) -> list[int]:
