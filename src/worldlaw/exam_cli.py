@@ -221,7 +221,7 @@ def _secret(arguments: argparse.Namespace) -> None:
 
 def _add_run(add: Add) -> None:
     run = add(
-        "run", _run, "let a model answer a paper",
+        "run", _run, "let a model answer a paper, score it, write the report",
         "MODEL is a registered name, or module:Thing of your own: a function f(frames, num_new_frames), a\n"
         "class or an object (docs/exam.md). A stopped run goes on where it was.",
     )  # fmt: skip
@@ -240,6 +240,14 @@ def _add_run(add: Add) -> None:
     add_video_options(run)
     run.add_argument("--secret", type=Path, metavar="FILE", help="held-out questions of this secret")
     run.add_argument("--fresh", action="store_true", help="forget the answers that are there")
+    run.add_argument("--no-score", action="store_true", help="only ask")
+    run.add_argument("--look", action="store_true", help="score pixels, too")
+    run.add_argument(
+        "--workers",
+        type=_count,
+        default=os.cpu_count() or 1,
+        help="processes that score (default: one a core)",
+    )
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -267,17 +275,21 @@ def _run(arguments: argparse.Namespace) -> None:
             seeds=arguments.seeds,
             secret=arguments.secret,
             fresh=arguments.fresh,
+            score=not arguments.no_score,
+            workers=arguments.workers,
+            look=arguments.look,
             progress=progress,
         )
     failed = done.ran.failed
     if arguments.json:
         counts = {"answered": done.ran.answered, "kept": done.ran.kept, "failed": failed}
-        print(json.dumps({"paper": str(done.paper), "answers": str(done.answers), **counts}))
+        paths = {"paper": done.paper, "answers": done.answers, "report": done.report}
+        print(json.dumps({**{name: path and str(path) for name, path in paths.items()}, **counts}))
     else:
-        print(done.answers)
+        print(done.report or done.answers)
     if failed:
         first = next(iter(failed))
-        raise Failed(f"{len(failed)} answers are missing, {first} because {failed[first]}; {done.answers}")
+        raise Failed(f"{done.answers}: the model failed {len(failed)} times; {first}: {failed[first]}")
 
 
 def _seeds(text: str) -> list[int]:
