@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich_argparse import RawDescriptionRichHelpFormatter
+
 if TYPE_CHECKING:
     from worldlaw.papers import Paper
 
@@ -21,11 +23,19 @@ Add = Callable[..., argparse.ArgumentParser]
 def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
     """Hook ``worldlaw exam`` and its subcommands into the command line."""
     about = "examine any model: make a paper, check and score its answers"
-    exam = commands.add_parser("exam", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    looks = RawDescriptionRichHelpFormatter
+    exam = commands.add_parser(
+        "exam", help=about, description=f"{about[0].upper()}{about[1:]}.", formatter_class=looks
+    )
     verbs = exam.add_subparsers(metavar="VERB", required=True, title="verbs", parser_class=parser_class)
 
     def add(name: str, command: Callable[[argparse.Namespace], None], about: str, details: str = "") -> Any:
-        sub = verbs.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.\n{details}")
+        sub = verbs.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.\n{details}",
+            formatter_class=looks,
+        )
         sub.set_defaults(command=command, parser=sub)
         sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
         sub.add_argument(
