@@ -82,6 +82,8 @@ def test_a_template_that_is_none_is_told():
         training_region(Assembly, {"template": "train-7"})
     with pytest.raises(BadInput, match="template"):
         training_region(Assembly, {"template": 71})
+    with pytest.raises(BadInput, match="expected a number, a name"):
+        training_region(Assembly, {"template": True})
 
 
 def test_sizes_worked_out_by_hand():

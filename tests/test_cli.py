@@ -104,6 +104,13 @@ def test_settings_change_the_experiment(tiny, tmp_path, capsys):
     assert Clips(tmp_path / made[0]).shape == (8, 16, 16)
 
 
+def test_a_run_that_has_not_ended_is_told_as_such(tiny, tmp_path, capsys):
+    run("simulate", tiny, "--out", tmp_path, "--workers", 1)
+    capsys.readouterr()
+    run("check", tmp_path / "tiny")
+    assert "not finished; those there, sound" in capsys.readouterr().out
+
+
 def test_what_was_made_is_sound_and_the_experiment_as_used_can_be_run_again(tiny, tmp_path, capsys):
     run("run", tiny, "--out", tmp_path, "--workers", 1, "--json")
     for name in json.loads(capsys.readouterr().out)["made"]:

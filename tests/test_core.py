@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from worldlaw.core.artifact import Artifact, atomic_path, key_of, locked, read_manifest
-from worldlaw.core.errors import BadInput, Failed
+from worldlaw.core.errors import BadInput, Failed, unknown
 from worldlaw.core.registry import Registry
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.stats import paired_difference, proportion, summarize
@@ -34,6 +34,13 @@ def test_a_misspelt_name_gets_the_nearest_one():
     registry.register("parabola", 1)
     with pytest.raises(BadInput, match=r"unknown scenario 'parabolla'; did you mean 'parabola'\?"):
         registry.get("parabolla")
+
+
+def test_of_many_known_names_only_the_first_and_the_last_are_listed():
+    said = str(unknown("template", "?", [f"{number:02}" for number in range(70)]))
+    assert "00, 01" in said
+    assert "68, 69" in said
+    assert "35" not in said
 
 
 def test_anything_importable_can_be_named():

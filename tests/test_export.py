@@ -13,7 +13,7 @@ import pytest
 
 from worldlaw.clips import Clip, Clips, write_shard
 from worldlaw.clips.export import export_phyworld, export_rollouts, export_videofolder
-from worldlaw.clips.media import decode_mp4, read_video
+from worldlaw.clips.films import read_film
 from worldlaw.core.artifact import locked
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.exam.metrics.study import study_positions
@@ -51,7 +51,9 @@ def read_study(path, meta_index, local_index):
         stream, states, init = (
             file[f"{group}_streams"][meta_index][local_index] for group in ("video", "position", "init")
         )
-    return decode_mp4(stream.tobytes())[0], states, init
+    film = path.with_suffix(".mp4")
+    film.write_bytes(stream.tobytes())
+    return read_film(film).frames, states, init
 
 
 def test_a_video_folder_has_one_mp4_and_one_line_of_metadata_a_clip(tmp_path):
@@ -65,9 +67,9 @@ def test_a_video_folder_has_one_mp4_and_one_line_of_metadata_a_clip(tmp_path):
         assert row["attributes"] == clips.scene(index).attributes
         np.testing.assert_array_equal(row["position"], clips.trajectory(index).position)
         assert row["status"][0] == ["visible", "visible"]
-        frames, fps = read_video(out / row["file_name"])
-        assert frames.shape == (32, 32, 32, 3)
-        assert fps == 10.0
+        film = read_film(out / row["file_name"])
+        assert film.frames.shape == (32, 32, 32, 3)
+        assert film.fps == 10.0
 
 
 def test_a_video_folder_of_clips_that_were_not_simulated_says_nothing_of_states(tmp_path):
@@ -175,9 +177,10 @@ def test_rollouts_lie_side_by_side_under_names_that_lead_to_the_true_states(tmp_
     assert files == [f"00000-0000{i}.mp4" for i in range(3)]
     assert [(name[:5], int(name[6:11])) for name in files] == [("00000", i) for i in range(3)]
     for index, name in enumerate(files):
-        frames, fps = read_video(out / name)
+        film = read_film(out / name)
+        frames = film.frames
         assert frames.shape == (31, 256, 3 * 256, 3)  # evaluate.py holds them against all states but the last
-        assert fps == 10.0
+        assert film.fps == 10.0
         truth, rollout = true.read([index])[0, :-1], generated.read([index])[0, :-1]
         for panel, expected in enumerate((truth, truth, rollout)):
             shown = frames[:, 2::4, panel * 256 + 2 : (panel + 1) * 256 : 4].astype(

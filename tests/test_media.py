@@ -8,18 +8,22 @@ import sys
 import numpy as np
 import pytest
 
+from worldlaw.clips.films import read_film
 from worldlaw.clips.media import (
     SEPARATOR,
     SEPARATOR_COLOR,
-    decode_mp4,
     encode_mp4,
     film_strip,
-    read_video,
     write_video,
 )
 from worldlaw.core.errors import BadInput
 
 SUFFIXES = (".gif", ".mp4", ".png", ".webp")
+
+
+def read_video(path):
+    film = read_film(path, least_frames=1)
+    return film.frames, film.fps
 
 
 def moving_square(num_frames: int = 6, height: int = 32, width: int = 48) -> np.ndarray:
@@ -61,11 +65,12 @@ def test_mp4_gives_frames_back_to_a_few_levels_away_from_edges(tmp_path):
         assert np.abs(outside.astype(int) - 255).max() <= 6
 
 
-def test_mp4_keeps_the_study_colors_on_their_side_of_its_threshold():
+def test_mp4_keeps_the_study_colors_on_their_side_of_its_threshold(tmp_path):
     for color in ((255, 0, 0), (0, 0, 255), (255, 255, 255)):
         frames = np.empty((3, 32, 32, 3), np.uint8)
         frames[...] = color
-        found, _ = decode_mp4(encode_mp4(frames, 10.0))
+        write_video(tmp_path / "clip.mp4", frames, 10.0)
+        found, _ = read_video(tmp_path / "clip.mp4")
         assert np.abs(found.astype(int) - color).max() <= 3
 
 
@@ -120,8 +125,6 @@ def test_an_unknown_suffix_is_answered_with_those_that_work(tmp_path):
         BadInput, match=r"clip\.avi: cannot write \.avi; expected \.mp4, \.gif, \.webp, \.png"
     ):
         write_video(tmp_path / "clip.avi", moving_square(), 10.0)
-    with pytest.raises(BadInput, match=r"cannot read \.png; expected \.mp4, \.gif, \.webp"):
-        read_video(tmp_path / "clip.png")
     assert not list(tmp_path.iterdir())
 
 
@@ -133,15 +136,7 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     write_video(tmp_path / "clip.gif", moving_square(), 10.0)
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".mp4", ".webp"])
-def test_a_damaged_or_missing_video_is_one_clear_line(tmp_path, suffix):
-    path = tmp_path / f"clip{suffix}"
-    with pytest.raises(BadInput, match="no such file"):
-        read_video(path)
-    path.write_bytes(b"not a video")
-    with pytest.raises(BadInput, match=rf"not a readable {suffix[1:]} video \(11 bytes\)"):
-        read_video(path)
-    write_video(path, moving_square(), 10.0)
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(BadInput, match=f"not a readable {suffix[1:]} video"):
-        read_video(path)
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_a_frame_shown_longer_than_the_format_can_tell_is_refused(tmp_path, suffix):
+    with pytest.raises(BadInput, match="shows a frame for at most"):
+        write_video(tmp_path / f"slow{suffix}", moving_square(), 1e-5)

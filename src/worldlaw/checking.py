@@ -80,7 +80,8 @@ def _check_run(folder: Path, progress: Progress) -> tuple[str, list[str]]:
     for name in progress(sorted(complete)):
         faults += _check_folder(folder.parent / name, iter)[1]
     total = len({artifact.folder.name for _, artifact in plan.artifacts()})
-    return f"a run with {len(complete)} of {total} artifacts complete", faults
+    summary = f"a run with {len(complete)} of {total} artifacts complete"
+    return summary if len(complete) == total else f"{summary}, not finished; those there", faults
 
 
 def _altered(folder: Path, name: str, checksums: dict[str, str]) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
+from worldlaw import exam_cli
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.crew import helping
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from worldlaw.rating.session import Ratings
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
-LISTED = ("scenarios", "codecs", "models", "references", "metrics", "analyses", "experiments")
+LISTED = ("scenarios", "codecs", "models", "references", "metrics", "analyses", "papers", "experiments")
 EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts", "checkpoint")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -85,7 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         )
         return sub
 
-    listing = add("list", _list, "what there is: scenarios, codecs, models, references, metrics, experiments")
+    listing = add(
+        "list",
+        _list,
+        "what there is: scenarios, codecs, models, references, metrics, exam papers, experiments",
+    )
     listing.add_argument("what", nargs="?", choices=LISTED, help="one kind only")
 
     preview = add("preview", _preview, "draw one clip of a scenario")
@@ -167,6 +172,8 @@ def _parser() -> argparse.ArgumentParser:
         "--verdicts", type=Path, metavar="FILE", help="automatic verdicts: a CSV with columns clip, abnormal"
     )
     rate.add_argument("--csv", type=Path, metavar="FILE", help="write the results as a table, too")
+
+    exam_cli.add_commands(commands, _Parser)
     return parser
 
 
@@ -298,6 +305,12 @@ def _list_analyses() -> dict[str, str]:
     return {name: _first_line(analyses.get(name)) for name in analyses.names()}
 
 
+def _list_papers() -> dict[str, str]:
+    from worldlaw.papers import load_paper, papers
+
+    return {name: load_paper(name).about for name in papers()}
+
+
 def _list_experiments() -> dict[str, str]:
     from worldlaw.config import parse_yaml
 
@@ -315,6 +328,7 @@ _LISTERS = {
     "references": _list_references,
     "metrics": _list_metrics,
     "analyses": _list_analyses,
+    "papers": _list_papers,
     "experiments": _list_experiments,
 }
 

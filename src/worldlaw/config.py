@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from worldlaw.core.errors import BadInput, blamed, unknown
 from worldlaw.core.region import Region
+from worldlaw.core.strict import Name, RawRegion, Strict, explain, inherit, parse_yaml, read_yaml
 from worldlaw.worlds import Scenario, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
 from worldlaw.worlds.render import EDGES, check_edge
@@ -20,17 +19,9 @@ from worldlaw.worlds.render import EDGES, check_edge
 if TYPE_CHECKING:
     from worldlaw.report.analyses import Setting
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=80)]
-RawRegion = dict[str, Any] | list[dict[str, Any]]
 TRAIN = "train"
 LEAST_FOR_POSES = 32  # rows
 MAX_SHARDS = 100_000  # files of a split: their names have five digits, and sort as their numbers do
-
-
-class Strict(BaseModel):
-    """Immutable, no key but the ones that are declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Video(Strict):
@@ -140,7 +131,7 @@ class Experiment(Strict):
         chosen = spec.train if split == TRAIN else spec.test[split]
         raw: RawRegion = chosen.region
         if split != TRAIN:
-            raw = _inherit(spec.train.region, chosen.region, f"worlds.{world}.test.{split}.region")
+            raw = inherit(spec.train.region, chosen.region, f"worlds.{world}.test.{split}.region")
         return Recipe(
             scenario=scenario,
             region=training_region(scenarios.get(scenario), raw),
@@ -161,17 +152,7 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     key.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such experiment file{_similar(path)}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{path}: expected an experiment file in YAML; found bytes that are no text"
-        ) from error
-    except OSError as error:
-        raise BadInput(f"{path}: expected an experiment file in YAML ({error.strerror})") from error
-    raw = parse_yaml(text, str(path))
+    raw = read_yaml(path, "an experiment file")
     if not isinstance(raw, dict):
         found = "nothing" if raw is None else type(raw).__name__
         raise BadInput(f"{path}: expected an experiment with keys such as name and worlds; found {found}")
@@ -180,20 +161,12 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     return parse_experiment(raw, str(path))
 
 
-def parse_yaml(text: str, where: str) -> Any:
-    """YAML as plain data. Raises BadInput for what is not YAML and for a key that is given twice."""
-    try:
-        return yaml.load(text, _UniqueKeys)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
-        raise BadInput(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
-
-
 def parse_experiment(raw: Mapping[str, Any], where: str = "experiment") -> Experiment:
     """An experiment from plain data, checked in full. Raises BadInput with one line."""
     try:
         experiment = Experiment.model_validate(_tuples(raw))
     except ValidationError as error:
-        raise BadInput(f"{where}: {_explain(error)}") from error
+        raise BadInput(f"{where}: {explain(error, _fields_at)}") from error
     try:
         _check_names(experiment)
         for world, spec in experiment.worlds.items():
@@ -343,27 +316,6 @@ def _check_analyses(experiment: Experiment) -> None:
             raise BadInput(f"analyses: {error}") from error
 
 
-def _inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:
-    """The test region with what it does not name taken from the training region."""
-    if not train:
-        return test
-    if isinstance(train, list):
-        if test == {}:
-            return train
-        named = {attribute for box in train for attribute in box}
-        for box in test if isinstance(test, list) else [test]:
-            unsaid = sorted(named - box.keys())
-            if unsaid:
-                raise BadInput(
-                    f"{where}: the training region has several boxes, so a test region must name all they "
-                    f"name; missing: {', '.join(unsaid)}"
-                )
-        return test
-    if isinstance(test, list):
-        return [{**train, **box} for box in test]
-    return {**train, **test}
-
-
 def _override(raw: dict[str, Any], text: str) -> None:
     address, equals, value = text.partition("=")
     keys = address.split(".")
@@ -390,49 +342,6 @@ def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _explain(error: ValidationError) -> str:
-    """The first fault of a validation as one line, and how many more there are."""
-    faults = error.errors()
-    first = faults[0]
-    where = _address(first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(first["loc"][:-1])
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
-        text = f"unknown key {where!r}; " + (
-            f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
-        )
-    elif first["type"] == "missing":
-        text = f"missing key {where!r}"
-    elif first["type"] == "value_error":
-        text = str(first["ctx"]["error"])
-    elif first["type"] == "string_pattern_mismatch":
-        text = f"{where}: expected lower-case letters, digits, _ and -; found {first['input']!r:.80}"
-    else:
-        said = first["msg"].replace("Tuple", "list").replace("tuple", "list")
-        said = said.replace("Dictionary", "mapping").replace("dictionary", "mapping")
-        text = f"{where}: {said[0].lower()}{said[1:]}; found {first['input']!r:.80}"
-    more = len({_address(fault["loc"]) for fault in faults}) - 1
-    return text + (f" (and {more} more fault{'s' if more > 1 else ''})" if more else "")
-
-
-def _address(location: tuple[str | int, ...]) -> str:
-    """The place in the file, without pydantic's names for the branches of a union."""
-    return ".".join(str(part) for part in location if "[" not in str(part))
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that is given twice is an error; the plain loader silently drops the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key.value!r} is given twice", key.start_mark
-                )
-        return super().construct_mapping(node, deep=deep)
-
-
 def _fields_at(location: tuple[str | int, ...]) -> list[str]:
     """Names of the keys that are known at a place in the file."""
     inner: dict[str, type[Strict]] = {
@@ -443,9 +352,3 @@ def _fields_at(location: tuple[str | int, ...]) -> list[str]:
     for part in location:
         model = inner.get(str(part), model)
     return sorted(model.model_fields)
-
-
-def _similar(path: Path) -> str:
-    names = [str(p) for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(str(path), names, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -1,4 +1,4 @@
-"""Videos as files for people and foreign models: mp4, GIF, WebP, film strips; never the data we measure."""
+"""Videos written for people and foreign models: mp4, GIF, WebP, film strips; never the data we measure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image
 
 from worldlaw.core.artifact import atomic_path
 from worldlaw.core.errors import BadInput
@@ -18,6 +18,7 @@ from worldlaw.core.errors import BadInput
 MISSING_AV = "mp4 needs the extra: pip install 'worldlaw[export]'"
 MP4_QUALITY = 12  # H.264 constant rate factor: 0 is lossless, 18 is called visually lossless
 STRIP_FRAMES = 8
+LONGEST = {".gif": 655.35, ".webp": 16_777.215}  # s: what the formats have room for
 SEPARATOR = 2  # pixels between the pictures of a strip
 SEPARATOR_COLOR = 160  # of 255: seen on white and on black
 
@@ -35,34 +36,14 @@ def write_video(path: Path, frames: UInt8[np.ndarray, "T H W 3"], fps: float) ->
         raise BadInput(
             f"{path}: cannot write {suffix or 'a file without a suffix'}; expected {', '.join(_ENCODERS)}"
         )
+    longest = LONGEST.get(suffix, math.inf)
+    if 1 / fps > longest:
+        raise BadInput(
+            f"{path}: {suffix[1:]} shows a frame for at most {longest:g} s; found {fps:g} frames a second"
+        )
     encoded = _ENCODERS[suffix](frames, fps)
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded)
-
-
-def read_video(path: Path) -> tuple[UInt8[np.ndarray, "T H W 3"], float]:
-    """The frames, RGB with row 0 at the top, and the frame rate in Hz of an mp4, GIF or WebP file.
-
-    Frames of a GIF or WebP that are shown for longer than others are repeated, so that the rate is constant.
-    Raises BadInput if the file is missing, has another suffix or cannot be decoded, and for .mp4 without
-    PyAV.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (".mp4", ".gif", ".webp"):
-        raise BadInput(
-            f"{path}: cannot read {suffix or 'a file without a suffix'}; expected .mp4, .gif, .webp"
-        )
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise BadInput(f"{path}: no such file") from error
-    try:
-        return decode_mp4(content) if suffix == ".mp4" else _decode_picture(content)
-    except (UnidentifiedImageError, OSError, ValueError, EOFError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{path}: not a readable {suffix[1:]} video ({len(content)} bytes)") from error
 
 
 def encode_mp4(frames: UInt8[np.ndarray, "T H W 3"], fps: float, *, quality: int = MP4_QUALITY) -> bytes:
@@ -73,7 +54,7 @@ def encode_mp4(frames: UInt8[np.ndarray, "T H W 3"], fps: float, *, quality: int
     an odd height or width gets one more row or column, a copy of the last. Encoded by one thread, so that the
     bytes do not depend on the machine's cores. Raises BadInput if PyAV is not installed.
     """
-    av = _av()
+    av = pyav()
     _, height, width, _ = frames.shape
     padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     buffer = io.BytesIO()
@@ -110,21 +91,6 @@ def encode_webp(
     return _save(frames, "WEBP", save_all=True, duration=duration, loop=0, lossless=lossless, method=effort)
 
 
-def decode_mp4(content: bytes) -> tuple[UInt8[np.ndarray, "T H W 3"], float]:
-    """The frames and the frame rate in Hz of the first video stream of an mp4 file's bytes.
-
-    Raises BadInput if PyAV is not installed; ValueError or OSError (of which PyAV's errors are) if it is no
-    video.
-    """
-    av = _av()
-    with av.open(io.BytesIO(content)) as source:
-        if not source.streams.video:
-            raise ValueError("no video stream")
-        stream = source.streams.video[0]
-        frames = [frame.to_ndarray(format="rgb24") for frame in source.decode(stream)]
-        return np.stack(frames), float(stream.average_rate or math.nan)
-
-
 def film_strip(
     frames: UInt8[np.ndarray, "T H W 3"], *, num_frames: int = STRIP_FRAMES
 ) -> UInt8[np.ndarray, "H V 3"]:
@@ -156,24 +122,7 @@ def _save(frames: np.ndarray, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _decode_picture(content: bytes) -> tuple[np.ndarray, float]:
-    """Frames and rate of an animated picture; the rate is NaN if it says nothing of time.
-
-    Writers merge equal frames into one that is shown for longer, so time is cut into the longest step that
-    divides every duration. If all frames were equal only one is left, and how many there were is lost.
-    """
-    with Image.open(io.BytesIO(content)) as picture:
-        frames, durations = [], []
-        for frame in ImageSequence.Iterator(picture):
-            frames.append(np.asarray(frame.convert("RGB")))
-            durations.append(round(frame.info.get("duration", 0)))  # ms; known only once the frame is decoded
-    step = math.gcd(*durations)
-    if step == 0:
-        return np.stack(frames), math.nan
-    return np.repeat(np.stack(frames), np.array(durations) // step, axis=0), 1000 / step
-
-
-def _av() -> Any:
+def pyav() -> Any:
     """PyAV. Raises BadInput with the extra to install if it is missing."""
     try:
         import av

@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+MOST_LISTED = 40  # names in a message; of more the first and the last are told
+
 
 class BadInput(ValueError):  # noqa: N818 - it says whose error it is
     """What came from outside cannot be used; the message says what was found and what was expected."""
@@ -21,7 +23,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
     """A ``BadInput`` for a misspelt name, with the nearest known name if there is one."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}"
+    listed = (
+        names if len(names) <= MOST_LISTED else [*names[: MOST_LISTED // 2], "…", *names[-MOST_LISTED // 2 :]]
+    )
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(listed)}"
     return BadInput(f"unknown {kind} {name!r}; {hint}")
 
 

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -94,6 +95,13 @@ class Region:
             {name: [*map(_plain, values)] for name, values in sorted(box.values.items())}
             for box in self.boxes
         ]
+
+    @staticmethod
+    def from_json(raw: Sequence[Mapping[str, Sequence]]) -> Region:
+        """The region that ``to_json`` said."""
+        return Region(
+            tuple(Box({name: tuple(map(_value, values)) for name, values in box.items()}) for box in raw)  # type: ignore[misc]
+        )
 
 
 def region_from(raw: Mapping | Sequence[Mapping], default: Mapping[str, Values]) -> Region:
@@ -193,6 +201,10 @@ def _pick(values: Values, u: float) -> float | str:
     index = int(np.searchsorted(ends, at, side="right"))
     low, high = values[index]
     return min(float(low) + float(at - (ends[index] - lengths[index])), float(high))
+
+
+def _value(plain: Any) -> Interval | str:
+    return plain if isinstance(plain, str) else (float(plain[0]), float(plain[1]))
 
 
 def _plain(value: Interval | str) -> object:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw.clips.media import read_video
+from worldlaw.clips.films import PICTURES, VIDEOS, read_film
 from worldlaw.clips.store import Clips
 from worldlaw.core.artifact import MANIFEST
 from worldlaw.core.errors import BadInput
 from worldlaw.core.seeding import rng_for
 
-SUFFIXES = (".mp4", ".gif", ".webp")  # what clips.media reads
+SUFFIXES = (*VIDEOS, *PICTURES)
 TRUE = "floor"  # the predictor under which the true clips stand in tables
 STILL_FPS = 10.0  # Hz, for files that say nothing of time
 
@@ -39,8 +39,8 @@ class Exhibit:
     def video(self) -> tuple[np.ndarray, float]:
         """Frames (T, H, W, 3) uint8 and their rate in Hz. Raises BadInput if they cannot be read."""
         if self.questions is None:
-            frames, fps = read_video(self.path)
-            return frames, fps if np.isfinite(fps) and fps > 0 else STILL_FPS
+            film = read_film(self.path, least_frames=1)
+            return film.frames, film.fps if np.isfinite(film.fps) else STILL_FPS
         clips = _opened(self.path)
         try:
             return clips.read([self.clip])[0], clips.fps

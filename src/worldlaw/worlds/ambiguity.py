@@ -26,6 +26,7 @@ class _Ambiguous(Scenario):
 
     version = 1
     tracker = "poses"
+    edges = "walls"
 
     def simulate(self, scene: Scene, num_frames: int, dt: float) -> Trajectory:
         """By the engine of assemblies."""

@@ -32,6 +32,7 @@ class Collision(Scenario):
 
     name = "collision"
     version = 1
+    edges = "open"
     attributes = {
         **_numbered(1, "red"),
         **_numbered(2, "blue"),

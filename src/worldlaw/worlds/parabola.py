@@ -19,6 +19,7 @@ class Parabola(Scenario):
 
     name = "parabola"
     version = 1
+    edges = "open"
     attributes = {
         "size": SIZE,
         "speed": SPEED,

@@ -54,6 +54,7 @@ class Scenario(ABC):
     version: ClassVar[int]  # raise it whenever the same draws would give other scenes or another motion
     attributes: ClassVar[Mapping[str, Quantity | Choice]]
     tracker: ClassVar[str] = "blobs"  # which one reads its videos: a name in exam.trackers
+    edges: ClassVar[str] = ""  # of the view: "open" if a wider one changes nothing, "walls"; else unsaid
 
     @abstractmethod
     def build(self, attributes: Attributes, rng: np.random.Generator) -> Scene:
@@ -189,6 +190,8 @@ def _names(spec: Choice, value: object) -> object:
         return list(spec.groups.get(value, [value]))
     if isinstance(value, Sequence):
         return [one for each in value for one in _listed(_names(spec, each))]
+    if isinstance(value, bool):
+        return value
     found = [name for name in spec.among if name.isdigit() and int(name) == value]
     return found[0] if len(found) == 1 else value
 

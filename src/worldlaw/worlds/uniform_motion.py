@@ -17,6 +17,7 @@ class UniformMotion(Scenario):
 
     name = "uniform_motion"
     version = 1
+    edges = "open"
     attributes = {
         "size": SIZE,
         "speed": SPEED,

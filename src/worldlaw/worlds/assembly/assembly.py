@@ -33,6 +33,7 @@ class Assembly(Scenario):
     name = "assembly"
     version = 1
     tracker = "poses"
+    edges = "walls"
     attributes = {
         "template": Choice(SUBSETS["train-60"], tuple(TEMPLATES), "which four kinds of objects", SUBSETS),
         "layout": Quantity(

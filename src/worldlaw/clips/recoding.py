@@ -1,0 +1,114 @@
+"""Frames passed through a film's own codec: what a perfect answer would have lost on the same way."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from worldlaw.clips.film import Encoding
+from worldlaw.clips.media import pyav
+
+ASSUMED = Encoding("h264", "yuv420p", "crf", 23.0)  # what most tools write unless told otherwise
+WEBP_QUALITY = 80  # the libraries' own default
+# Codec -> encoder and options: one thread, so that the bytes do not depend on the machine's cores.
+_ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
+    "h264": ("libx264", {"preset": "medium", "x264-params": "mbtree=0"}),  # mbtree: see media.encode_mp4
+    "hevc": ("libx265", {"preset": "fast", "x265-params": "log-level=none:pools=none:frame-threads=1"}),
+    "vp8": ("libvpx", {"deadline": "good", "cpu-used": "4"}),
+    "vp9": ("libvpx-vp9", {"deadline": "good", "cpu-used": "5"}),
+    "av1": ("libsvtav1", {"preset": "8", "svtav1-params": "lp=1"}),
+    "mpeg4": ("mpeg4", {}),
+    "mjpeg": ("mjpeg", {}),
+}
+
+
+def recoded(
+    frames: UInt8[np.ndarray, "T H W 3"], encoding: Encoding, fps: float
+) -> tuple[UInt8[np.ndarray, "T H W 3"], str]:
+    """The frames encoded as a film was and decoded again, and in a few words how.
+
+    Where the film's file does not tell how strongly it was compressed, as many bits are spent on a frame as
+    the file has; WebP is taken at quality 80, GIF at 256 colours a frame; a codec that cannot be written here
+    is stood in for by H.264 at crf 23. Sides are padded to even ones where the codec wants it, and cut again.
+    Raises BadInput if PyAV is not installed and needed.
+    """
+    if encoding.codec == "raw":
+        return frames, "lossless"
+    if encoding.codec == "jpeg":
+        options = {
+            "qtables": [list(table) for table in encoding.tables],
+            "subsampling": max(encoding.sampling, 0),
+        }
+        return _each(frames, "JPEG", options), "jpeg, the first frame's tables"
+    if encoding.codec == "webp":
+        return _each(frames, "WEBP", {"quality": WEBP_QUALITY}), f"webp quality {WEBP_QUALITY} (assumed)"
+    if encoding.codec == "gif":
+        few = [Image.fromarray(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
+        return np.stack([np.asarray(frame.convert("RGB")) for frame in few]), "gif, 256 colours (assumed)"
+    if encoding.codec in _ENCODERS:
+        if not encoding.control:
+            encoding = Encoding(encoding.codec, encoding.pixels, ASSUMED.control, ASSUMED.amount)
+        # An encoder may be missing, or refuse a size.
+        with contextlib.suppress(pyav().FFmpegError):
+            return _through(frames, encoding, fps), str(encoding)
+    through = _through(frames, ASSUMED, fps)
+    return through, f"{ASSUMED} (assumed: {encoding.codec} cannot be written here)"
+
+
+def _each(frames: np.ndarray, kind: str, options: dict[str, Any]) -> np.ndarray:
+    out = np.empty_like(frames)
+    for t, frame in enumerate(frames):
+        buffer = io.BytesIO()
+        Image.fromarray(frame).save(buffer, kind, **options)
+        with Image.open(buffer, formats=[kind]) as picture:
+            out[t] = np.asarray(picture.convert("RGB"))
+    return out
+
+
+def _through(frames: np.ndarray, encoding: Encoding, fps: float) -> np.ndarray:
+    """Encode and decode in memory."""
+    av = pyav()
+    _, height, width, _ = frames.shape
+    padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    name, options = _ENCODERS[encoding.codec]
+    rate = Fraction(fps if math.isfinite(fps) and fps > 0 else 10).limit_denominator(1000)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as out:
+        stream = out.add_stream(name, rate=rate)
+        known = {one.name for one in stream.codec_context.codec.video_formats or ()}
+        stream.width, stream.height = padded.shape[2], padded.shape[1]
+        stream.pix_fmt = encoding.pixels if encoding.pixels in known else sorted(known, key=_plainest)[0]
+        context = stream.codec_context
+        context.thread_count = 1
+        if encoding.control == "bits":
+            context.bit_rate = max(1000, round(encoding.amount * rate))
+            stream.options = dict(options)
+        else:
+            stream.options = {**options, encoding.control: f"{encoding.amount:g}"}
+        context.colorspace = av.video.reformatter.Colorspace.SMPTE170M
+        full = encoding.codec == "mjpeg" or stream.pix_fmt.startswith("yuvj")
+        ranges = av.video.reformatter.ColorRange
+        context.color_range = ranges.JPEG if full else ranges.MPEG
+        for picture in padded:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        out.mux(stream.encode())
+    buffer.seek(0)
+    result = np.empty_like(frames)
+    reformatter = av.video.reformatter.VideoReformatter()
+    with av.open(buffer, "r", format="matroska") as source:
+        stream = source.streams.video[0]
+        stream.codec_context.thread_count, stream.codec_context.thread_type = 1, "NONE"
+        for t, frame in enumerate(source.decode(stream)):
+            result[t] = reformatter.reformat(frame, format="rgb24").to_ndarray()[:height, :width]
+    return result
+
+
+def _plainest(pixels: str) -> tuple[bool, bool, str]:
+    return pixels != "yuv420p", not pixels.endswith("420p"), pixels

@@ -1,0 +1,134 @@
+"""worldlaw exam: papers for models elsewhere. One subcommand per verb; rooms are imported when one runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from worldlaw.papers import Paper
+
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
+    """Hook ``worldlaw exam`` and its subcommands into the command line."""
+    about = "examine any model: make a paper, check and score its answers"
+    exam = commands.add_parser("exam", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    verbs = exam.add_subparsers(metavar="VERB", required=True, title="verbs", parser_class=parser_class)
+
+    def add(name: str, command: Callable[[argparse.Namespace], None], about: str, details: str = "") -> Any:
+        sub = verbs.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.\n{details}")
+        sub.set_defaults(command=command, parser=sub)
+        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        sub.add_argument(
+            "--traceback", action="store_true", help="show where in the code a failure came from"
+        )
+        return sub
+
+    _add_make(add)
+    _add_secret(add)
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """What the model under test wants, as ``asked_paper`` reads it."""
+    parser.add_argument("--size", type=_size, metavar="WxH", help="width and height in pixels, e.g. 832x480")
+    parser.add_argument("--frames", type=int, help="frames of a whole video, the given ones among them")
+    parser.add_argument("--fps", type=float, help="frames a second")
+    parser.add_argument("--context", type=int, help="frames that are given")
+
+
+def asked_paper(arguments: argparse.Namespace) -> Paper:
+    """The paper that the arguments name, for the video that they want."""
+    from worldlaw.papers import load_paper, with_video
+
+    return with_video(
+        load_paper(arguments.paper),
+        size=arguments.size,
+        num_frames=arguments.frames,
+        fps=arguments.fps,
+        context=arguments.context,
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,6})[xX×](\d{1,6})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"expected width x height in pixels, such as 832x480; found {text!r}"
+        )
+    return int(found[1]), int(found[2])
+
+
+def _add_make(add: Add) -> None:
+    make = add(
+        "make", _make, "write the questions of a paper, as your model wants them",
+        "Frames (PNG), clip (mp4), prompt and an index per question. A stopped run goes on where it was.",
+    )  # fmt: skip
+    make.add_argument("paper", metavar="PAPER", help="a name (worldlaw list papers), or a YAML file")
+    make.add_argument("out", metavar="OUT", type=Path, help="a new folder")
+    add_video_options(make)
+    make.add_argument(
+        "--secret", type=Path, metavar="FILE", help="held-out questions of this secret, not the public ones"
+    )
+    make.add_argument("--dry-run", action="store_true", help="only say what would be asked")
+
+
+def _make(arguments: argparse.Namespace) -> None:
+    from worldlaw.papers.making import make_paper
+    from worldlaw.papers.secret import open_secret
+    from worldlaw.progress import counted, progress_for
+
+    paper = asked_paper(arguments)
+    secret = None if arguments.secret is None else open_secret(arguments.secret)
+    if arguments.dry_run:
+        _tell(paper, arguments)
+        return
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        made = make_paper(paper, arguments.out, secret=secret, wrap=counted(progress, "make", "questions"))
+        without = sum(entry["clip"] is None for entry in made.entries.values())
+        if without:
+            progress.note(f"no clips (mp4) of {without:,} questions: pip install 'worldlaw[export]'")
+    if arguments.json:
+        said = {"path": str(made.folder), "questions": len(made.entries), "paper_sha256": made.paper.sha256}
+        print(json.dumps({**said, "secret_hash": made.secret_hash}))
+        return
+    print(made.folder / "HOW_TO_ANSWER.md")
+
+
+def _tell(paper: Paper, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print(json.dumps({"paper": paper.to_json(), "questions": paper.num_questions}))
+        return
+    video = paper.video
+    for section in paper.sections:
+        print(f"{section.name:32} {section.num_questions:6,}  {section.scenario}, {section.filming}")
+    print(
+        f"{paper.num_questions:,} questions; of each {video.context} of {video.num_frames} frames are given, "
+        f"{video.width} x {video.height} pixels at {video.fps:g} frames a second"
+    )
+
+
+def _add_secret(add: Add) -> None:
+    secret = add(
+        "secret",
+        _secret,
+        "make the secret of held-out questions, and the hash to publish before they are asked",
+    )
+    secret.add_argument("file", metavar="FILE", type=Path, help="a new file; keep it to yourself")
+
+
+def _secret(arguments: argparse.Namespace) -> None:
+    from worldlaw.papers.secret import make_secret
+
+    found = make_secret(arguments.file)
+    if arguments.json:
+        print(json.dumps({"path": str(arguments.file), "secret_hash": found}))
+        return
+    print(f"SHA-256 of {arguments.file}, to be published before anybody answers:", file=sys.stderr)
+    print(found)

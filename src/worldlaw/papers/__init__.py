@@ -1,0 +1,17 @@
+"""Exam papers: versioned questions for models elsewhere, their answers, and what these are worth."""
+
+from worldlaw.papers.paper import Paper, PaperQuestion, Section, Video, load_paper, papers, with_video
+from worldlaw.papers.questions import Truth, questions, truth_of
+
+__all__ = [
+    "Paper",
+    "PaperQuestion",
+    "Section",
+    "Truth",
+    "Video",
+    "load_paper",
+    "papers",
+    "questions",
+    "truth_of",
+    "with_video",
+]
