@@ -196,7 +196,7 @@ def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict) -> Event
     meeting_speed = -((before[0] - before[1]) * normal).sum(axis=1)
     parting_speed = ((after[0] - after[1]) * normal).sum(axis=1)
     along1, along2 = (change1 * normal).sum(axis=1), (change2 * normal).sum(axis=1)
-    area = float(np.nanmedian(evidence.size[:, second]) / np.nanmedian(evidence.size[:, first])) ** 2
+    area = float(evidence.radius[second] / evidence.radius[first]) ** 2
     total = change1 + area * change2
     share = np.linalg.norm(total, axis=1) / (
         np.linalg.norm(change1, axis=1) + area * np.linalg.norm(change2, axis=1)
@@ -312,7 +312,7 @@ def _angle(first: np.ndarray, second: np.ndarray) -> float:
 
 def _round(evidence: Evidence, thing: int) -> bool:
     """Whether its reach is that of a disc of its area."""
-    return bool(evidence.reach[thing] <= 1.15 * np.nanmedian(evidence.size[:, thing]))
+    return bool(evidence.reach[thing] <= 1.15 * evidence.radius[thing])
 
 
 def _on_surface(evidence: Evidence, knot: Knot) -> bool:

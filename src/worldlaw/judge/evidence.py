@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from worldlaw.core.types import VISIBLE, Detections, Tracks
 
+GUESSED = 0.04  # of the picture's height: the reach of a thing whose size was not measured
 FLOOR = 0.02  # pixels: no tracker is believed to be surer of a place than this
 
 
@@ -23,6 +24,7 @@ class Evidence:
     size: Float[np.ndarray, "T B"]  # L, radius of a disc of equal area
     color: Float[np.ndarray, "T B 3"]  # RGB in [0, 1]
     confidence: Float[np.ndarray, "T B"]
+    radius: Float[np.ndarray, " B"]  # L, its median size; NaN where it is not known
     reach: Float[np.ndarray, " B"]  # L, from a thing's centre to its farthest side
     extra: Detections  # what belongs to none of them
     extent: tuple[float, float]  # L, width and height of the picture
@@ -84,12 +86,14 @@ def evidence_of(
     """Evidence from tracks in metres (``scaled``) or picture heights, of a video of ``height`` rows.
 
     ``timed`` says that the tracks' dt is in seconds; otherwise it counts frames and must be 1. ``reach`` is
-    by default each thing's median size. Where a tracker gives no deviation, a quarter of a pixel is assumed.
+    by default each thing's median size, or ``GUESSED`` where nothing is known of that. Where a tracker gives no
+    deviation, a quarter of a pixel is assumed.
     """
     bodies, pixel = tracks.bodies, extent[1] / height
     known = np.where(np.isfinite(deviation), np.maximum(deviation, FLOOR * pixel), 0.25 * pixel)
     sizes = [column[np.isfinite(column)] for column in bodies.size.T]
     middle = np.array([np.median(column) if len(column) else np.nan for column in sizes])
+    widest = middle if reach is None else np.fmax(reach, middle)
     return Evidence(
         names=names,
         position=bodies.position,
@@ -98,7 +102,8 @@ def evidence_of(
         size=bodies.size,
         color=bodies.color,
         confidence=bodies.confidence,
-        reach=middle if reach is None else np.fmax(reach, middle),
+        radius=middle,
+        reach=np.where(np.isfinite(widest), widest, GUESSED * extent[1]),
         extra=tracks.extra,
         extent=extent,
         pixel=pixel,

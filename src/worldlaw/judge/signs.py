@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldlaw.core.types import CUT, HIDDEN, LOST, OUTSIDE
+from worldlaw.core.types import HIDDEN, LOST
 from worldlaw.judge.contacts import Event, place_at
 from worldlaw.judge.evidence import Evidence
 from worldlaw.judge.flights import Course
@@ -72,22 +72,20 @@ def signs_of(evidence: Evidence, courses: Sequence[Course], events: Sequence[Eve
     """One sign of each kind, in the order of ``KINDS``; value 0 where there is nothing of it."""
     found: dict[str, list[Sign]] = {kind: [] for kind in KINDS}
     for course in courses:
-        found["vanish"] += _missing(evidence, courses, course)
-        found["deformation"] += _deformed(evidence, course.thing)
-        found["jump"] += _spikes(evidence, course)
-    found["duplicate"] = _extras(evidence)
-    for event in events:
-        sign = _of_event(evidence, event)
-        if sign is not None:
+        every = _missing(evidence, courses, course) + _deformed(evidence, course.thing) + _spikes(evidence, course)
+        for sign in every:
             found[sign.kind].append(sign)
+    for sign in [*_extras(evidence), *(s for event in events if (s := _of_event(evidence, event)) is not None)]:
+        found[sign.kind].append(sign)
     return [_largest(kind, found[kind]) for kind in KINDS]
 
 
 def _largest(kind: str, signs: list[Sign]) -> Sign:
     """Of those that count the largest, else the largest of all."""
-    if not signs:
-        return Sign(kind, 0.0, 0.0)
-    return max(signs, key=lambda sign: (sign.counts, sign.value, -sign.frame))
+    known = [sign for sign in signs if np.isfinite(sign.value)]
+    if signs and not known:
+        return signs[0]
+    return max(known, key=lambda sign: (sign.counts, sign.value, -sign.frame), default=Sign(kind, 0.0, 0.0))
 
 
 def _of_event(evidence: Evidence, event: Event) -> Sign | None:
@@ -123,14 +121,25 @@ def _missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> l
             continue
         if run:
             seen = np.flatnonzero(measured)
-            about = (
-                "it appears in the middle of the picture" if frame <= seen[0]
-                else "it vanishes in the middle of the picture" if start > seen[-1]
-                else "it is missing for a while"
-            )  # fmt: skip
-            found.append(Sign("vanish", float(run), 1 - MISSED**run, thing, start, about))
+            kind, about = "vanish", "it is missing for a while"
+            if start > seen[-1]:
+                about = "it vanishes in the middle of the picture"
+            elif frame <= seen[0]:
+                about = "it appears in the middle of the picture"
+                twins = [other for other in range(thing) if _twins(evidence, thing, other, int(seen[0]))]
+                if twins:
+                    kind, about = "duplicate", f"a second {evidence.names[twins[0]]} appears"
+            found.append(Sign(kind, float(run), 1 - MISSED**run, thing, start, about))
         run = 0
     return found
+
+
+def _twins(evidence: Evidence, thing: int, other: int, frame: int) -> bool:
+    """Whether a thing looks like another that is there in the same frame."""
+    alike = _like(
+        evidence.radius[thing], look_of(evidence, thing), evidence.radius[other], look_of(evidence, other)
+    )
+    return alike and bool(evidence.measured[frame, other])
 
 
 def _due(evidence: Evidence, courses: Sequence[Course], course: Course, frame: int) -> bool:
@@ -142,9 +151,9 @@ def _due(evidence: Evidence, courses: Sequence[Course], course: Course, frame: i
     reach = float(evidence.reach[thing])
     if deviation > MOST_UNSURE * reach:
         return False
-    margin = 1.3 if evidence.status[frame, thing] == LOST else 2.0  # a tracker that says cut or outside may be right
-    if evidence.status[frame, thing] not in (LOST, CUT, OUTSIDE):
-        return False
+    # Before it is first seen it is called outside, wherever it is; later a tracker that says so may be right.
+    sure = evidence.status[frame, thing] == LOST or frame < course.frames[0]
+    margin = 1.3 if sure else 2.0
     if evidence.edge_distance(place) < margin * reach + 2 * deviation + 2 * evidence.pixel:
         return False
     for other in courses:
@@ -177,8 +186,10 @@ def _deformed(evidence: Evidence, thing: int) -> list[Sign]:
     size = np.log(np.maximum(evidence.size[seen, thing], 1e-12))
     color = evidence.color[seen, thing]
     color = color / (color.sum(axis=1, keepdims=True) + BLACK)
-    found = []
+    found: list[Sign] = []
     for values, weight, about in ((size[:, None], 2.0, "its area changes"), (color, 2.0, "its colour changes")):
+        if not np.isfinite(values).all():
+            continue
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(values, SMOOTH, axis=0), axis=-1)
         strays = weight * np.linalg.norm(smooth - np.median(values, axis=0), axis=1)
         # How much a median of so many strays by itself, from neighbours' differences.
@@ -207,7 +218,7 @@ def _extras(evidence: Evidence) -> list[Sign]:
     extra, found = evidence.extra, []
     if not len(extra.frame) or not evidence.num_things:
         return found
-    smallest = 0.4 * float(np.nanmin(np.nanmedian(evidence.size, axis=0)))
+    smallest = 0.4 * float(evidence.reach.min())
     chains: list[list[int]] = []
     for at in np.argsort(extra.frame, kind="stable"):
         if extra.size[at] < smallest:
@@ -239,14 +250,25 @@ def _alone(evidence: Evidence, at: int) -> bool:
     extra = evidence.extra
     places = evidence.position[extra.frame[at]]
     distance = np.linalg.norm(places - extra.position[at], axis=1)
-    return bool(np.nanmin(distance - 1.2 * (evidence.reach + extra.size[at]), initial=np.inf) > 0)
+    apart = distance - 1.2 * (evidence.reach + extra.size[at])
+    return bool((apart[np.isfinite(apart)] > 0).all())
 
 
 def _likeness(evidence: Evidence, at: int) -> str:
     extra = evidence.extra
     for thing, name in enumerate(evidence.names):
-        size = np.nanmedian(evidence.size[:, thing])
-        color = np.nanmedian(evidence.color[:, thing], axis=0)
-        if abs(np.log(extra.size[at] / size)) < 0.3 and np.abs(color - extra.color[at]).max() < 0.2:
+        color = look_of(evidence, thing)
+        if _like(evidence.radius[thing], color, float(extra.size[at]), extra.color[at]):
             return f"a second {name} appears"
     return "something appears from nowhere"
+
+
+def look_of(evidence: Evidence, thing: int) -> np.ndarray:
+    """The colour of a thing over the frames in which it is measured, (3,); NaN if it never is."""
+    seen = evidence.color[evidence.measured[:, thing], thing]
+    return np.median(seen, axis=0) if len(seen) else np.full(3, np.nan)
+
+
+def _like(radius1: float, color1: np.ndarray, radius2: float, color2: np.ndarray) -> bool:
+    """Whether two things may be taken for one another; no, where their size or colour is not known."""
+    return bool(abs(np.log(radius1 / radius2)) < 0.3 and np.abs(color1 - color2).max() < 0.2)
