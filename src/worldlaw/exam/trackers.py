@@ -1,4 +1,4 @@
-"""Which tracker reads a scenario's videos: blobs for a few bodies of plain shapes, poses for assemblies."""
+"""Which tracker reads a scenario's videos: blobs, poses of assemblies, or foreign for all else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from worldlaw.core.errors import unknown
 from worldlaw.core.types import Tracks
-from worldlaw.exam import posing, tracking
+from worldlaw.exam import foreign, posing, tracking
 
 Extent = tuple[float, float]  # m, width and height of the view
 
@@ -49,4 +49,13 @@ def _poses(video: np.ndarray, context: int, extent: Extent, fps: float) -> tuple
     return looks, posing.follow(video, silhouettes, fps=fps)
 
 
-_TRACKERS = {"blobs": Tracker(tracking.VERSION, _blobs), "poses": Tracker(posing.VERSION, _poses)}
+def _foreign(video: np.ndarray, context: int, extent: Extent, fps: float) -> tuple[tuple[str, ...], Tracks]:
+    seen = foreign.see(video, context=context, extent=extent, fps=fps)
+    return tuple("ball" if disc else "outline" for disc in seen.things.disc), seen.tracks
+
+
+_TRACKERS = {
+    "blobs": Tracker(tracking.VERSION, _blobs),
+    "poses": Tracker(posing.VERSION, _poses),
+    "foreign": Tracker(foreign.VERSION, _foreign),
+}

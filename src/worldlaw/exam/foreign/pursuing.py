@@ -1,0 +1,400 @@
+"""(video, things) -> tracks: a thing is sought where its motion takes it, then wherever paint is left over.
+
+A thing is where its outline, moved, meets the edge between its own colours and the backdrop's on all rays
+that no other thing blocks. What does not look like that is lost, and what far from its way looks like it must
+do so in two frames in a row.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from worldlaw.core.types import CUT, HIDDEN, LOST, OUTSIDE, VISIBLE
+from worldlaw.exam.foreign import kernels
+from worldlaw.exam.foreign.backdrop import Backdrop
+from worldlaw.exam.foreign.finding import COARSE, num_rays
+from worldlaw.exam.foreign.things import Things
+
+FILLED = 0.6  # mean likeness within an outline that is there
+STANDS_APART = 0.35  # how much less it is just outside
+MET = 0.65  # share of its rays that meet an edge
+FREE = 0.35  # share of rays that nothing blocks
+ROUGH = 0.10  # rms of what remains of the edge, in radii, at most
+GROWTH = 1.35  # how much larger or smaller than it was a thing may appear
+OTHER = 45.0  # levels by which two things' colours differ if they can be told apart
+STEP = 16.0  # levels from the backdrop at which paint belongs to something
+SMALLEST = 0.15  # of the area of the smallest thing: what is less is no extra thing
+
+
+@dataclass
+class _State:
+    """Where a thing is thought to be; changes from frame to frame."""
+
+    place: np.ndarray  # (2,) px
+    step: np.ndarray  # (2,) px per frame
+    angle: float = 0.0
+    spin: float = 0.0
+    scale: float = 1.0
+    frame: int = -1  # in which it was last seen
+    rumour: tuple[int, np.ndarray] | None = None  # far from its way: frame and place
+
+
+@dataclass
+class Fit:
+    """An outline laid on a frame."""
+
+    place: np.ndarray
+    angle: float
+    scale: float
+    rms: float  # px
+    met: float
+    free: float
+    deviation: float  # px
+    inside: float
+    filled: float
+    outer: float
+
+    def good(self, radius: float, scale: float) -> bool:
+        """Whether the thing is there."""
+        size = radius * self.scale
+        return (
+            self.filled > FILLED
+            and not self.filled - self.outer < STANDS_APART
+            and self.met > MET
+            and self.free > FREE
+            and self.rms < max(ROUGH * size, 0.9)
+            and 1 / GROWTH < self.scale / scale < GROWTH
+        )
+
+    @property
+    def score(self) -> float:
+        """How well it is seen, 0 to 1."""
+        return float(np.clip(self.filled, 0, 1) * self.met * min(1.0, self.free / 0.7))
+
+
+@dataclass
+class Pursuit:
+    """What came out, in pixels."""
+
+    position: np.ndarray  # (T, B, 2)
+    angle: np.ndarray  # (T, B)
+    scale: np.ndarray  # (T, B)
+    status: np.ndarray  # (T, B)
+    confidence: np.ndarray  # (T, B)
+    deviation: np.ndarray  # (T, B) px
+    color: np.ndarray  # (T, B, 3)
+    extra: list[tuple[float, ...]] = field(default_factory=list)  # frame, x, y, area, red, green, blue
+
+
+class _Frame:
+    """One frame, and what its pixels are like."""
+
+    def __init__(self, pursuer: _Pursuer, t: int) -> None:
+        self.pixels = pursuer.video[t]
+        self.gain = pursuer.backdrop.gain[t]
+        self.pursuer = pursuer
+        self.window: dict[int, tuple[int, int, np.ndarray]] = {}
+
+    def alike(self, b: int, place: np.ndarray, reach: float) -> tuple[int, int, np.ndarray] | None:
+        """A window of likeness to a thing around a place; None if there is none in the picture."""
+        height, width, _ = self.pixels.shape
+        left, top = max(0, int(place[0] - reach)), max(0, int(place[1] - reach))
+        right, bottom = min(width, int(place[0] + reach) + 2), min(height, int(place[1] + reach) + 2)
+        if right - left < 4 or bottom - top < 4:
+            return None
+        out = np.empty((bottom - top, right - left))
+        kernels.likeness(
+            self.pixels, self.gain, self.pursuer.backdrop.picture, self.pursuer.things.paint[b],
+            self.pursuer.rivals[b], self.pursuer.backdrop.noise_power, left, top, out,
+        )  # fmt: skip
+        return left, top, out
+
+
+class _Pursuer:
+    def __init__(self, video: np.ndarray, things: Things, backdrop: Backdrop) -> None:
+        self.video, self.things, self.backdrop = video, things, backdrop
+        count = things.num_things
+        self.outline = np.ascontiguousarray(things.outline)
+        self.radius = things.radius
+        self.reach = things.outline.max(axis=1)
+        self.states = [_State(things.position[b].copy(), np.zeros(2)) for b in range(count)]
+        self.rivals = [self._rivals(b) for b in range(count)]
+
+    def _rivals(self, b: int) -> np.ndarray:
+        """Colours of other things that are none of this one's."""
+        own = self.things.paint[b]
+        others = [
+            color
+            for other in range(self.things.num_things)
+            if other != b
+            for color in self.things.paint[other]
+            if np.linalg.norm(own - color, axis=1).min() > OTHER
+        ]
+        return np.array(others).reshape(-1, 3)
+
+    def run(self) -> Pursuit:
+        num_frames, count = len(self.video), self.things.num_things
+        found = Pursuit(
+            position=np.full((num_frames, count, 2), np.nan),
+            angle=np.full((num_frames, count), np.nan),
+            scale=np.full((num_frames, count), np.nan),
+            status=np.full((num_frames, count), LOST, np.int8),
+            confidence=np.zeros((num_frames, count)),
+            deviation=np.full((num_frames, count), np.nan),
+            color=np.full((num_frames, count, 3), np.nan),
+        )
+        self.faint: list[tuple[float, float]] = []
+        for t in range(num_frames):
+            self._advance(t, found)
+        return found
+
+    def _expected(self, b: int, t: int) -> tuple[np.ndarray, float]:
+        state = self.states[b]
+        gap = t - state.frame if state.frame >= 0 else 0
+        return state.place + state.step * gap, state.angle + state.spin * min(gap, 3)
+
+    def _advance(self, t: int, found: Pursuit) -> None:
+        frame = _Frame(self, t)
+        count = self.things.num_things
+        fits: list[Fit | None] = [None] * count
+        active = [b for b in range(count) if self.things.frame[b] <= t]
+        # Twice: the second time everything knows where the others are.
+        expected = {b: self._expected(b, t) for b in active}
+        for turn in range(2 if len(active) > 1 else 1):
+            if turn and not self._crowded(fits, expected, active):
+                break
+            for b in sorted(active, key=lambda b: -_score(fits[b])):
+                others = [(o, *self._laid(o, fits[o], expected[o])) for o in active if o != b]
+                fits[b] = self._best(frame, b, t, expected[b], others)
+        self._part(fits, expected, active)
+        pieces = self._pieces(frame, fits)
+        for b in active:
+            if fits[b] is None and pieces:
+                fits[b] = self._anywhere(frame, b, t, expected[b], fits, pieces)
+        self._note(t, frame, fits, expected, active, found, pieces)
+
+    def _laid(self, b: int, fit: Fit | None, expected: tuple[np.ndarray, float]) -> tuple:
+        if fit is not None:
+            return fit.place, fit.angle, fit.scale
+        return expected[0], expected[1], self.states[b].scale
+
+    def _crowded(self, fits: list, expected: dict, active: list[int]) -> bool:
+        """Whether any two things are so near that each may disturb the other."""
+        for i in active:
+            for o in active:
+                if o > i:
+                    a, b = self._laid(i, fits[i], expected[i]), self._laid(o, fits[o], expected[o])
+                    if np.linalg.norm(a[0] - b[0]) < 1.3 * (self.reach[i] + self.reach[o]) + 6:
+                        return True
+        return False
+
+    def _best(self, frame: _Frame, b: int, t: int, expected: tuple, others: list) -> Fit | None:
+        """The best good fit from where the thing may be."""
+        state = self.states[b]
+        starts = [expected[0]]
+        recent = state.frame >= 0 and t - state.frame <= 2
+        if recent and np.linalg.norm(expected[0] - state.place) > 0.25 * self.radius[b]:
+            starts.append(state.place)
+        best = None
+        for start in starts:
+            fit = self._fit(frame, b, start, expected[1], others)
+            if fit is None or not fit.good(self.radius[b], state.scale):
+                continue
+            if np.linalg.norm(fit.place - expected[0]) > self._leash(b, t):
+                continue
+            if best is None or fit.score > best.score + 0.02:
+                best = fit
+            if best.score > 0.8:
+                break
+        return best
+
+    def _leash(self, b: int, t: int) -> float:
+        """How far in px from where it is expected a thing can be without a second look."""
+        state = self.states[b]
+        gap = max(1, t - state.frame) if state.frame >= 0 else 1
+        speed = float(np.linalg.norm(state.step))
+        return 1.2 * self.radius[b] * state.scale + (1.5 * speed + 0.15 * self.radius[b]) * min(gap, 4) + 3
+
+    def _fit(self, frame: _Frame, b: int, start: np.ndarray, angle: float, others: list) -> Fit | None:
+        state = self.states[b]
+        size = self.reach[b] * state.scale
+        if not _in_picture(start, size, frame.pixels.shape):
+            return None
+        window = frame.alike(b, start, 1.9 * size + 10)
+        if window is None:
+            return None
+        left, top, alike = window
+        for o, place, turned, scale in others:
+            kernels.block(alike, left, top, place[0], place[1], self.outline[o], turned, scale, 1.0)
+        out = np.empty(10)
+        radius = self.radius[b] * state.scale
+        kernels.fit(
+            alike, self.outline[b], start[0] - left, start[1] - top, angle, state.scale, state.scale,
+            num_rays(radius), max(0.5 * radius, 4.0), max(2.5, 0.12 * radius), not self.things.disc[b], out,
+        )  # fmt: skip
+        filled, outer = kernels.filled(alike, self.outline[b], out[0], out[1], out[2], out[3])
+        return Fit(
+            np.array([out[0] + left, out[1] + top]), out[2], out[3], out[4], out[5], out[6],
+            math.sqrt(max(0.5 * (out[7] + out[8]), 0.0)), out[9], filled, outer,
+        )  # fmt: skip
+
+    def _part(self, fits: list[Fit | None], expected: dict, active: list[int]) -> None:
+        """Of two things laid on one place, the one that is farther from its way is not there."""
+        for i in active:
+            for o in active:
+                first, second = fits[i], fits[o]
+                if o <= i or first is None or second is None:
+                    continue
+                sizes = self.radius[i] * first.scale, self.radius[o] * second.scale
+                if np.linalg.norm(first.place - second.place) < 0.5 * max(sizes):
+                    ways = (
+                        np.linalg.norm(first.place - expected[i][0]) / self.radius[i],
+                        np.linalg.norm(second.place - expected[o][0]) / self.radius[o],
+                    )
+                    worse = ways[0] - first.score > ways[1] - second.score
+                    fits[i if worse else o] = None
+
+    def _pieces(self, frame: _Frame, fits: list[Fit | None]) -> list[tuple[np.ndarray, float, np.ndarray]]:
+        """Paint that belongs to no thing found: middle in px, area in px², mean colour."""
+        height, width, _ = frame.pixels.shape
+        factor = max(1, round(min(height, width) / COARSE))
+        away = np.empty((height // factor, width // factor), np.float32)
+        kernels.unlike_ground(frame.pixels, frame.gain, self.backdrop.picture, factor, away, True)
+        step = max(STEP, 5 * self.backdrop.noise / factor)
+        paint = ndimage.uniform_filter(away, 3) > step
+        for b, fit in enumerate(fits):
+            if fit is not None:
+                grown = np.zeros(away.shape)
+                margin = max(2.5, 0.15 * self.radius[b]) / factor
+                kernels.block(
+                    grown, 0, 0, fit.place[0] / factor, fit.place[1] / factor, self.outline[b] / factor,
+                    fit.angle, fit.scale, margin,
+                )  # fmt: skip
+                paint &= grown == 0
+        labels, count = ndimage.label(paint)
+        if not count:
+            return []
+        area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+        least = max(SMALLEST * math.pi * float(self.radius.min()) ** 2 / factor**2, 9.0)
+        pieces = []
+        places = ndimage.find_objects(labels)
+        for k in np.flatnonzero(area >= least):
+            place = places[k]
+            inside = labels[place] == k + 1
+            # A thin rim is what the outline of a thing left over.
+            if ndimage.binary_erosion(inside, np.ones((3, 3))).sum() < 0.2 * inside.sum():
+                continue
+            y, x = np.nonzero(inside)
+            middle = np.array([x.mean() + place[1].start, y.mean() + place[0].start]) + 0.5
+            at = (
+                np.clip((y + place[0].start) * factor + factor // 2, 0, height - 1),
+                np.clip((x + place[1].start) * factor + factor // 2, 0, width - 1),
+            )
+            color = np.median(frame.pixels[at] / frame.gain, axis=0)
+            pieces.append((middle * factor, float(area[k]) * factor**2, color))
+        return pieces
+
+    def _anywhere(
+        self, frame: _Frame, b: int, t: int, expected: tuple, fits: list, pieces: list
+    ) -> Fit | None:
+        """A thing that is not where it should be, found elsewhere; far away only at the second sight."""
+        state = self.states[b]
+        others = [(o, fit.place, fit.angle, fit.scale) for o, fit in enumerate(fits) if fit and o != b]
+        own = math.pi * (self.radius[b] * state.scale) ** 2
+        best: Fit | None = None
+        for middle, area, color in pieces:
+            if not 0.3 * own < area < 4 * own:
+                continue
+            if np.linalg.norm(self.things.paint[b] - color, axis=1).min() > 1.5 * OTHER:
+                continue
+            fit = self._fit(frame, b, middle, expected[1], others)
+            if fit is None or not fit.good(self.radius[b], state.scale):
+                continue
+            far = np.linalg.norm(fit.place - expected[0])
+            if best is None or far < np.linalg.norm(best.place - expected[0]):
+                best = fit
+        if best is None:
+            return None
+        if np.linalg.norm(best.place - expected[0]) <= self._leash(b, t) and state.frame >= 0:
+            return best
+        before, state.rumour = state.rumour, (t, best.place)
+        if before is not None and before[0] == t - 1:
+            moved = best.place - before[1]
+            if np.linalg.norm(moved) < 2 * self.radius[b] + 3:
+                state.rumour = None
+                state.step = moved
+                return best
+        return None
+
+    def _note(
+        self, t: int, frame: _Frame, fits: list, expected: dict, active: list[int], found: Pursuit,
+        pieces: list,
+    ) -> None:  # fmt: skip
+        for b in active:
+            fit, state = fits[b], self.states[b]
+            if fit is None:
+                found.status[t, b] = self._why(b, expected[b], fits, frame.pixels.shape)
+                continue
+            if state.frame >= 0:
+                gap = t - state.frame
+                moved = (fit.place - state.place) / gap
+                state.step = moved if gap <= 3 or np.linalg.norm(moved) < self.radius[b] else state.step
+                turned = (fit.angle - state.angle) / gap
+                state.spin = 0.5 * state.spin + 0.5 * turned
+            state.place, state.angle, state.frame = fit.place, fit.angle, t
+            state.scale += 0.3 * (fit.scale - state.scale)
+            state.rumour = None
+            found.angle[t, b], found.scale[t, b] = fit.angle, fit.scale
+            found.confidence[t, b] = fit.score
+            edge = (
+                self.outline[b].max() * fit.scale if not self.things.disc[b] else self.radius[b] * fit.scale
+            )
+            whole = _whole(fit.place, edge, frame.pixels.shape)
+            found.status[t, b] = VISIBLE if whole else CUT
+            if whole:
+                found.position[t, b] = fit.place
+                found.deviation[t, b] = fit.deviation
+                x, y = int(fit.place[0]), int(fit.place[1])
+                reach = max(1, int(0.5 * self.radius[b] * fit.scale))
+                patch = frame.pixels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+                found.color[t, b] = np.median(patch.reshape(-1, 3), axis=0) / 255
+        found.extra += [(t, *middle, area, *(color / 255)) for middle, area, color in pieces]
+
+    def _why(self, b: int, expected: tuple, fits: list, shape: tuple) -> int:
+        """Why a thing that was not found may not be seen."""
+        place, size = expected[0], self.radius[b] * self.states[b].scale
+        if not _in_picture(place, size, shape):
+            return OUTSIDE
+        if not _whole(place, 0.9 * size, shape):
+            return CUT
+        for o, fit in enumerate(fits):
+            if fit is None or o == b:
+                continue
+            if np.linalg.norm(fit.place - place) < self.radius[o] * fit.scale + 0.5 * size:
+                return HIDDEN
+        return LOST
+
+
+def _score(fit: Fit | None) -> float:
+    return 0.0 if fit is None else fit.score
+
+
+def _in_picture(place: np.ndarray, size: float, shape: tuple) -> bool:
+    return bool(-size < place[0] < shape[1] + size and -size < place[1] < shape[0] + size)
+
+
+def _whole(place: np.ndarray, size: float, shape: tuple) -> bool:
+    slack = 0.35
+    return bool(
+        size - slack <= place[0] <= shape[1] - size + slack
+        and size - slack <= place[1] <= shape[0] - size + slack
+    )
+
+
+def pursue(video: np.ndarray, things: Things, backdrop: Backdrop) -> Pursuit:
+    """Follow things through all frames of a video."""
+    return _Pursuer(video, things, backdrop).run()

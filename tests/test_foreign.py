@@ -1,0 +1,156 @@
+"""Foreign tracking: things of unknown look before a textured backdrop, with noise and compression."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from worldlaw.clips.media import decode_mp4, encode_mp4
+from worldlaw.core.errors import BadInput
+from worldlaw.core.types import LOST, OUTSIDE, VISIBLE
+from worldlaw.exam.foreign import describe, follow, read_tracks_csv, see
+from worldlaw.exam.trackers import tracker
+from worldlaw.worlds.render import coverage
+
+HEIGHT, WIDTH, FPS = 96, 160, 10.0
+
+
+def backdrop(seed=0):
+    """A rough brownish wall."""
+    rng = np.random.default_rng(seed)
+    rough = sum(gaussian_filter(rng.normal(size=(HEIGHT, WIDTH)), s) * s for s in (1.5, 4, 12))
+    return np.array([150.0, 120.0, 90.0]) + rough[..., None] / rough.std() * [18, 15, 12]
+
+
+def film(*balls, num_frames=20, seed=0, noise=10.0, coded=True, ground=None, light=None):
+    """Shaded balls with soft shadows: (path (T, 2) px or NaN where it is not there, radius, colour) each."""
+    rng = np.random.default_rng(seed)
+    ground = backdrop(seed) if ground is None else ground
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    video = np.empty((num_frames, HEIGHT, WIDTH, 3))
+    for t in range(num_frames):
+        picture = ground.copy()
+        for path, radius, color in balls:
+            if np.isfinite(path[t, 0]):
+                cover = coverage("ball", tuple(path[t]), radius, HEIGHT, WIDTH)
+                shadow = np.roll(gaussian_filter(cover, 0.3 * radius), (4, 4), (0, 1))
+                picture *= 1 - 0.35 * shadow[..., None]
+                light_on = 0.75 - 0.3 * ((x - path[t, 0]) + (y - path[t, 1]))[..., None] / (1.5 * radius)
+                picture += cover[..., None] * (np.clip(light_on, 0.45, 1.1) * color - picture)
+        video[t] = picture * (1 if light is None else light[t])
+    video += rng.normal(0, noise, video.shape)
+    frames = np.clip(np.rint(video), 0, 255).astype(np.uint8)
+    return decode_mp4(encode_mp4(frames, FPS, quality=23))[0] if coded else frames
+
+
+def line(x, y, vx, vy=0.0, num_frames=20):
+    return np.array([x, y]) + np.arange(num_frames)[:, None] * [vx, vy]
+
+
+RED, BLUE = np.array([215.0, 40, 45]), np.array([45.0, 60, 210])
+
+
+def pixels(seen):
+    """(T, B, 2) px, y down."""
+    position = seen.tracks.bodies.position * HEIGHT
+    return np.stack([position[..., 0], HEIGHT - position[..., 1]], axis=-1)
+
+
+def test_balls_on_a_rough_wall_are_found_and_followed_to_half_a_pixel():
+    paths = [line(30, 30, 4.1, 0.7), line(120, 66, -2.3, -0.9)]
+    seen = see(film((paths[0], 12.0, RED), (paths[1], 8.0, BLUE)), fps=FPS)
+    assert seen.things.num_things == 2
+    assert seen.things.disc.all()
+    np.testing.assert_allclose(seen.things.radius, [12, 8], atol=0.5)
+    error = np.linalg.norm(pixels(seen) - np.stack(paths, axis=1), axis=-1)
+    assert np.isfinite(error).all()
+    assert np.median(error) < 0.5
+    assert error.max() < 2
+    assert not len(seen.tracks.extra.frame)
+
+
+def test_a_ball_that_vanishes_is_lost_and_found_again():
+    path = line(30, 40, 4.0)
+    path[8:12] = np.nan
+    seen = see(film((path, 10.0, RED)), fps=FPS)
+    status = seen.tracks.bodies.status[:, 0]
+    assert status.tolist() == [VISIBLE] * 8 + [LOST] * 4 + [VISIBLE] * 8
+    assert np.isnan(seen.tracks.bodies.position[8:12]).all()
+    assert np.isnan(seen.uncertainty[8:12]).all()
+
+
+def test_a_ball_that_rests_until_the_end_is_no_backdrop():
+    seen = see(film((line(60, 50, 0.0), 10.0, BLUE)), fps=FPS)
+    assert (seen.tracks.bodies.status == VISIBLE).all()
+    np.testing.assert_allclose(pixels(seen)[:, 0], np.tile([60, 50], (20, 1)), atol=0.5)
+
+
+def test_what_comes_later_is_a_thing_or_in_an_exam_an_extra_detection():
+    path = line(-30, 70, 8.0)
+    video = film((line(40, 30, 2.0), 10.0, RED), (path, 9.0, BLUE))
+    seen = see(video, fps=FPS)
+    assert seen.things.num_things == 2
+    start = seen.things.frame[1]
+    assert start > 0
+    assert (seen.tracks.bodies.status[: start - 1, 1] == OUTSIDE).all()
+    error = np.linalg.norm(pixels(seen)[start + 1 :, 1] - path[start + 1 :], axis=-1)
+    assert np.nanmax(error) < 1
+    told = see(video, fps=FPS, context=1)
+    assert told.things.num_things == 1
+    assert len(told.tracks.extra.frame) >= 8
+
+
+def test_things_described_once_are_followed_in_another_video():
+    ball = (line(30, 40, 4.0), 10.0, RED)
+    things = describe(film(ball)[:6])
+    slow = line(30, 40, 1.5)
+    seen = follow(film((slow, 10.0, RED)), things, fps=FPS, extent=(10.0, 6.0))
+    position = seen.tracks.bodies.position[:, 0] * 16
+    np.testing.assert_allclose(position[:, 0], slow[:, 0], atol=0.6)
+    np.testing.assert_allclose(96 - position[:, 1], slow[:, 1], atol=0.6)
+
+
+def test_the_exam_reads_with_the_foreign_tracker():
+    path = line(30, 40, 4.0)
+    shapes, tracks = tracker("foreign")(film((path, 10.0, RED)), context=1, extent=(10.0, 6.0), fps=FPS)
+    assert shapes == ("ball",)
+    np.testing.assert_allclose(tracks.bodies.velocity[:, 0, 0], 4.0 / 16 * FPS, atol=0.4)
+
+
+def test_an_empty_scene_is_bad_input():
+    with pytest.raises(BadInput, match="nothing that stands out"):
+        see(film(), fps=FPS)
+
+
+def test_a_user_s_tracks_are_read(tmp_path):
+    path = tmp_path / "tracks.csv"
+    path.write_text(
+        "frame,object,x,y,radius,visible,score\n0,a,10,20,5,1,0.9\n1,a,12,20,5,0,0.1\n2,b,3,4,,,\n"
+    )
+    seen = read_tracks_csv(path, num_frames=3, fps=10.0, extent=(20.0, 10.0), height=100)
+    np.testing.assert_allclose(seen.tracks.bodies.position[0, 0], [1.0, 8.0])
+    assert seen.tracks.bodies.status.tolist() == [[VISIBLE, LOST], [LOST, LOST], [LOST, VISIBLE]]
+    assert seen.things.name == ("a", "b")
+    assert "score" in seen.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must name the columns"),
+        ("0,a,1,2\n", "must name the columns"),
+        ("frame,object,x,y\n", "no rows"),
+        ("frame,object,x,y\n0,a,1\n", "line 2: 3 values for 4 columns"),
+        ("frame,object,x,y\n0,a,1,zwei\n", "line 2: y: expected a number; found 'zwei'"),
+        ("frame,object,x,y\n0,a,1,2\n0,a,1,2\n", "line 3: object 'a' has two rows for frame 0"),
+        ("frame,object,x,y\n9,a,1,2\n", "frame 9 is not within 0 to 2"),
+        ("frame,object,x,y\n0,a,1,inf\n", "expected a number"),
+        ("frame,object,x,y\n0,a,1,\n", "expected both or neither"),
+        ("frame,object,x,y,x\n0,a,1,2,3\n", "two columns are named 'x'"),
+    ],
+)
+def test_a_wrong_csv_is_one_line(tmp_path, text, message):
+    path = tmp_path / "tracks.csv"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=message) as error:
+        read_tracks_csv(path, num_frames=3, fps=10.0, extent=None, height=100)
+    assert "\n" not in str(error.value)
