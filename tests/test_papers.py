@@ -90,7 +90,7 @@ def test_a_secret_asks_other_questions_and_only_its_hash_is_told(small, tmp_path
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("width: 64", "width: 63", "expected 64 to 4096 pixels; found 63"),
+        ("width: 64", "width: 31", "expected 32 to 4096 pixels; found 31"),
         ("width: 64", "width: 65", "even number of pixels"),
         ("context: 2", "context: 8", "expected 1 to 7 given frames of 8; found 8"),
         ("fps: 10", "fps: 0", "fps: expected 0.1 to 1000"),

@@ -32,7 +32,9 @@ def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> 
         return sub
 
     _add_make(add)
+    _add_run(add)
     _add_secret(add)
+    _add_compare(add)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
@@ -132,3 +134,103 @@ def _secret(arguments: argparse.Namespace) -> None:
         return
     print(f"SHA-256 of {arguments.file}, to be published before anybody answers:", file=sys.stderr)
     print(found)
+
+
+def _add_run(add: Add) -> None:
+    run = add(
+        "run", _run, "let a model answer a paper",
+        "MODEL is a registered name, or module:Thing of your own: a function f(frames, num_new_frames), a\n"
+        "class or an object (docs/exam.md). A stopped run goes on where it was.",
+    )  # fmt: skip
+    run.add_argument("paper", metavar="PAPER", help="a name, a YAML file, or the folder of a made paper")
+    run.add_argument(
+        "--model", required=True, metavar="MODEL", help="e.g. my_file:answer, or copy_last_frame"
+    )
+    run.add_argument(
+        "--option", dest="options", action="append", default=[], metavar="key=value",
+        help="an option of the model; may be repeated",
+    )  # fmt: skip
+    run.add_argument("--out", type=Path, metavar="FOLDER", help="default: exams/PAPER-MODEL")
+    run.add_argument(
+        "--seeds", type=_seeds, default=[0], metavar="0,1,2", help="one answer for each (default: 0)"
+    )
+    add_video_options(run)
+    run.add_argument("--secret", type=Path, metavar="FILE", help="held-out questions of this secret")
+    run.add_argument("--fresh", action="store_true", help="forget the answers that are there")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from worldlaw.core.errors import BadInput, Failed
+    from worldlaw.core.strict import parse_yaml
+    from worldlaw.examining import examine
+    from worldlaw.progress import progress_for
+
+    options = {}
+    for text in arguments.options:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadInput(f"--option {text!r}: expected key=value")
+        options[name] = parse_yaml(value, f"--option {text!r}")
+    video = ("size", "frames", "fps", "context")
+    made = Path(arguments.paper).is_dir()
+    if made and any(getattr(arguments, name) is not None for name in video):
+        raise BadInput(f"{arguments.paper}: its size, frames, fps and context were decided when it was made")
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        done = examine(
+            arguments.paper if made else asked_paper(arguments),
+            arguments.model,
+            arguments.out,
+            options=options,
+            seeds=arguments.seeds,
+            secret=arguments.secret,
+            fresh=arguments.fresh,
+            progress=progress,
+        )
+    failed = done.ran.failed
+    if arguments.json:
+        counts = {"answered": done.ran.answered, "kept": done.ran.kept, "failed": failed}
+        print(json.dumps({"paper": str(done.paper), "answers": str(done.answers), **counts}))
+    else:
+        print(done.answers)
+    if failed:
+        first = next(iter(failed))
+        raise Failed(f"{len(failed)} answers are missing, {first} because {failed[first]}; {done.answers}")
+
+
+def _seeds(text: str) -> list[int]:
+    if not re.fullmatch(r"\d{1,18}(,\d{1,18})*", text):
+        raise argparse.ArgumentTypeError(f"expected whole numbers such as 0,1,2; found {text!r}")
+    return [int(part) for part in text.split(",")]
+
+
+def _add_compare(add: Add) -> None:
+    compare = add(
+        "compare", _compare, "rank the cards of several models on one paper",
+        "Question by question, corrected for all that is looked at; says which differences are not shown.",
+    )  # fmt: skip
+    compare.add_argument(
+        "cards", metavar="CARD", type=Path, nargs="+", help="card.json, or a folder of scores"
+    )
+    compare.add_argument(
+        "--metric",
+        choices=("solved", "velocity_error", "abnormal"),
+        default="solved",
+        help="(default: solved)",
+    )
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from worldlaw.papers.comparing import compare
+    from worldlaw.papers.telling import as_json, lines
+    from worldlaw.progress import counted, progress_for
+
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        found = compare(
+            arguments.cards, metric=arguments.metric, counted=counted(progress, "compare", "pairs")
+        )
+    if arguments.html:
+        from worldlaw.papers.compare_page import write_compare_page
+
+        write_compare_page(found, arguments.html)
+    print(json.dumps(as_json(found)) if arguments.json else "\n".join(lines(found)))

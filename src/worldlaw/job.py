@@ -6,20 +6,14 @@ import contextlib
 import datetime
 import io
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from worldlaw import crew
 from worldlaw.core.artifact import MANIFEST, Artifact, locked, make_folder, sweep
-from worldlaw.core.errors import Failed
+from worldlaw.core.workers import Workers
 from worldlaw.plan import Plan
 
 
@@ -61,47 +55,15 @@ class Job:
         self.deadline = None if time_limit is None else time.monotonic() + time_limit
         self.made: list[str] = []
         self.kept: list[str] = []
-        self._executor: ProcessPoolExecutor | None = None
-        self._lifeline: Connection | None = None  # when it closes, by will or by death, the workers end
+        self._workers = Workers(workers)
 
-    @contextlib.contextmanager
-    def pool(self) -> Iterator[None]:
-        """Worker processes for the length of the block; they start with the first task that is given out."""
-        try:
-            yield
-        except KeyboardInterrupt:
-            if self._lifeline:
-                self._lifeline.close()  # nobody who presses Ctrl-C wants to wait for the shards under way
-            raise
-        finally:
-            if self._executor and self._lifeline:
-                self._executor.shutdown(cancel_futures=True)
-                self._lifeline.close()
+    def pool(self) -> contextlib.AbstractContextManager[None]:
+        """Worker processes for the length of a block; they start with the first task that is given out."""
+        return self._workers.pool()
 
     def each(self, function: Callable, tasks: list[tuple], *, at_once: bool = True) -> Iterator[Any]:
         """The function's results in the order of the tasks, computed by all workers, or here, one by one."""
-        if not at_once or self.workers == 1 or len(tasks) <= 1:
-            yield from (function(*task) for task in tasks)
-            return
-        if self._executor is None:
-            context = get_context("spawn")
-            held, self._lifeline = context.Pipe(duplex=False)
-            self._executor = ProcessPoolExecutor(
-                self.workers, mp_context=context, initializer=_end_with, initargs=(held,)
-            )
-        try:
-            # Workers start here and inherit the mask: Ctrl-C reaches them too, but the parent ends them.
-            unmasked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                results = self._executor.map(function, *zip(*tasks, strict=True))
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, unmasked)
-            yield from results
-        except BrokenProcessPool as error:
-            raise Failed(
-                "a worker process was killed (out of memory? or a script that calls run outside "
-                "`if __name__ == '__main__':`?); what was complete is kept, run again with fewer workers"
-            ) from error
+        return self._workers.each(function, tasks, at_once=at_once)
 
     @contextlib.contextmanager
     def making(self, artifact: Artifact) -> Iterator[Callable[[dict], None] | None]:
@@ -143,16 +105,6 @@ def making(artifact: Artifact, note: Callable[[str], None]) -> Iterator[Callable
         sweep(artifact.folder)
         started = datetime.datetime.now(datetime.UTC)
         yield lambda results: artifact.finish(results, started=started)
-
-
-def _end_with(lifeline: Connection) -> None:
-    """Let this worker end when the process at the other end of the lifeline closes it or dies."""
-
-    def watch() -> None:
-        lifeline.poll(None)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def threads_each(job: Job, num_tasks: int) -> int:

@@ -20,7 +20,7 @@ from worldlaw.worlds import Scenario, scenarios, training_region
 
 SHIPPED = Path(__file__).parent / "shipped"
 FILMINGS = ("plain", "textured")
-SIZES = (64, 4096)  # pixels of a side
+SIZES = (32, 4096)  # pixels of a side
 LENGTHS = (2, 4096)  # frames
 RATES = (0.1, 1000.0)  # Hz
 MOST_QUESTIONS = 10_000  # of a section: ids have four digits

@@ -83,7 +83,7 @@ def page(data: ReportInput) -> str:
         longest=max((shot["film"].num_frames for shot in _walk(films)), default=0),
         contexts=sorted({shot["film"].context for shot in _walk(films)}),
         metrics=[
-            {"scenario": scenario, "tables": [_metric_rows(table) for table in all_metrics(cells, scenario)]}
+            {"scenario": scenario, "tables": [metric_rows(table) for table in all_metrics(cells, scenario)]}
             for scenario in cells.scenarios
         ],
         exclusions=[*data.exclusions, *unmeasured(cells)],
@@ -217,7 +217,8 @@ def _walk(films: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _metric_rows(table: MetricTable) -> dict[str, Any]:
+def metric_rows(table: MetricTable) -> dict[str, Any]:
+    """A table of one metric as texts, decimal points in one line."""
     written: list[list[dict[str, str]]] = [
         [_metric_cell(summary) for summary in summaries] for _, summaries in table.rows
     ]

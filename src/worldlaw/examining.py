@@ -1,0 +1,103 @@
+"""One model sits one paper: make it if need be, ask every question, keep the answers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from worldlaw.core.errors import BadInput
+from worldlaw.job import Progress, Quiet
+from worldlaw.models.model import models
+from worldlaw.papers.making import make_paper, open_paper
+from worldlaw.papers.paper import Paper, load_paper
+from worldlaw.papers.running import Ran, ask
+from worldlaw.papers.secret import open_secret
+from worldlaw.papers.sitting import sitter
+from worldlaw.progress import counted
+
+OUT = Path("exams")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What came of it."""
+
+    paper: Path  # folder
+    answers: Path  # folder
+    ran: Ran
+
+
+def examine(
+    paper: str | Path | Paper,
+    model: str | object,
+    out: Path | None = None,
+    *,
+    options: Mapping[str, Any] | None = None,
+    seeds: Sequence[int] = (0,),
+    secret: Path | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Examined:
+    """Let a model answer a paper.
+
+    ``paper`` is a name, a YAML file, the folder of a made paper, or a Paper; ``model`` is a registered name,
+    an address such as ``my_file:answer``, or the function, class or object itself, built with ``options``
+    (papers/sitting.py says how it is asked). Everything goes to ``out``, ``exams/PAPER-MODEL`` by default:
+    the paper, unless it was made elsewhere, and ``answers``. Called again it goes on where it was.
+
+    Raises BadInput for whatever cannot be used, Failed if the model answers nothing.
+    """
+    progress = progress or Quiet()
+    settings = dict(options or {})
+    name = model if isinstance(model, str) else _address(model)
+    thing = models.get(model) if isinstance(model, str) else model
+    seeds = list(seeds)
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise BadInput(f"seeds: expected different whole numbers of at least 0; found {seeds}")
+    sitting = sitter(thing, name, settings)  # before the paper: a typo must not cost minutes
+    if isinstance(paper, (str, Path)) and Path(paper).is_dir():
+        made = open_paper(Path(paper))
+        out = out or _default(Path(paper).resolve().name, name)
+    else:
+        wanted = paper if isinstance(paper, Paper) else load_paper(paper)
+        out = out or _default(wanted.name, name)
+        held_out = None if secret is None else open_secret(secret)
+        wrap = counted(progress, "make", "questions")
+        made = make_paper(wanted, out / "paper", secret=held_out, wrap=wrap)
+    ran = ask(
+        made,
+        out / "answers",
+        sitting,
+        options=settings,
+        code=_code(thing),
+        seeds=seeds,
+        fresh=fresh,
+        wrap=counted(progress, "ask", "answers"),
+        note=progress.note,
+    )
+    return Examined(made.folder, out / "answers", ran)
+
+
+def _default(paper: str, model: str) -> Path:
+    """Where an exam goes unless somebody says."""
+    short = re.sub(r"[^A-Za-z0-9_.]+", "-", model.rpartition(":")[2]).strip("-.")
+    return OUT / f"{paper}-{short}"
+
+
+def _address(thing: Any) -> str:
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+def _code(thing: object) -> str:
+    """Hash of the file that a thing was written in; empty for what is ours and has a version."""
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None or module.partition(".")[0] == "worldlaw":
+        return ""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]

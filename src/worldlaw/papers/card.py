@@ -1,0 +1,192 @@
+"""Writes the submission card beside the results of an exam."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from worldlaw.core.artifact import TEMPORARY, checksum, provenance, write_text
+from worldlaw.core.errors import BadInput
+from worldlaw.exam import references, trackers
+from worldlaw.exam.metrics import metrics, trajectory
+from worldlaw.papers.card_format import (
+    CARD,
+    FORMAT,
+    Card,
+    HashesOfCard,
+    ModelOfCard,
+    PaperOfCard,
+    ScoringOfCard,
+    VersionsOfCard,
+    VideoOfCard,
+)
+from worldlaw.papers.scores import INDEX, RESULTS, Scores, read_scores
+from worldlaw.papers.summary import questions_of, summary_of
+from worldlaw.worlds import scenarios
+
+DECLARED = "answers.json"
+PACKAGES = ("numpy", "scipy", "numba", "pyarrow", "pillow", "av")
+
+
+def write_card(
+    scores: Path, paper: Path, answers: Path, *, look: bool = False, tracks: Path | None = None
+) -> Card:
+    """Write ``card.json`` into a folder of scores; the same scores give the same bytes on one machine.
+
+    ``paper`` is the folder that ``exam make`` wrote, ``tracks`` the folder of the user's own tracker, if it
+    was used. Raises BadInput for a folder that does not hold what it should.
+    """
+    card = make_card(read_scores(scores, paper), scores, paper, answers, look=look, tracks=tracks)
+    write_text(scores / CARD, card.to_json())
+    return card
+
+
+def make_card(
+    found: Scores, scores: Path, paper: Path, answers: Path, *, look: bool, tracks: Path | None
+) -> Card:
+    """The card, not written."""
+    index = found.index
+    files = hashes_of(answers)
+    declared = read_declared(answers)
+    return Card(
+        format=FORMAT,
+        paper=paper_of(index),
+        video=video_of(index),
+        model=ModelOfCard(
+            name=None if declared.get("model") is None else str(declared["model"]),
+            about=None if declared.get("about") is None else str(declared["about"]),
+            settings=declared.get("settings"),
+            sampler_steps=declared.get("sampler_steps"),
+            seeds=declared.get("seeds"),
+        ),
+        scoring=ScoringOfCard(look=look, tracks=None if tracks is None else hashes_of(tracks)),
+        versions=versions_of(found),
+        thresholds=thresholds(),
+        hashes=HashesOfCard(
+            answers=files,
+            all_answers=hash_of(files),
+            paper_index=checksum(paper / INDEX),
+            results=checksum(scores / RESULTS),
+        ),
+        summary=summary_of(found),
+        questions=questions_of(found),
+    )
+
+
+def paper_of(index: dict[str, Any]) -> PaperOfCard:
+    """What the index of a paper's folder says of the paper."""
+    definition = index["paper"]
+    secret = index.get("secret_hash")
+    return PaperOfCard(
+        name=str(definition.get("name", "")),
+        version=int(definition.get("version", 0)),
+        sha256=str(index.get("paper_sha256")),
+        set="public" if secret is None else "held-out",
+        secret_hash=secret,
+        num_questions=len(index["questions"]),
+    )
+
+
+def video_of(index: dict[str, Any]) -> VideoOfCard:
+    """The video that the index of a paper's folder asks for. Raises BadInput if it is none."""
+    try:
+        video = index["video"]
+        return VideoOfCard(
+            **{key: int(video[key]) for key in ("width", "height", "num_frames", "context")},
+            fps=float(video["fps"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{INDEX}: video: expected width, height, num_frames, fps and context") from error
+
+
+def versions_of(found: Scores) -> VersionsOfCard:
+    """By what code these scores came about: this one."""
+    made = provenance(datetime.datetime.now(datetime.UTC))
+    filmings = {one.filming for one in found.questions}
+    reading = {scenarios.get(one.scenario).tracker for one in found.questions if one.filming == "plain"}
+    if filmings - {"plain"}:
+        reading.add("foreign")
+    used = {metric for _, metric in found.values} & set(metrics.names())
+    return VersionsOfCard(
+        worldlaw=made["versions"].get("worldlaw", "not installed"),
+        commit=made.get("commit"),
+        dirty=made.get("dirty"),
+        python=made["python"],
+        platform=f"{platform.system()} {platform.machine()}",
+        packages=_installed(PACKAGES),
+        trackers=_trackers(reading),
+        truth={str(name): int(version) for name, version in found.index.get("versions", {}).items()},
+        metrics={name: metrics.get(name).version for name in sorted(used)},
+        references=references.VERSION,
+        scoring=1,
+    )
+
+
+def thresholds() -> dict[str, float]:
+    """What a solved question may not exceed."""
+    return {
+        "measured_share": trajectory.SOLVED_SHARE,
+        "velocity_error": trajectory.SOLVED_ERROR,
+        "extra_per_frame": trajectory.SOLVED_EXTRA,
+        "charge": trajectory.CHARGE,
+    }
+
+
+def read_declared(answers: Path) -> dict[str, Any]:
+    """``answers.json`` of a folder; empty if there is none. Raises BadInput if it cannot be read."""
+    path = answers / DECLARED
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise BadInput(f"{path}: expected a mapping")
+    return found
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by name; nothing hidden or half-written, and no scores."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder")
+    scored = {path.parent for path in folder.rglob(CARD)}
+    return {
+        path.relative_to(folder).as_posix(): checksum(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not path.name.endswith(TEMPORARY)
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not scored.intersection(path.parents)
+    }
+
+
+def hash_of(content: Any) -> str:
+    """SHA-256 of content as canonical JSON."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _trackers(names: Iterable[str]) -> dict[str, int]:
+    found = {}
+    for name in sorted(names):
+        with contextlib.suppress(BadInput):
+            found[name] = trackers.tracker(name).version
+    return found
+
+
+def _installed(names: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # av is an extra
+            continue
+    return found

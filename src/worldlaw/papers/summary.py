@@ -1,0 +1,142 @@
+"""The numbers of a card: shares and medians over all questions, a scenario and filming, a section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from worldlaw.core.stats import Summary, proportion, summarize
+from worldlaw.papers.card_format import (
+    ErrorOfCard,
+    LineOfCard,
+    QuestionOfCard,
+    ReferenceOfCard,
+    ShareOfCard,
+    SummaryOfCard,
+)
+from worldlaw.papers.scores import ANSWERS, EXCLUDED, FLOOR, SCORED, Asked, Scores
+
+
+def summary_of(scores: Scores) -> SummaryOfCard:
+    """All lines of a card's summary, in the order of the paper."""
+    by_filming: dict[tuple[str, str], list[Asked]] = {}
+    by_section: dict[str, list[Asked]] = {}
+    for question in scores.questions:
+        by_filming.setdefault((question.scenario, question.filming), []).append(question)
+        by_section.setdefault(question.section, []).append(question)
+    return SummaryOfCard(
+        all=_line(scores, scores.questions),
+        scenarios=[
+            _line(scores, its, scenario=scenario, filming=filming)
+            for (scenario, filming), its in by_filming.items()
+        ],
+        sections=[
+            _line(scores, its, section=name, scenario=its[0].scenario, filming=its[0].filming)
+            for name, its in by_section.items()
+        ],
+    )
+
+
+def questions_of(scores: Scores) -> dict[str, QuestionOfCard]:
+    """What a comparison needs of every question."""
+    return {
+        question.id: QuestionOfCard(
+            section=question.section,
+            scenario=question.scenario,
+            filming=question.filming,
+            answers=scores.num_answers,
+            scored=question.count(SCORED),
+            horizon=next((one["horizon"] for one in question.statuses if one.get("horizon")), None),
+            solved=known(scores.solved(question)),
+            velocity_error=known(scores.charged_error(question)),
+            abnormal=known(scores.abnormal(question)),
+        )
+        for question in scores.questions
+    }
+
+
+def share_over(values: Sequence[float]) -> Summary:
+    """The mean of per-question shares, with its 95 % interval over questions.
+
+    Wilson's score interval where every question is all or nothing, whose width does not vanish where all are
+    alike; the bootstrap where several answers to a question differ.
+    """
+    array = np.asarray(values, float)
+    whole = np.isin(array[np.isfinite(array)], (0.0, 1.0)).all()
+    return proportion(array) if whole else summarize(array)
+
+
+def known(value: float) -> float | None:
+    """None for what could not be measured."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _line(
+    scores: Scores,
+    questions: Sequence[Asked],
+    *,
+    section: str | None = None,
+    scenario: str | None = None,
+    filming: str | None = None,
+) -> LineOfCard:
+    solved = [scores.solved(one) for one in questions]
+    expected = scores.num_answers * len(questions)
+    there = sum(one.count(SCORED) + one.count(EXCLUDED) for one in questions)
+    return LineOfCard(
+        section=section,
+        scenario=scenario,
+        filming=filming,
+        num_questions=len(questions),
+        answered=sum(one.count(SCORED) > 0 for one in questions),
+        excluded=sum(one.count(EXCLUDED) for one in questions),
+        missing=expected - there,
+        not_scorable=int(np.isnan(solved).sum()),
+        solved=_share(solved),
+        measured_share=known(_mean([scores.mean(ANSWERS, "measured_share", one.id) for one in questions])),
+        velocity_error=ErrorOfCard(
+            median=known(_median(scores, ANSWERS, questions)),
+            charged_median=known(_middle([scores.charged_error(one) for one in questions])),
+            floor=known(_median(scores, FLOOR, questions)),
+        ),
+        abnormal=_share([scores.abnormal(one) for one in questions]),
+        beside={
+            name: ReferenceOfCard(
+                solved=known(_mean([scores.mean(name, "solved", one.id) for one in questions])),
+                velocity_error=known(_median(scores, name, questions)),
+            )
+            for name in _beside(scores, questions)
+        },
+    )
+
+
+def _beside(scores: Scores, questions: Sequence[Asked]) -> Iterator[str]:
+    """The floor and the references that have anything to say about these questions."""
+    names = {one.id for one in questions}
+    for kind in ("floor", "reference"):
+        for name, its in scores.kinds.items():
+            if its == kind and names & scores.values.get((name, "solved"), {}).keys():
+                yield name
+
+
+def _share(values: Sequence[float]) -> ShareOfCard | None:
+    found = share_over(values)
+    if not found.num:
+        return None
+    return ShareOfCard(share=found.mean, low=known(found.low), high=known(found.high))
+
+
+def _median(scores: Scores, predictor: str, questions: Sequence[Asked]) -> float:
+    return _middle([scores.mean(predictor, "velocity_error", one.id) for one in questions])
+
+
+def _middle(values: Sequence[float]) -> float:
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    return float(np.median(finite)) if len(finite) else np.nan
+
+
+def _mean(values: Sequence[float]) -> float:
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    return float(finite.mean()) if len(finite) else np.nan
