@@ -26,9 +26,14 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     )  # fmt: skip
     judge.add_argument("videos", metavar="VIDEOS", nargs="+", type=Path, help="files, or folders of them")
     judge.add_argument(
-        "--hints", type=Path, metavar="FILE", help="what is known of them: scale, fps, gravity, boxes, tracks (JSON)"
+        "--hints",
+        type=Path,
+        metavar="FILE",
+        help="what is known of them: scale, fps, gravity, boxes, tracks (JSON)",
     )
-    judge.add_argument("--out", type=Path, default=Path("judged"), help="folder for results (default: judged)")
+    judge.add_argument(
+        "--out", type=Path, default=Path("judged"), help="folder for results (default: judged)"
+    )
     judge.add_argument(
         "--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: one a core)"
     )
@@ -41,15 +46,11 @@ def _positive(text: str) -> int:
 
 
 def _judge(arguments: argparse.Namespace) -> None:
-    from worldlaw.job import pooled
     from worldlaw.judge.records import PAGE, UNREADABLE, as_json, reason_of, verdict_of
     from worldlaw.judge.running import judge_videos
     from worldlaw.progress import progress_for
 
-    with (
-        progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress,
-        pooled(arguments.workers) as each,
-    ):
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
 
         def watched(videos: Iterable[Watched], num: int) -> Iterator[Watched]:
             progress.start("judge", num, "videos")
@@ -57,7 +58,9 @@ def _judge(arguments: argparse.Namespace) -> None:
                 yield video
                 progress.advance(1)
 
-        every = judge_videos(arguments.videos, arguments.out, hints=arguments.hints, each=each, watched=watched)
+        every = judge_videos(
+            arguments.videos, arguments.out, hints=arguments.hints, workers=arguments.workers, wrap=watched
+        )
     unread = [video for video in every if verdict_of(video) == UNREADABLE]
     if arguments.json:
         print(json.dumps({"path": str(arguments.out / PAGE), **as_json(every)}, allow_nan=False))

@@ -1,14 +1,15 @@
-"""What happened between flights: who was near, and what the velocities say of masses, restitution and cause.
+"""What happened between flights: who was near, and what velocities say of masses, restitution and cause.
 
-Where two bodies meet, the change of one's momentum is the other's: the ratio of their changes of velocity is that of
-their masses, whatever those are. Restitution is the ratio of the speeds at which they part and meet along the
-line of the impulse, or of the centres where both are round (Newton). All of it is free of units.
+Where two bodies meet, the change of one's momentum is the other's: the ratio of their changes of velocity is
+that of their masses, whatever those are. Restitution is the ratio of the speeds at which they part and meet
+along the line of the impulse, or of the centres where both are round (Newton). All of it is free of units.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -25,6 +26,7 @@ SLACK = 2.0  # pixels on top of it
 FRICTION = 45.0  # degrees between the impulse of a surface and its normal, at most
 ALONG = 25.0  # degrees within which two directions are one
 FAR = 0.5  # of a thing's reach: a jump that nothing near excuses
+BLURRED = 1.5  # frames that the moment of a change of acceleration may be off
 UNSEEN = 2  # frames without a place: whatever may have happened in more of them
 KINDS = ("contact", "edge", "surface", "uncaused", "force", "jump", "unseen", "nothing")
 
@@ -88,7 +90,9 @@ def events_of(evidence: Evidence, courses: Sequence[Course]) -> list[Event]:
     return found
 
 
-def near(evidence: Evidence, courses: Sequence[Course], thing: int, point: np.ndarray, time: float) -> dict[int, float]:
+def near(
+    evidence: Evidence, courses: Sequence[Course], thing: int, point: np.ndarray, time: float
+) -> dict[int, float]:
     """Things that may touch one at a point and time -> the gap between them in L."""
     found = {}
     for course in courses:
@@ -136,7 +140,7 @@ def _event(
 ) -> Event:
     freedom = min(knot.before.freedom, knot.after.freedom)
     gap = float(np.linalg.norm(knot.gap))
-    common = {
+    common: dict[str, Any] = {
         "time": knot.time,
         "flight": knot.index,
         "step": knot.step,
@@ -148,12 +152,14 @@ def _event(
     }
     point = knot.before.position(knot.time)[0]
     edge = at_edge(evidence, knot.thing, point) or at_edge(evidence, knot.thing, point + knot.gap)
-    if common["gap_chance"] < CERTAIN and gap > FAR * evidence.reach[knot.thing] and not edge:
+    if common["gap_chance"] < CERTAIN and gap > (2 * FAR if edge else FAR) * evidence.reach[knot.thing]:
         return Event("jump", things=(knot.thing,), **common)
     if partner is not None:
         pair = _pair_knots(evidence, courses, knot, partner, other)
         if pair is None:
-            return Event("contact", things=(knot.thing, partner), about="the other is not seen long enough", **common)
+            return Event(
+                "contact", things=(knot.thing, partner), about="the other is not seen long enough", **common
+            )
         return _contact(evidence, knot, pair, common)
     if edge:
         return Event("edge", things=(knot.thing,), **common)
@@ -163,7 +169,11 @@ def _event(
         return Event("jump", things=(knot.thing,), **common)
     if knot.after.first - knot.before.last > UNSEEN + 1:
         return Event("unseen", things=(knot.thing,), about="while it was not seen", **common)
-    if common["step_chance"] < CERTAIN:
+    # As the moment is known to a frame or so, a step that small may be a change of acceleration.
+    bend = float(np.linalg.norm(knot.after.acceleration - knot.before.acceleration))
+    long_enough = min(knot.before.num, knot.after.num) >= FEWEST
+    smooth = long_enough and float(np.linalg.norm(knot.step)) <= BLURRED * evidence.dt * bend
+    if common["step_chance"] < CERTAIN and not smooth:
         return _alone(evidence, knot, common)
     return _force(knot, common)
 
@@ -171,7 +181,7 @@ def _event(
 def _pair_knots(
     evidence: Evidence, courses: Sequence[Course], knot: Knot, partner: int, other: Knot | None
 ) -> Knot | None:
-    """The partner's knot; where it has none, its flight cut at that moment: it may be too heavy to show it."""
+    """The partner's knot; where it has none, its flight cut there: it may be too heavy to show it."""
     if other is not None:
         return other
     course = next(c for c in courses if c.thing == partner)
@@ -181,7 +191,7 @@ def _pair_knots(
     return meeting(partner, -1, *halves, evidence.dt)
 
 
-def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict) -> Event:
+def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict[str, Any]) -> Event:
     first, second = knot.thing, other.thing
     time = (knot.time + other.time) / 2 if other.index >= 0 else knot.time
     rng = rng_for(0, "contact", first, second, knot.index)
@@ -224,7 +234,7 @@ def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict) -> Event
     )
 
 
-def _alone(evidence: Evidence, knot: Knot, common: dict) -> Event:
+def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
     """A change of velocity with nothing near that was followed: a surface that stands still, or no cause.
 
     A surface takes away the velocity against its normal, gives back no more of it, and rubs by at most
@@ -244,7 +254,9 @@ def _alone(evidence: Evidence, knot: Knot, common: dict) -> Event:
         about = "no surface of the hints is near"
         return Event("uncaused", things=things, energy_ratio=energy, about=about, **common)
     if not came:
-        still = chance(common["speed_before"], float(np.sqrt(knot.before.velocity(knot.time)[1])), knot.before.freedom)
+        still = chance(
+            common["speed_before"], float(np.sqrt(knot.before.velocity(knot.time)[1])), knot.before.freedom
+        )
         about = "it set off by itself" if still > CERTAIN else "it sped up or turned with nothing to push it"
         if energy.low < 1 and turned.mean() > 0.025:
             return Event("surface", things=things, energy_ratio=energy, **common)
@@ -253,10 +265,12 @@ def _alone(evidence: Evidence, knot: Knot, common: dict) -> Event:
         return Event(
             "uncaused", things=things, energy_ratio=energy, about="it braked at once and went on", **common
         )
-    return Event("surface", things=things, restitution=_estimate(-outward / inward), energy_ratio=energy, **common)
+    return Event(
+        "surface", things=things, restitution=_estimate(-outward / inward), energy_ratio=energy, **common
+    )
 
 
-def _force(knot: Knot, common: dict) -> Event:
+def _force(knot: Knot, common: dict[str, Any]) -> Event:
     """A change of acceleration alone. What begins to roll off, brakes, or rolls onto level ground, may."""
     things, before, after = (knot.thing,), knot.before, knot.after
     if min(before.num, after.num) < FEWEST:

@@ -86,8 +86,8 @@ def evidence_of(
     """Evidence from tracks in metres (``scaled``) or picture heights, of a video of ``height`` rows.
 
     ``timed`` says that the tracks' dt is in seconds; otherwise it counts frames and must be 1. ``reach`` is
-    by default each thing's median size, or ``GUESSED`` where nothing is known of that. Where a tracker gives no
-    deviation, a quarter of a pixel is assumed.
+    by default each thing's median size, or ``GUESSED`` where nothing is known of that. Where a tracker gives
+    no deviation, a quarter of a pixel is assumed.
     """
     bodies, pixel = tracks.bodies, extent[1] / height
     known = np.where(np.isfinite(deviation), np.maximum(deviation, FLOOR * pixel), 0.25 * pixel)

@@ -1,9 +1,9 @@
 """A track cut into flights: stretches in which one constant acceleration explains every place.
 
-Where to cut is decided by optimal partitioning (Jackson et al. 2005, arXiv:math/0309285): the cuts that make the
-weighted squared residuals of a parabola per stretch, plus a penalty per stretch, smallest of all. The penalty
-is that of the Bayesian information criterion (Schwarz 1978) for six coefficients and a place. A frame whose
-place fits neither side is left out at a price of its own, and kept as a spike.
+Where to cut is decided by optimal partitioning (Jackson et al. 2005, arXiv:math/0309285): the cuts that make
+the weighted squared residuals of a parabola per stretch, plus a penalty per stretch, smallest of all. The
+penalty is that of the Bayesian information criterion (Schwarz 1978) for six coefficients and a place. A frame
+whose place fits neither side is left out at a price of its own, and kept as a spike.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Flight:
     def drawn(self, time: float, deviates: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """(D, 2) velocities at a time that the track allows.
 
-        ``deviates`` (D, 3, 2) are standard normal, ``scale`` (D,) is what a Student t distribution is wider by.
+        ``deviates`` (D, 3, 2) are standard normal, ``scale`` (D,) is what Student's t is wider by.
         """
         root = np.linalg.cholesky(self.covariance + 1e-12 * np.diag(np.diag(self.covariance)))
         terms = self.terms + np.einsum("ij,djk->dik", root, deviates) * scale[:, None, None]
@@ -94,7 +94,9 @@ class Course:
     def flight_at(self, frame: float) -> Flight | None:
         """The flight that a frame lies in, or, between two, the nearer one; None beyond the ends."""
         near = [f for f in self.flights if f.first - 1 <= frame <= f.last + 1]
-        return min(near, key=lambda f: abs(frame - (f.first + f.last) / 2) - (f.last - f.first) / 2, default=None)
+        return min(
+            near, key=lambda f: abs(frame - (f.first + f.last) / 2) - (f.last - f.first) / 2, default=None
+        )
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def knots_of(evidence: Evidence, course: Course) -> list[Knot]:
 
 
 def meeting(thing: int, index: int, before: Flight, after: Flight, dt: float) -> Knot:
-    """The knot of two flights; between the last frame of one and the first of the other, or a frame beside."""
+    """The knot of two flights: between the last frame of one and the first of the other, or half a frame on."""
     times = np.linspace((before.last - 0.5) * dt, (after.first + 0.5) * dt, STEPS + 1)
     apart = np.array([_apart(before, after, time) for time in times])
     at = int(apart.argmin())
@@ -252,7 +254,11 @@ def _costs(frames: np.ndarray, place: np.ndarray, deviation: np.ndarray) -> np.n
 
 
 def _settled(
-    evidence: Evidence, thing: int, frames: np.ndarray, cuts: list[tuple[int, int]], flights: tuple[Flight, ...]
+    evidence: Evidence,
+    thing: int,
+    frames: np.ndarray,
+    cuts: list[tuple[int, int]],
+    flights: tuple[Flight, ...],
 ) -> list[tuple[int, int]]:
     """The cuts, each moved to where the flights about it meet: a frame or two may fit both sides."""
     edges = [0, *(stop for _, stop in cuts)]
@@ -267,7 +273,11 @@ def _settled(
 
 
 def _suspects(
-    frames: np.ndarray, place: np.ndarray, deviation: np.ndarray, kept: np.ndarray, cuts: list[tuple[int, int]]
+    frames: np.ndarray,
+    place: np.ndarray,
+    deviation: np.ndarray,
+    kept: np.ndarray,
+    cuts: list[tuple[int, int]],
 ) -> list[int]:
     """Places among all frames that may be spikes, at most a dozen, the farthest off first."""
     used = np.flatnonzero(kept)
@@ -296,7 +306,11 @@ def _fit(t: np.ndarray, y: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarra
 
 
 def _fitted(
-    evidence: Evidence, frames: np.ndarray, place: np.ndarray, deviation: np.ndarray, cuts: list[tuple[int, int]]
+    evidence: Evidence,
+    frames: np.ndarray,
+    place: np.ndarray,
+    deviation: np.ndarray,
+    cuts: list[tuple[int, int]],
 ) -> tuple[tuple[Flight, ...], float]:
     """Flights with covariances scaled by the residuals of all of them, and that scale.
 

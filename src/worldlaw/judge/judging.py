@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -50,7 +51,12 @@ def judge(evidence: Evidence, *, gravity: tuple[float, float] | None = None) -> 
     quantities = [
         *_of_video(evidence, courses, pull, gravity),
         *(q for course in courses for q in _of_thing(evidence, course)),
-        *(q for course in courses for i, f in enumerate(course.flights) for q in _of_flight(evidence, course, i, f, pull)),
+        *(
+            q
+            for course in courses
+            for i, f in enumerate(course.flights)
+            for q in _of_flight(evidence, course, i, f, pull)
+        ),
         *_ratios(evidence, courses),
         *(q for index, event in enumerate(events) for q in _of_event(evidence, event, index)),
         *(_of_sign(evidence, sign) for sign in signs),
@@ -58,7 +64,13 @@ def judge(evidence: Evidence, *, gravity: tuple[float, float] | None = None) -> 
     against = [sign for sign in signs if sign.counts]
     reason = "; ".join(told(evidence, sign) for sign in against) or _nothing_wrong(evidence, courses, pull)
     return Judgement(
-        ABNORMAL if against else NORMAL, reason, tuple(quantities), tuple(signs), tuple(events), tuple(courses), pull
+        ABNORMAL if against else NORMAL,
+        reason,
+        tuple(quantities),
+        tuple(signs),
+        tuple(events),
+        tuple(courses),
+        pull,
     )
 
 
@@ -120,9 +132,13 @@ def _of_video(
     ]  # fmt: skip
     if pull.num_accelerated > 1:
         one = "one for all" if pull.chance_one >= 1e-3 else "not one for all"
-        found.append(Quantity("one_acceleration", pull.chance_one, unit="chance", confidence=confidence, status=one))
+        found.append(
+            Quantity("one_acceleration", pull.chance_one, unit="chance", confidence=confidence, status=one)
+        )
     else:
-        found.append(Quantity("one_acceleration", np.nan, unit="chance", status="only one flight is accelerated"))
+        found.append(
+            Quantity("one_acceleration", np.nan, unit="chance", status="only one flight is accelerated")
+        )
     if unit == "m/s²":
         inside = "within" if abs(size - GRAVITY) <= half else "outside"
         found.append(Quantity(
@@ -132,7 +148,17 @@ def _of_video(
     if gravity is not None:
         off = float(np.linalg.norm(pull.acceleration - gravity))
         agrees = "as hinted" if off <= half * np.sqrt(2) else "not as hinted"
-        found.append(Quantity("off_hinted_gravity", off, max(0.0, off - half), off + half, unit, confidence=confidence, status=agrees))
+        found.append(
+            Quantity(
+                "off_hinted_gravity",
+                off,
+                max(0.0, off - half),
+                off + half,
+                unit,
+                confidence=confidence,
+                status=agrees,
+            )
+        )
     return found
 
 
@@ -147,23 +173,37 @@ def _of_thing(evidence: Evidence, course: Course) -> list[Quantity]:
     seen = np.flatnonzero(evidence.measured[:, thing])
     confidence = float(evidence.confidence[seen, thing].mean()) if len(seen) else np.nan
     found = [
-        Quantity("present", len(seen) / evidence.num_frames, unit="share of frames", thing=name, confidence=confidence)
+        Quantity(
+            "present",
+            len(seen) / evidence.num_frames,
+            unit="share of frames",
+            thing=name,
+            confidence=confidence,
+        )
     ]
     if not len(seen):
         return found
     size = evidence.size[seen, thing]
     size = size[np.isfinite(size)]
     color = evidence.color[seen, thing]
-    about = {"thing": name, "confidence": confidence}
+    about: dict[str, Any] = {"thing": name, "confidence": confidence}
     if len(size) > 1:
         low, middle, high = np.percentile(size, [2.5, 50, 97.5])
-        found.append(Quantity("radius", float(middle), float(low), float(high), evidence.length_unit, **about))
-        found.append(Quantity("area_spread", float(np.std(np.log(np.maximum(size, 1e-12))) * 2), unit="share", **about))
+        found.append(
+            Quantity("radius", float(middle), float(low), float(high), evidence.length_unit, **about)
+        )
+        found.append(
+            Quantity("area_spread", float(np.std(np.log(np.maximum(size, 1e-12))) * 2), unit="share", **about)
+        )
     if np.isfinite(color).all() and len(color) > 1:
         spread = float(np.linalg.norm(color - np.median(color, axis=0), axis=1).mean())
         found.append(Quantity("color_spread", spread, unit="share", **about))
     if course.flights:
-        found.append(Quantity("noise", course.noise, unit="ratio", status="residuals over what the tracker says", **about))
+        found.append(
+            Quantity(
+                "noise", course.noise, unit="ratio", status="residuals over what the tracker says", **about
+            )
+        )
     if not _moves(evidence, course):
         found.append(Quantity("flights", 0.0, status="it does not move", **about))
     else:
@@ -171,28 +211,41 @@ def _of_thing(evidence: Evidence, course: Course) -> list[Quantity]:
     return found
 
 
-def _of_flight(evidence: Evidence, course: Course, index: int, flight: Flight, pull: Pull | None) -> list[Quantity]:
+def _of_flight(
+    evidence: Evidence, course: Course, index: int, flight: Flight, pull: Pull | None
+) -> list[Quantity]:
     inside = course.frames[(course.frames >= flight.first) & (course.frames <= flight.last)]
-    about = {
+    about: dict[str, Any] = {
         "thing": evidence.names[course.thing],
         "segment": index,
         "confidence": float(evidence.confidence[inside, course.thing].mean()),
     }
     quantile = float(stats.t.ppf(0.975, flight.freedom))
-    found = [Quantity("first_frame", float(flight.first), **about), Quantity("last_frame", float(flight.last), **about)]
+    found = [
+        Quantity("first_frame", float(flight.first), **about),
+        Quantity("last_frame", float(flight.last), **about),
+    ]
     half = quantile * float(np.sqrt(flight.covariance[1, 1]))
     speed = float(np.linalg.norm(flight.terms[1]))
     for name, value in (("velocity_x", flight.terms[1, 0]), ("velocity_y", flight.terms[1, 1])):
-        found.append(Quantity(name, float(value), float(value - half), float(value + half), evidence.speed_unit, **about))
+        found.append(
+            Quantity(
+                name, float(value), float(value - half), float(value + half), evidence.speed_unit, **about
+            )
+        )
     unit = evidence.acceleration_unit
     if flight.num == SHORTEST:
-        found.append(Quantity("acceleration", np.nan, unit=unit, **{**about, "status": "not measurable: three frames"}))
+        found.append(
+            Quantity("acceleration", np.nan, unit=unit, **{**about, "status": "not measurable: three frames"})
+        )
         return found
     half_a = quantile * flight.acceleration_deviation
     size = float(np.linalg.norm(flight.acceleration))
     bent = accelerated(flight)
     for name, value in (("acceleration_x", flight.terms[2, 0]), ("acceleration_y", flight.terms[2, 1])):
-        found.append(Quantity(name, float(value), float(value - half_a), float(value + half_a), unit, **about))
+        found.append(
+            Quantity(name, float(value), float(value - half_a), float(value + half_a), unit, **about)
+        )
     found.append(Quantity(
         "acceleration", size, max(0.0, size - half_a) if bent else 0.0, size + half_a, unit,
         status="accelerated" if bent else "uniform motion within the noise" if speed > half else "at rest within the noise",
@@ -203,7 +256,7 @@ def _of_flight(evidence: Evidence, course: Course, index: int, flight: Flight, p
         sure = float(stats.f.sf(jerk**2 / (2 * flight.jerk_deviation**2), 2, flight.freedom))
         found.append(Quantity(
             "jerk", jerk, max(0.0, jerk - quantile * flight.jerk_deviation), jerk + quantile * flight.jerk_deviation,
-            f"{evidence.speed_unit}³".replace("³", "³"), status="constant acceleration" if sure > 1e-3 else "acceleration changes",
+            f"{evidence.speed_unit}³", status="constant acceleration" if sure > 1e-3 else "acceleration changes",
             **about,
         ))  # fmt: skip
     return found + _energy(evidence, flight, pull, about)
@@ -219,10 +272,14 @@ def _energy(evidence: Evidence, flight: Flight, pull: Pull | None, about: dict) 
     start, stop = flight.first * evidence.dt, flight.last * evidence.dt
     way = flight.position(stop)[0] - flight.position(start)[0]
     gain = float((flight.acceleration - g) @ way)
-    unsure = float(np.hypot(flight.acceleration_deviation, pull.deviation if pull else 0.0) * np.linalg.norm(way))
+    unsure = float(
+        np.hypot(flight.acceleration_deviation, pull.deviation if pull else 0.0) * np.linalg.norm(way)
+    )
     unit = f"{evidence.length_unit}²/{evidence.time_unit}²"
     return [
-        Quantity("energy", energy, energy - quantile * deviation, energy + quantile * deviation, unit, **about),
+        Quantity(
+            "energy", energy, energy - quantile * deviation, energy + quantile * deviation, unit, **about
+        ),
         Quantity("energy_gained", gain, gain - quantile * unsure, gain + quantile * unsure, unit, **about),
     ]
 
@@ -256,7 +313,10 @@ def _drawn(rng: np.random.Generator, mean: np.ndarray, deviation: float, freedom
 
 
 def _of_event(evidence: Evidence, event: Event, index: int) -> list[Quantity]:
-    about = {"thing": " + ".join(evidence.names[thing] for thing in event.things), "segment": index}
+    about: dict[str, Any] = {
+        "thing": " + ".join(evidence.names[thing] for thing in event.things),
+        "segment": index,
+    }
     known = 1 - event.step_chance
     status = event.kind if not event.about else f"{event.kind}: {event.about}"
     found = [
@@ -269,7 +329,10 @@ def _of_event(evidence: Evidence, event: Event, index: int) -> list[Quantity]:
     if event.kind not in ("contact", "surface"):
         return found
     lacking = f"not measurable: {event.about or 'too little is known of the velocities'}"
-    wanted: list[tuple[str, Estimate]] = [("restitution", event.restitution), ("energy_ratio", event.energy_ratio)]
+    wanted: list[tuple[str, Estimate]] = [
+        ("restitution", event.restitution),
+        ("energy_ratio", event.energy_ratio),
+    ]
     if event.kind == "contact":
         wanted += [("mass_ratio", event.mass_ratio), ("momentum_imbalance", event.imbalance)]
         found.append(Quantity("area_ratio", event.area_ratio, unit="ratio", confidence=known, **about))

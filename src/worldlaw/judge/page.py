@@ -23,8 +23,8 @@ BUDGET = 9_000_000  # bytes of all films
 LARGEST = 450_000  # bytes of one
 ORDER = ("abnormal", "not judged", "normal", "unreadable")
 GLOSSARY = {
-    "abnormal": "At least one of seven signs is certain (0.999) and larger than true videos show. Not abnormal is "
-    "not the same as true: only what these signs look for was looked for.",
+    "abnormal": "At least one of seven signs is certain (0.999) and larger than true videos show. Normal is not "
+    "the same as true: only what these signs look for was looked for.",
     "flight": "A stretch of a track in which one constant acceleration explains every place. Where flights meet, "
     "something happened.",
     "height": "The height of the picture: the unit of length where nobody knows the scale.",
@@ -109,7 +109,8 @@ def _row(watched: Watched, at: int, shown: bool) -> dict[str, Any]:
         "things": watched.evidence.num_things if watched.evidence else NOTHING,
         "frames": watched.size[0] or NOTHING,
         "acceleration": _with_unit(pull) if pull else NOTHING,
-        "restitution": ", ".join(number(q.value) for q in bounce[:3]) + (" …" if len(bounce) > 3 else "") or NOTHING,
+        "restitution": ", ".join(number(q.value) for q in bounce[:3]) + (" …" if len(bounce) > 3 else "")
+        or NOTHING,
     }
 
 
@@ -142,10 +143,12 @@ def _video(watched: Watched, at: int, shown: Shown | None) -> dict[str, Any]:
                 "value": number(sign.value),
                 "limit": f"{LIMITS[sign.kind]:g}",
                 "unit": UNITS[sign.kind],
-                "confidence": _sure(sign.confidence),
+                "confidence": _sure(sign.confidence) if sign.value > 0 else NOTHING,
                 "counts": sign.counts,
                 "about": ": ".join(
-                    part for part in (evidence.names[sign.thing] if sign.thing >= 0 else "", sign.about) if part
+                    part
+                    for part in (evidence.names[sign.thing] if sign.thing >= 0 else "", sign.about)
+                    if part
                 )
                 + (f", frame {sign.frame}" if sign.frame >= 0 and sign.value > 0 else ""),
             }

@@ -57,7 +57,8 @@ def pull_of(courses: Sequence[Course]) -> Pull | None:
     if not found:
         return None
     groups = [
-        [f for f in found if alike(f, seed.acceleration, seed.acceleration_deviation) > ALIKE] for seed in found
+        [f for f in found if alike(f, seed.acceleration, seed.acceleration_deviation) > ALIKE]
+        for seed in found
     ]
     group = max(groups, key=lambda flights: sum(f.num for f in flights))
     mean, deviation, _ = _pooled(group)
@@ -72,7 +73,9 @@ def steadied(courses: Sequence[Course]) -> list[Course]:
     """
     pull = pull_of(courses)
     every = [flight for course in courses for flight in course.flights]
-    pulled = [f for f in every if accelerated(f) and pull and alike(f, pull.acceleration, pull.deviation) > ALIKE]
+    pulled = [
+        f for f in every if accelerated(f) and pull and alike(f, pull.acceleration, pull.deviation) > ALIKE
+    ]
     level = [f for f in every if not accelerated(f) and f.num >= FEWEST]
     return [
         Course(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import math
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from worldlaw import __version__
 from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.exam.foreign import VERSION as TRACKER_VERSION
 from worldlaw.judge.evidence import Evidence, Quantity
@@ -53,7 +53,7 @@ def as_json(every: Sequence[Watched]) -> dict[str, Any]:
     verdicts = [verdict_of(watched) for watched in every]
     return {
         "format": FORMAT,
-        "worldlaw": __version__,
+        "worldlaw": importlib.metadata.version("worldlaw"),
         "judge_version": VERSION,
         "tracker_version": TRACKER_VERSION,
         "limits": {kind: {"value": LIMITS[kind], "unit": UNITS[kind]} for kind in LIMITS},
@@ -112,7 +112,9 @@ def _video(watched: Watched) -> dict[str, Any]:
         "extent": list(evidence.extent),
         "notes": list(watched.notes),
         "signs": [_sign(evidence, sign) for sign in said.signs],
-        "things": [_thing(evidence, said, thing) for thing in range(evidence.num_things)] if said.courses else [],
+        "things": [_thing(evidence, said, thing) for thing in range(evidence.num_things)]
+        if said.courses
+        else [],
         "events": [
             {
                 "kind": event.kind,

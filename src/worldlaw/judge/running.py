@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from worldlaw.core.artifact import make_folder
+from worldlaw.core.workers import Workers
 from worldlaw.judge.hints import read_hints
 from worldlaw.judge.page import write_page
 from worldlaw.judge.records import JSON, PAGE, TABLE, write_json, write_table
 from worldlaw.judge.watching import Watched, find_videos, watch
 
-Each = Callable[[Callable[..., Any], list[tuple]], Iterable[Any]]
-
-
-def one_by_one(function: Callable[..., Any], tasks: list[tuple]) -> Iterator[Any]:
-    """The function's results in the order of the tasks."""
-    return (function(*task) for task in tasks)
+Wrap = Callable[[Iterable[Watched], int], Iterable[Watched]]
 
 
 def judge_videos(
@@ -25,22 +20,24 @@ def judge_videos(
     out: Path,
     *,
     hints: Path | None = None,
-    each: Each = one_by_one,
-    watched: Callable[[Iterable[Watched], int], Iterable[Watched]] = lambda videos, num: videos,
+    workers: int = 1,
+    wrap: Wrap = lambda videos, num: videos,
 ) -> list[Watched]:
     """Judge every video among files and folders; writes judge.json, judge.parquet and report.html into ``out``.
 
-    ``each`` runs tasks, in processes if it likes; ``watched`` wraps the stream of results, to show progress.
-    The same videos give the same bytes, whoever runs them. Raises BadInput if there are none, and for hints
-    that cannot be used.
+    ``wrap`` gets the stream of what was watched and how many there will be, to show progress. The same videos
+    give the same bytes with any number of workers. Raises BadInput if there are none, and for hints that
+    cannot be used.
     """
     known = read_hints(hints)
     videos = find_videos(list(places))
     known.check(name for name, _ in videos)
     tasks = [(name, path, known.of(name)) for name, path in videos]
     make_folder(out)
-    every = list(watched(each(watch, tasks), len(tasks)))
-    write_json(every, out / JSON)
-    write_table(every, out / TABLE)
-    write_page(every, out / PAGE, each=each)
+    crew = Workers(workers)
+    with crew.pool():
+        every = list(wrap(crew.each(watch, tasks), len(tasks)))
+        write_json(every, out / JSON)
+        write_table(every, out / TABLE)
+        write_page(every, out / PAGE, each=crew.each)
     return every

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from worldlaw.clips.films import read_film
 from worldlaw.judge.evidence import Evidence
+from worldlaw.judge.flights import Course
 from worldlaw.judge.judging import Judgement
 from worldlaw.judge.watching import Watched
 from worldlaw.report.movies import strip
@@ -22,6 +23,7 @@ FINER = 2  # times that lines are drawn larger, so that they come out smooth
 TRAIL = 1.4  # pixels
 MOST_THINGS = 6  # that are plotted
 MOST_POINTS = 200  # of a thing in a plot
+LEAST_SPAN = 0.25  # of the span along the livelier axis that a plot shows
 SECONDS = (2.0, 12.0)  # that a film lasts on the page
 
 
@@ -90,34 +92,54 @@ def plots(evidence: Evidence, said: Judgement, slug: str) -> tuple[tuple[str, st
     if not courses:
         return ()
     found = []
-    for axis, name in enumerate("xy"):
-        for what, unit in (("position", evidence.length_unit), ("velocity", evidence.speed_unit)):
+    for what, unit in (("position", evidence.length_unit), ("velocity", evidence.speed_unit)):
+        values = [_curves(evidence, course, what) for course in courses]
+        least = LEAST_SPAN * max(
+            float(np.ptp(np.concatenate([v[:, axis] for v in values]))) for axis in (0, 1)
+        )
+        for axis, name in enumerate("xy"):
             with drawing(300, 150) as figure:
                 axes = figure.add_axes((0.15, 0.25, 0.83, 0.7))
                 for event in said.events:
                     if event.kind != "nothing":
-                        axes.axvline(event.time, color=BAND if event.kind != "uncaused" else MUTED, linewidth=1.5, zorder=0)
+                        ink = MUTED if event.kind in ("uncaused", "jump") else BAND
+                        axes.axvline(event.time, color=ink, linewidth=1.5, zorder=0)
                 for course in courses:
                     _plot(axes, evidence, course, axis, what)
-                axes.set(xlabel=f"time, {evidence.time_unit}{'s' if evidence.time_unit == 'frame' else ''}")
                 axes.margins(x=0.02, y=0.08)
+                low, high = axes.get_ylim()
+                spare = max(0.0, least - (high - low)) / 2  # noise shall not look like motion
+                many = "s" if evidence.time_unit == "frame" else ""
+                axes.set(ylim=(low - spare, high + spare), xlabel=f"time, {evidence.time_unit}{many}")
                 axes.xaxis.labelpad = 2
                 svg = inline(figure, f"{slug}-{what[0]}{name}", f"{what} along {name} against time")
             found.append((f"{what} along {name}, {unit}", svg))
     return tuple(found)
 
 
-def _plot(axes: Any, evidence: Evidence, course: Any, axis: int, what: str) -> None:
+def _curves(evidence: Evidence, course: Course, what: str) -> np.ndarray:
+    """(N, 2) places or velocities at the ends of all flights."""
+    times = [
+        (flight, frame * evidence.dt) for flight in course.flights for frame in (flight.first, flight.last)
+    ]
+    return np.array([(f.position(t) if what == "position" else f.velocity(t))[0] for f, t in times])
+
+
+def _plot(axes: Any, evidence: Evidence, course: Course, axis: int, what: str) -> None:
     ink = COLORS[course.thing % len(COLORS)]
     frames = course.frames[:: max(1, -(-len(course.frames) // MOST_POINTS))]
     place = evidence.position[frames, course.thing, axis]
     if what == "position":
         axes.plot(frames * evidence.dt, place, ".", color=ink, markersize=3, alpha=0.55)
         spikes = course.spikes
-        axes.plot(spikes * evidence.dt, evidence.position[spikes, course.thing, axis], "x", color=ink, markersize=4)
+        axes.plot(
+            spikes * evidence.dt, evidence.position[spikes, course.thing, axis], "x", color=ink, markersize=4
+        )
     else:
         steps = np.diff(place) / (np.diff(frames) * evidence.dt)
-        axes.plot((frames[1:] + frames[:-1]) / 2 * evidence.dt, steps, ".", color=ink, markersize=3, alpha=0.55)
+        axes.plot(
+            (frames[1:] + frames[:-1]) / 2 * evidence.dt, steps, ".", color=ink, markersize=3, alpha=0.55
+        )
     for flight in course.flights:
         time = np.linspace(flight.first, flight.last, 24) * evidence.dt
         curve = [(flight.position(t) if what == "position" else flight.velocity(t))[0][axis] for t in time]

@@ -70,12 +70,13 @@ class Sign:
 
 def signs_of(evidence: Evidence, courses: Sequence[Course], events: Sequence[Event]) -> list[Sign]:
     """One sign of each kind, in the order of ``KINDS``; value 0 where there is nothing of it."""
-    found: dict[str, list[Sign]] = {kind: [] for kind in KINDS}
+    every = [*_extras(evidence), *_turned(evidence, courses)]
+    every += [sign for event in events if (sign := _of_event(evidence, event)) is not None]
     for course in courses:
-        every = _missing(evidence, courses, course) + _deformed(evidence, course.thing) + _spikes(evidence, course)
-        for sign in every:
-            found[sign.kind].append(sign)
-    for sign in [*_extras(evidence), *(s for event in events if (s := _of_event(evidence, event)) is not None)]:
+        every += _missing(evidence, courses, course)
+        every += _deformed(evidence, course.thing) + _spikes(evidence, course)
+    found: dict[str, list[Sign]] = {kind: [] for kind in KINDS}
+    for sign in every:
         found[sign.kind].append(sign)
     return [_largest(kind, found[kind]) for kind in KINDS]
 
@@ -99,16 +100,21 @@ def _of_event(evidence: Evidence, event: Event) -> Sign | None:
         return Sign("uncaused_motion", size, 1 - event.step_chance, thing, frame, event.about)
     if event.kind in ("contact", "surface") and np.isfinite(event.energy_ratio.value):
         if np.isfinite(event.unbalanced) and event.unbalanced < 1 - CONFIDENT:
-            return Sign("imbalance", size, 1 - event.unbalanced, thing, frame, "both were pushed the same way")
+            return Sign(
+                "imbalance", size, 1 - event.unbalanced, thing, frame, "both were pushed the same way"
+            )
         if event.energy_ratio.low > 1:
             gain = event.energy_ratio.low
-            return Sign("energy_gain", gain, 1 - event.step_chance, thing, frame, "they parted faster than they met")
+            return Sign(
+                "energy_gain", gain, 1 - event.step_chance, thing, frame, "they parted faster than they met"
+            )
     return None
 
 
 def _missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> list[Sign]:
     """Runs of frames in which a thing should be seen in the middle of the picture, and is not."""
-    thing, found = course.thing, []
+    thing = course.thing
+    found: list[Sign] = []
     measured = evidence.measured[:, thing]
     if not measured.any() or not course.flights:
         return found
@@ -187,16 +193,45 @@ def _deformed(evidence: Evidence, thing: int) -> list[Sign]:
     color = evidence.color[seen, thing]
     color = color / (color.sum(axis=1, keepdims=True) + BLACK)
     found: list[Sign] = []
-    for values, weight, about in ((size[:, None], 2.0, "its area changes"), (color, 2.0, "its colour changes")):
+    for values, weight, about in (
+        (size[:, None], 2.0, "its area changes"),
+        (color, 2.0, "its colour changes"),
+    ):
         if not np.isfinite(values).all():
             continue
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(values, SMOOTH, axis=0), axis=-1)
         strays = weight * np.linalg.norm(smooth - np.median(values, axis=0), axis=1)
         # How much a median of so many strays by itself, from neighbours' differences.
-        rough = weight * np.median(np.abs(np.diff(values, axis=0)).max(axis=1)) / 0.95 * 1.25 / np.sqrt(SMOOTH)
+        rough = (
+            weight * np.median(np.abs(np.diff(values, axis=0)).max(axis=1)) / 0.95 * 1.25 / np.sqrt(SMOOTH)
+        )
         at = int(strays.argmax())
         sure = 1.0 if strays[at] > 5 * rough else 0.0
         found.append(Sign("deformation", float(strays[at]), sure, thing, int(seen[at]), about))
+    return found
+
+
+def _turned(evidence: Evidence, courses: Sequence[Course]) -> list[Sign]:
+    """Things that end where and when others of another look begin."""
+    found = []
+    for old in courses:
+        for new in courses:
+            if old is new or not old.flights or not new.flights:
+                continue
+            first, last = int(new.frames[0]), int(old.frames[-1])
+            if not last < first <= last + SMOOTH or min(len(old.frames), len(new.frames)) < SMOOTH:
+                continue
+            looks = [look_of(evidence, course.thing) for course in (old, new)]
+            if not np.isfinite(looks).all():
+                continue
+            alike = _like(evidence.radius[old.thing], looks[0], evidence.radius[new.thing], looks[1])
+            place, deviation = _expected(evidence, old, first)
+            reach = float(evidence.reach[old.thing])
+            away = float(np.linalg.norm(evidence.position[first, new.thing] - place))
+            inside = evidence.edge_distance(place) > reach
+            if not alike and inside and away < 0.5 * reach + 2 * deviation:
+                about = f"it turns into {evidence.names[new.thing]}"
+                found.append(Sign("deformation", 1.0, 1 - MISSED**SMOOTH, old.thing, first, about))
     return found
 
 
@@ -215,7 +250,8 @@ def _extras(evidence: Evidence) -> list[Sign]:
 
     A chain that begins in the first frame, at the edge, or where something may have covered it, is no sign.
     """
-    extra, found = evidence.extra, []
+    extra = evidence.extra
+    found: list[Sign] = []
     if not len(extra.frame) or not evidence.num_things:
         return found
     smallest = 0.4 * float(evidence.reach.min())
@@ -236,7 +272,7 @@ def _extras(evidence: Evidence) -> list[Sign]:
         apart = [at for at in chain if _alone(evidence, at)]
         first = chain[0]
         size = float(extra.size[first])
-        from_edge = evidence.edge_distance(extra.position[first]) < 1.5 * size + 2 * evidence.pixel
+        from_edge = evidence.edge_distance(extra.position[first]) < 1.2 * size + 2 * evidence.pixel
         if extra.frame[first] == 0 or from_edge or not apart:
             continue
         frame = int(extra.frame[apart[0]])

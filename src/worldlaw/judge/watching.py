@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from worldlaw.clips.films import SUFFIXES, read_film
 from worldlaw.core.errors import BadInput
-from worldlaw.core.types import Detections, Tracks, Trajectory
+from worldlaw.core.types import OPTIONAL_ARRAYS, TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
 from worldlaw.exam.foreign import Seen, read_tracks_csv, see
 from worldlaw.judge.evidence import Evidence, evidence_of
 from worldlaw.judge.hints import Hints
@@ -46,10 +49,14 @@ def find_videos(places: list[Path]) -> list[tuple[str, Path]]:
             raise BadInput(f"{place}: no such file or folder")
         inside = [(place.name, place)] if place.is_file() else _inside(place)
         if not inside:
-            raise BadInput(f"{place}: no videos here; expected {', '.join(SUFFIXES)}, or folders of PNG or JPEG frames")
+            raise BadInput(
+                f"{place}: no videos here; expected {', '.join(SUFFIXES)}, or folders of PNG or JPEG frames"
+            )
         for name, path in inside:
             if name in found and found[name].resolve() != path.resolve():
-                raise BadInput(f"{path}: another video is called {name!r}, too; judge their folders one by one")
+                raise BadInput(
+                    f"{path}: another video is called {name!r}, too; judge their folders one by one"
+                )
             found[name] = path
     return list(found.items())
 
@@ -65,7 +72,8 @@ def watch(name: str, path: Path, hints: Hints) -> Watched:
         rate = float(fps) if timed else 1.0
         seen = _seen(film.frames, rate, extent, hints)
     except BadInput as error:
-        return Watched(name, path, fault=" ".join(str(error).split()))
+        said = " ".join(str(error).split())
+        return Watched(name, path, fault=said.removeprefix(f"{path}: ").removeprefix(f"{name}: "))
     notes = [line for _, line in film.notes]
     if not film.steady and not hints.fps:
         notes.append("its frames are unevenly spaced in time; judged as if they were not")
@@ -104,7 +112,10 @@ def evidence_from(
         timed=timed,
         moving_camera=seen.moving_camera,
         surfaces=surfaces
-        and tuple((x0 * pixel, view[1] - y0 * pixel, x1 * pixel, view[1] - y1 * pixel) for x0, y0, x1, y1 in surfaces),
+        and tuple(
+            (x0 * pixel, view[1] - y0 * pixel, x1 * pixel, view[1] - y1 * pixel)
+            for x0, y0, x1, y1 in surfaces
+        ),
     )
 
 
@@ -135,12 +146,30 @@ def _seen(frames: np.ndarray, fps: float, extent: tuple[float, float] | None, hi
     if hints.tracks is not None:
         view = (width / height, 1.0) if extent is None else extent
         return read_tracks_csv(hints.tracks, num_frames=num, fps=fps, extent=view, height=height)
-    try:
+    if hints.boxes or hints.points:
         return see(frames, fps=fps, boxes=hints.boxes, points=hints.points, extent=extent)
-    except BadInput:
-        if hints.boxes or hints.points:
-            raise
-        return None
+    return see_either_way(frames, fps=fps, extent=extent)
+
+
+def see_either_way(
+    frames: UInt8[np.ndarray, "T H W 3"], *, fps: float, extent: tuple[float, float] | None
+) -> Seen | None:
+    """What a tracker sees, from the last frame on if the first shows nothing; None if neither does."""
+    with contextlib.suppress(BadInput):
+        return see(frames, fps=fps, extent=extent)
+    with contextlib.suppress(BadInput):
+        return backwards(see(frames[::-1], fps=fps, extent=extent))
+    return None
+
+
+def backwards(seen: Seen) -> Seen:
+    """The same tracks, last frame first."""
+    bodies, extra = seen.tracks.bodies, seen.tracks.extra
+    names = (*TRAJECTORY_ARRAYS, *OPTIONAL_ARRAYS)
+    arrays = {name: values[::-1].copy() for name in names if (values := getattr(bodies, name)) is not None}
+    turned = dataclasses.replace(extra, frame=bodies.num_frames - 1 - extra.frame)
+    tracks = Tracks(dataclasses.replace(bodies, **arrays), turned)
+    return dataclasses.replace(seen, tracks=tracks, uncertainty=seen.uncertainty[::-1].copy())
 
 
 def _inside(folder: Path) -> list[tuple[str, Path]]:
