@@ -19,6 +19,7 @@ sections:
 """
 MODELS = """
 import numpy as np
+from PIL import Image
 
 calls = []
 
@@ -41,6 +42,12 @@ def third_is_stopped(frames, n):
     calls.append(n)
     if len(calls) == 3:
         raise KeyboardInterrupt
+    return still(frames, n)
+
+def wanders(frames, n):
+    import os
+    os.makedirs("elsewhere", exist_ok=True)
+    os.chdir("elsewhere")
     return still(frames, n)
 
 def leaves(frames, n):
@@ -92,6 +99,7 @@ def returning(frames, n, what):
     nan = floats.copy()
     nan[1] = np.nan
     return {
+        "picture": [Image.fromarray(frame) for frame in good],
         "none": None, "text": "done", "whole": np.concatenate([frames, good]), "short": good[:-1],
         "first": np.moveaxis(good, -1, 1), "nan": nan, "floats": floats, "minus": floats * 2 - 1,
         "ints": good.astype(np.int64), "tensor": Tensor(good), "float_tensor": Tensor(floats),
@@ -227,6 +235,12 @@ def test_a_stopped_run_goes_on_where_it_was(paper):
     assert len(calls()) == 6
 
 
+def test_a_model_that_changes_the_working_folder_is_asked_on(paper):
+    done = examine(paper, "their_models:wanders")
+    assert done.ran.answered == 5
+    assert len(list((paper.parent / done.answers).glob("*.npz"))) == 5
+
+
 def test_a_model_that_fails_on_the_first_three_questions_is_not_asked_the_rest(paper):
     with pytest.raises(Failed, match=r"first 3 questions: it ended the program \(3\)"):
         examine(paper, "their_models:leaves")
@@ -252,7 +266,7 @@ def test_what_is_no_video_is_a_failure_with_its_reason(paper, what, says):
         examine(paper, "their_models:returning", options={"what": what})
 
 
-@pytest.mark.parametrize("what", ["floats", "tensor", "float_tensor", "list"])
+@pytest.mark.parametrize("what", ["floats", "tensor", "float_tensor", "list", "picture"])
 def test_floats_tensors_and_lists_of_frames_are_taken(paper, what):
     done = examine(paper, "their_models:returning", options={"what": what})
     assert (video(done, "fall-0000")[3:] == video(done, "fall-0000")[2]).all()

@@ -1,10 +1,14 @@
 """Foreign tracking: things of unknown look before a textured backdrop, with noise and compression."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from worldlaw.clips.media import decode_mp4, encode_mp4
+from worldlaw.clips.films import read_film
+from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, OUTSIDE, VISIBLE
 from worldlaw.exam.foreign import describe, follow, read_tracks_csv, see
@@ -39,7 +43,14 @@ def film(*balls, num_frames=20, seed=0, noise=10.0, coded=True, ground=None, lig
         video[t] = picture * (1 if light is None else light[t])
     video += rng.normal(0, noise, video.shape)
     frames = np.clip(np.rint(video), 0, 255).astype(np.uint8)
-    return decode_mp4(encode_mp4(frames, FPS, quality=23))[0] if coded else frames
+    return through_h264(frames) if coded else frames
+
+
+def through_h264(frames):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        path.write_bytes(encode_mp4(frames, FPS, quality=23))
+        return read_film(path).frames
 
 
 def line(x, y, vx, vy=0.0, num_frames=20):

@@ -95,7 +95,7 @@ def _make(arguments: argparse.Namespace) -> None:
         made = make_paper(paper, arguments.out, secret=secret, wrap=counted(progress, "make", "questions"))
         without = sum(entry["clip"] is None for entry in made.entries.values())
         if without:
-            progress.note(f"no clips (mp4) of {without:,} questions: pip install 'worldlaw[export]'")
+            progress.note(f"no clips (mp4) of {without:,} questions: pip install av")
     if arguments.json:
         said = {"path": str(made.folder), "questions": len(made.entries), "paper_sha256": made.paper.sha256}
         print(json.dumps({**said, "secret_hash": made.secret_hash}))

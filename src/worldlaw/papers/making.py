@@ -27,7 +27,7 @@ from worldlaw.papers.guide import guide_of
 from worldlaw.papers.paper import Paper, PaperQuestion, paper_from
 from worldlaw.papers.questions import questions, truth_of
 from worldlaw.papers.secret import hash_of
-from worldlaw.worlds import render, scenarios
+from worldlaw.worlds import render, scenarios, textured
 
 FORMAT = 1  # of paper.json
 INDEX = "paper.json"
@@ -182,7 +182,7 @@ def _versions(paper: Paper) -> dict[str, int]:
         f"scenario {name}": scenarios.get(name).version
         for name in dict.fromkeys(section.scenario for section in paper.sections)
     }
-    return {**found, "render": render.VERSION, "prompt": prompting.VERSION}
+    return {**found, "render": render.VERSION, "textured": textured.VERSION, "prompt": prompting.VERSION}
 
 
 def _png(frame: np.ndarray) -> bytes:

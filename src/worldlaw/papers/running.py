@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ def ask(
     ``code`` is a hash of the model's file; ``wrap`` may count the answers. Raises BadInput if the folder
     holds answers to another paper or of another model, and Failed if at first nothing but failures comes.
     """
+    answers, paper = answers.absolute(), replace(paper, folder=paper.folder.absolute())  # a model may chdir
     make_folder(answers)
     with locked(answers):
         sweep(answers)

@@ -30,10 +30,10 @@ BACKDROP_SHADES = (0.82, 1.12)
 SOFT = 3.0  # standard deviations after which a shadow ends
 MARGIN = 1.1  # half the side of a body's map, in sizes of the body
 MAP_SIDE = (24, 192)  # pixels of a body's map
-TURN, FADE = (
-    0.018,
-    (0.72, 0.92),
-)  # how far a hue may turn (of a circle); saturation and value, of the named colour's
+TURN = 0.018  # of the colour circle: how far a body's hue may lie from the named colour's
+FADED = (0.74, 0.92)  # saturation, as a share of the named colour's
+DIMMED = (0.12, 0.32)  # what a wholly saturated colour loses of its value
+DARKEST = (0.1, 0.16)  # least value of a body
 # Muted RGB tones of what bodies are filmed before, and what it is made of.
 BACKDROPS: tuple[tuple[tuple[int, int, int], str], ...] = (
     ((226, 218, 204), "plaster"),
@@ -257,11 +257,12 @@ def _shadow(
 
 
 def _tone(color: str, rng: np.random.Generator) -> tuple[float, float, float]:
-    """A body's own colour near the named one, as paint has it: less than pure."""
+    """A body's own colour near the named one, RGB in grey levels: less than pure, as paint is."""
     hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in COLORS[color]))
-    turned, faded, dimmed = rng.uniform(-TURN, TURN), rng.uniform(*FADE), rng.uniform(*FADE)
+    turned, faded, dimmed = rng.uniform(-TURN, TURN), rng.uniform(*FADED), rng.uniform(*DIMMED)
+    dark = rng.uniform(*DARKEST)
     red, green, blue = colorsys.hsv_to_rgb(
-        (hue + turned) % 1, saturation * faded, max(value * (0.08 + dimmed), 0.1)
+        (hue + turned) % 1, saturation * faded, max(value * (1 - saturation * dimmed), dark)
     )
     return 255 * red, 255 * green, 255 * blue
 
