@@ -1,4 +1,4 @@
-"""What ``worldlaw judge`` says of true films, and of films with one planted fault; how sure its intervals are.
+"""What ``worldlaw judge`` says of true films and of films with one planted fault; how sure its numbers are.
 
 True films are of the three laws and of a ball that bounces off a floor that is not drawn, plain and textured,
 through H.264. The limits of ``judge.signs`` were set on films of the seed ``TUNING``; the figures are of
@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from benchmarks.timing import Figure, Target
 
+from benchmarks.timing import Figure, Target
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Body, Scene, Trajectory
 from worldlaw.judge.evidence import Evidence
 from worldlaw.judge.judging import ABNORMAL, Judgement, judge
-from worldlaw.judge.watching import evidence_from, nothing_seen, see_either_way
+from worldlaw.judge.watching import evidence_from, nothing_seen, see_from_anywhere
 from worldlaw.worlds import scenarios, training_region
 from worldlaw.worlds.scenario import draw_scene, true_trajectory
 from worldlaw.worlds.view import view_of
@@ -32,8 +32,8 @@ TUNING, FINAL = 11, 29  # seeds
 LAWS = ("uniform_motion", "parabola", "collision", "bounce")
 FILMINGS = ("plain", "textured")
 FAULTS = (
-    "vanish", "appear", "duplicate", "teleport", "grow", "recolor", "energy gain", "superbounce", "kick", "brake",
-    "gravity reversed", "gravity off",
+    "vanish", "appear", "duplicate", "teleport", "grow", "recolor",
+    "energy gain", "superbounce", "kick", "brake", "gravity reversed", "gravity off",
 )  # fmt: skip
 SHAPES = ((256, 144, 32, 10.0), (208, 208, 49, 16.0), (320, 180, 40, 24.0))  # width, height, frames, fps
 QUALITY = 23
@@ -123,7 +123,7 @@ def judged(clip: Clip, filming: str, index: int, *, seed: int) -> tuple[Evidence
     """Film, compress, decode, follow and judge a clip; its rate is known, its scale too."""
     video = filmed(clip, filming, rng_for(seed, "film", clip.fault or "true", index))
     extent = clip.scene.extent
-    seen = see_either_way(video, fps=clip.fps, extent=extent)
+    seen = see_from_anywhere(video, fps=clip.fps, extent=extent)
     if seen is None:
         evidence = nothing_seen(len(video), extent[0] / extent[1])
     else:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from worldlaw.core.errors import BadInput, Failed
 
@@ -20,8 +20,8 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Hook ``worldlaw judge`` into the command line."""
     judge = add(
         "judge", _judge, "judge the physics of any videos: no prompts, no true videos, no language model",
-        "Follows what moves, measures accelerations, contacts and energy with intervals, and says which videos\n"
-        "show what cannot be. Writes judge.json, judge.parquet and report.html.\n"
+        "Follows what moves, measures accelerations, contacts and energy with intervals, and says which\n"
+        "videos show what cannot be. Writes judge.json, judge.parquet and report.html.\n"
         "Exit codes: 0 all videos read, 1 some could not be, 2 none.",
     )  # fmt: skip
     judge.add_argument("videos", metavar="VIDEOS", nargs="+", type=Path, help="files, or folders of them")
@@ -29,7 +29,7 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--hints",
         type=Path,
         metavar="FILE",
-        help="what is known of them: scale, fps, gravity, boxes, tracks (JSON)",
+        help="what is known: scale, fps, gravity, boxes, tracks (JSON)",
     )
     judge.add_argument(
         "--out", type=Path, default=Path("judged"), help="folder for results (default: judged)"

@@ -1,27 +1,28 @@
 """A track cut into flights: stretches in which one constant acceleration explains every place.
 
-Where to cut is decided by optimal partitioning (Jackson et al. 2005, arXiv:math/0309285): the cuts that make
-the weighted squared residuals of a parabola per stretch, plus a penalty per stretch, smallest of all. The
-penalty is that of the Bayesian information criterion (Schwarz 1978) for six coefficients and a place. A frame
-whose place fits neither side is left out at a price of its own, and kept as a spike.
+The price of a flight is that of the Bayesian information criterion (Schwarz 1978) for six coefficients and a
+place. A frame whose place fits neither side is left out at a price of its own, and kept as a spike.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
+from worldlaw.judge.cutting import SHORTEST, cheapest_cuts, roughness
 from worldlaw.judge.evidence import Evidence
 
-SHORTEST = 3  # frames of a flight: what a parabola needs
 PARAMETERS = 7  # of a flight: six coefficients and where it starts
 SPIKE_PRICE = 25.0  # squared deviations that leaving out a frame must save
 BELIEF = 2.0  # degrees of freedom by which a tracker's own deviations are believed
 MOST_CORRELATED = 0.7  # residuals of neighbouring frames
+SLOW = 0.03  # pixels: error of a tracker that changes slowly, from textured films (docs/judge.md)
+SLOWNESS = 12  # times in a flight that such an error is another
 SETTLED = 3  # times that cuts are moved to where flights meet
 STEPS = 120  # at which the meeting of two flights is looked for
 
@@ -120,17 +121,17 @@ def course_of(evidence: Evidence, thing: int) -> Course:
     if len(frames) < SHORTEST:
         return Course(thing, frames, frames[:0], (), np.nan)
     place, deviation = evidence.position[frames, thing], evidence.deviation[frames, thing]
-    deviation = deviation * _roughness(frames, place, deviation)
+    deviation = deviation * roughness(frames, place, deviation)
     kept = np.ones(len(frames), bool)
     penalty = PARAMETERS * np.log(2 * len(frames))
-    cuts, cost = _cut(frames, place, deviation, penalty)
+    cuts, cost = cheapest_cuts(frames, place, deviation, penalty)
     while kept.sum() > 2 * SHORTEST and (~kept).sum() < len(frames) / 8:
         # Only frames of the shortest flights, or far off their own, can be what makes a cut dear.
         found = None
         for at in _suspects(frames, place, deviation, kept, cuts):
             without = kept.copy()
             without[at] = False
-            trial = _cut(frames[without], place[without], deviation[without], penalty)
+            trial = cheapest_cuts(frames[without], place[without], deviation[without], penalty)
             if trial[1] + SPIKE_PRICE < cost and (found is None or trial[1] < found[1][1]):
                 found = at, trial
         if found is None:
@@ -151,13 +152,13 @@ def course_of(evidence: Evidence, thing: int) -> Course:
 def knots_of(evidence: Evidence, course: Course) -> list[Knot]:
     """What happened between the flights of a thing."""
     found = []
-    for index, (before, after) in enumerate(zip(course.flights, course.flights[1:], strict=False)):
+    for index, (before, after) in enumerate(pairwise(course.flights)):
         found.append(meeting(course.thing, index, before, after, evidence.dt))
     return found
 
 
 def meeting(thing: int, index: int, before: Flight, after: Flight, dt: float) -> Knot:
-    """The knot of two flights: between the last frame of one and the first of the other, or half a frame on."""
+    """The knot of two flights: where they are nearest, between their frames and half a frame about."""
     times = np.linspace((before.last - 0.5) * dt, (after.first + 0.5) * dt, STEPS + 1)
     apart = np.array([_apart(before, after, time) for time in times])
     at = int(apart.argmin())
@@ -188,6 +189,19 @@ def split(evidence: Evidence, course: Course, frame: float) -> tuple[Flight, Fli
     return halves[0], halves[1]
 
 
+def expected(evidence: Evidence, course: Course, frame: int) -> tuple[Float[np.ndarray, "2"], float]:
+    """Where a thing should be in a frame, and one standard deviation: between its places, or on as it went."""
+    before = course.frames[course.frames < frame]
+    after = course.frames[course.frames > frame]
+    position, dt = evidence.position[:, course.thing], evidence.dt
+    if len(before) and len(after):
+        share = (frame - before[-1]) / (after[0] - before[-1])
+        return position[before[-1]] * (1 - share) + position[after[0]] * share, 0.0
+    flight = course.flights[-1] if len(before) else course.flights[0]
+    place, variance = flight.position(frame * dt)
+    return place, float(np.sqrt(variance))
+
+
 def chance(size: float, deviation: float, freedom: float, axes: int = 2) -> float:
     """Probability that noise alone makes a vector of ``axes`` components at least so long."""
     if not np.isfinite(size) or not np.isfinite(deviation) or deviation <= 0:
@@ -199,60 +213,6 @@ def _apart(before: Flight, after: Flight, time: float) -> float:
     return float(((before.position(time)[0] - after.position(time)[0]) ** 2).sum())
 
 
-def _roughness(frames: np.ndarray, place: np.ndarray, deviation: np.ndarray) -> float:
-    """By how much a track is rougher than its tracker says; at least 1.
-
-    Third differences of a parabola are nothing but noise, of 20 times its variance.
-    """
-    if len(frames) < 8:
-        return 1.0
-    together = np.flatnonzero(frames[3:] - frames[:-3] == 3)
-    if len(together) < 5:
-        return 1.0
-    third = np.diff(place, 3, axis=0)[together]
-    expected = np.sqrt(20.0) * np.sqrt(np.mean([deviation[together + k] ** 2 for k in range(4)], axis=0))
-    return max(1.0, float(np.median(np.abs(third) / expected[:, None])) / 0.6745)
-
-
-def _cut(
-    frames: np.ndarray, place: np.ndarray, deviation: np.ndarray, penalty: float
-) -> tuple[list[tuple[int, int]], float]:
-    """Half-open ranges of the given frames, one a flight, and what they cost with all penalties."""
-    num = len(frames)
-    best = np.full(num + 1, np.inf)
-    best[0] = -penalty
-    origin = np.zeros(num + 1, np.int64)
-    for start in range(num - SHORTEST + 1):
-        if not np.isfinite(best[start]):
-            continue
-        stop = np.arange(start + SHORTEST, num + 1)
-        total = best[start] + penalty + _costs(frames[start:], place[start:], deviation[start:])
-        better = total < best[stop]
-        best[stop[better]] = total[better]
-        origin[stop[better]] = start
-    cuts, stop_at = [], num
-    while stop_at > 0:
-        cuts.append((int(origin[stop_at]), stop_at))
-        stop_at = int(origin[stop_at])
-    return cuts[::-1], float(best[num])
-
-
-def _costs(frames: np.ndarray, place: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Weighted squared residuals of parabolas through the first 3, 4, … of the places, both axes together."""
-    t = (frames - frames[0]).astype(float)
-    y = place - place[0]
-    weight = deviation**-2.0
-    s0, s1, s2, s3, s4 = (np.cumsum(weight * t**power)[SHORTEST - 1 :] for power in range(5))
-    b0, b1, b2 = (np.cumsum((weight * t**power)[:, None] * y, axis=0)[SHORTEST - 1 :] for power in range(3))
-    square = np.cumsum(weight[:, None] * y**2, axis=0)[SHORTEST - 1 :]
-    # Elimination in the order 1, t, t²: means, then slopes, then curvatures.
-    r11, r12, r22 = s2 - s1**2 / s0, s3 - s1 * s2 / s0, s4 - s2**2 / s0
-    c1, c2 = b1 - (s1 / s0)[:, None] * b0, b2 - (s2 / s0)[:, None] * b0
-    last, c2 = r22 - r12**2 / r11, c2 - (r12 / r11)[:, None] * c1
-    explained = b0**2 / s0[:, None] + c1**2 / r11[:, None] + c2**2 / last[:, None]
-    return np.maximum(square - explained, 0.0).sum(axis=1)
-
-
 def _settled(
     evidence: Evidence,
     thing: int,
@@ -262,14 +222,14 @@ def _settled(
 ) -> list[tuple[int, int]]:
     """The cuts, each moved to where the flights about it meet: a frame or two may fit both sides."""
     edges = [0, *(stop for _, stop in cuts)]
-    for index, (before, after) in enumerate(zip(flights, flights[1:], strict=False)):
+    for index, (before, after) in enumerate(pairwise(flights)):
         knot = meeting(thing, index, before, after, evidence.dt)
         at = int((frames * evidence.dt <= knot.time).sum())
         meets = chance(float(np.linalg.norm(knot.gap)), knot.gap_deviation, before.freedom, axes=1) > 0.01
         turns = chance(float(np.linalg.norm(knot.step)), knot.step_deviation, before.freedom) < 0.01
         if meets and turns and min(at - edges[index], edges[index + 2] - at) >= SHORTEST:
             edges[index + 1] = at
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _suspects(
@@ -341,7 +301,7 @@ def _fitted(
             num=stop - start,
             middle=float(t.mean()),
             terms=terms,
-            covariance=scale * covariance,
+            covariance=scale * covariance + _slow(t, SLOW * evidence.pixel),
             freedom=freedom + BELIEF,
             jerk=jerk,
             jerk_deviation=jerk_deviation * float(np.sqrt(scale)),
@@ -350,6 +310,15 @@ def _fitted(
         for jerk, jerk_deviation in [_jerk(t, y, d)]
     )
     return flights, float(np.sqrt(scale))
+
+
+def _slow(t: np.ndarray, error: float) -> np.ndarray:
+    """Covariance of the terms from an error that changes slowly, so that no residual shows it.
+
+    As if places were off by so much independently, but only as often as ``SLOWNESS`` times in a flight.
+    """
+    design = _design(t - t.mean())
+    return error**2 * len(t) / SLOWNESS * np.linalg.inv(design.T @ design)
 
 
 def _jerk(t: np.ndarray, y: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, float]:

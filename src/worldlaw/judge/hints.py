@@ -1,4 +1,4 @@
-"""What somebody knows of their videos beforehand: scale, rate, gravity, where the things are, what stands there."""
+"""What somebody knows of their videos beforehand: scale, rate, gravity, where things are and surfaces."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from worldlaw.core.artifact import write_text
 from worldlaw.judge.evidence import Quantity
 from worldlaw.judge.records import as_json, reason_of, verdict_of
 from worldlaw.judge.showing import COLORS, Shown, show
-from worldlaw.judge.signs import LIMITS, UNITS
+from worldlaw.judge.sign import LIMITS, UNITS
 from worldlaw.judge.watching import Watched
 from worldlaw.report.wording import NARROW_SPACE, NOTHING, interval, number, percent
 
@@ -24,19 +24,19 @@ LARGEST = 450_000  # bytes of one
 ORDER = ("abnormal", "not judged", "normal", "unreadable")
 GLOSSARY = {
     "abnormal": "At least one of seven signs is certain (0.999) and larger than true videos show. Normal is not "
-    "the same as true: only what these signs look for was looked for.",
-    "flight": "A stretch of a track in which one constant acceleration explains every place. Where flights meet, "
-    "something happened.",
+    "the same as true: only these signs were looked for.",
+    "flight": "A stretch of a track in which one constant acceleration explains every place. Where flights "
+    "meet, something happened.",
     "height": "The height of the picture: the unit of length where nobody knows the scale.",
-    "restitution": "The speed at which two part over the speed at which they met, along the line of the impulse. At "
-    "most 1, or the contact made energy.",
-    "mass ratio": "From the changes of velocity of two that met: the second's mass over the first's, whatever the "
-    "units. Area ratio is the same, were masses to go with areas.",
+    "restitution": "The speed at which two part over the speed at which they met, along the line of the "
+    "impulse. At most 1, or the contact made energy.",
+    "mass ratio": "From the changes of velocity of two that met: the second's mass over the first's, whatever "
+    "the units. Area ratio is the same, were masses to go with areas.",
     "surface": "A change of velocity beside nothing that was followed, such as something that stands still may "
     "cause: it came in, and left with no more speed. Hints can say that there is no such thing.",
-    "confidence": "Of a quantity: the tracker's own, over the frames behind it. Of a sign: one minus the chance that a "
-    "true video, tracked as surely, shows as much.",
-    "interval": "95 %, from what the track scatters about its flights; it does not know of a wrong scale or rate.",
+    "confidence": "Of a quantity: the tracker's own, over the frames behind it. Of a sign: one minus the chance "
+    "that a true video, tracked as surely, shows as much.",
+    "interval": "95 %, from how a track scatters about its flights; it does not know of a wrong scale or rate.",
 }
 
 

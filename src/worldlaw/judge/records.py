@@ -16,7 +16,7 @@ from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.exam.foreign import VERSION as TRACKER_VERSION
 from worldlaw.judge.evidence import Evidence, Quantity
 from worldlaw.judge.judging import VERSION, Judgement
-from worldlaw.judge.signs import CONFIDENT, LIMITS, UNITS, Sign
+from worldlaw.judge.sign import CONFIDENT, LIMITS, UNITS, Sign
 from worldlaw.judge.watching import Watched
 
 FORMAT = 1  # of judge.json; docs/judge.md says what is in it
@@ -69,7 +69,7 @@ def write_json(every: Sequence[Watched], path: Path) -> None:
 
 
 def write_table(every: Sequence[Watched], path: Path) -> int:
-    """Write judge.parquet, one row a quantity; returns their number. A video without quantities has one row."""
+    """Write judge.parquet, one row a quantity and one a verdict; returns their number."""
     rows = [{"video": watched.name, **row} for watched in every for row in _rows(watched)]
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, SCHEMA), temporary, compression="zstd")

@@ -23,7 +23,7 @@ def judge_videos(
     workers: int = 1,
     wrap: Wrap = lambda videos, num: videos,
 ) -> list[Watched]:
-    """Judge every video among files and folders; writes judge.json, judge.parquet and report.html into ``out``.
+    """Judge every video among files and folders; ``out`` gets judge.json, judge.parquet and report.html.
 
     ``wrap`` gets the stream of what was watched and how many there will be, to show progress. The same videos
     give the same bytes with any number of workers. Raises BadInput if there are none, and for hints that

@@ -1,4 +1,4 @@
-"""One judged video as the page shows it: its picture with the tracks drawn over it, and plots of its flights."""
+"""One judged video as the page shows it: its film with the tracks drawn over it, plots of its flights."""
 
 from __future__ import annotations
 

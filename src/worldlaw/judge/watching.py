@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from worldlaw.clips.films import SUFFIXES, read_film
 from worldlaw.core.errors import BadInput
@@ -148,28 +148,36 @@ def _seen(frames: np.ndarray, fps: float, extent: tuple[float, float] | None, hi
         return read_tracks_csv(hints.tracks, num_frames=num, fps=fps, extent=view, height=height)
     if hints.boxes or hints.points:
         return see(frames, fps=fps, boxes=hints.boxes, points=hints.points, extent=extent)
-    return see_either_way(frames, fps=fps, extent=extent)
+    return see_from_anywhere(frames, fps=fps, extent=extent)
 
 
-def see_either_way(
+def see_from_anywhere(
     frames: UInt8[np.ndarray, "T H W 3"], *, fps: float, extent: tuple[float, float] | None
 ) -> Seen | None:
-    """What a tracker sees, from the last frame on if the first shows nothing; None if neither does."""
-    with contextlib.suppress(BadInput):
-        return see(frames, fps=fps, extent=extent)
-    with contextlib.suppress(BadInput):
-        return backwards(see(frames[::-1], fps=fps, extent=extent))
+    """What a tracker sees; it starts at another frame if the first shows nothing. None if none does.
+
+    The backdrop stands still, so frames may be shown in another order: backwards, or from the middle on.
+    """
+    num = len(frames)
+    forward = np.arange(num)
+    for order in (forward, forward[::-1], *(np.roll(forward, -num * part // 4) for part in (2, 1, 3))):
+        with contextlib.suppress(BadInput):
+            return in_order(see(frames[order], fps=fps, extent=extent), order)
     return None
 
 
-def backwards(seen: Seen) -> Seen:
-    """The same tracks, last frame first."""
+def in_order(seen: Seen, order: Int[np.ndarray, " T"]) -> Seen:
+    """Tracks of frames that were shown in some order, each with the frame that it is of."""
+    back = np.argsort(order)
     bodies, extra = seen.tracks.bodies, seen.tracks.extra
     names = (*TRAJECTORY_ARRAYS, *OPTIONAL_ARRAYS)
-    arrays = {name: values[::-1].copy() for name in names if (values := getattr(bodies, name)) is not None}
-    turned = dataclasses.replace(extra, frame=bodies.num_frames - 1 - extra.frame)
-    tracks = Tracks(dataclasses.replace(bodies, **arrays), turned)
-    return dataclasses.replace(seen, tracks=tracks, uncertainty=seen.uncertainty[::-1].copy())
+    arrays = {name: values[back] for name in names if (values := getattr(bodies, name)) is not None}
+    first = np.argsort(order[extra.frame], kind="stable")
+    detections = Detections(
+        order[extra.frame][first], extra.position[first], extra.size[first], extra.color[first]
+    )
+    tracks = Tracks(dataclasses.replace(bodies, **arrays), detections)
+    return dataclasses.replace(seen, tracks=tracks, uncertainty=seen.uncertainty[back])
 
 
 def _inside(folder: Path) -> list[tuple[str, Path]]:
@@ -179,9 +187,7 @@ def _inside(folder: Path) -> list[tuple[str, Path]]:
         place = path.relative_to(folder)
         if any(part.startswith(".") for part in place.parts):
             continue
-        if path.is_file() and path.suffix.lower() in SUFFIXES:
-            found.append((place.as_posix(), path))
-        elif path.is_dir() and _holds_frames(path):
+        if (path.is_file() and path.suffix.lower() in SUFFIXES) or (path.is_dir() and _holds_frames(path)):
             found.append((place.as_posix(), path))
     if not found and _holds_frames(folder):
         found.append((folder.name, folder))
