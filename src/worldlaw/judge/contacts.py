@@ -24,7 +24,7 @@ CERTAIN = 1e-3  # chance below which something did happen
 TOUCHING = 0.25  # of the reach of both: what may lie between two that touch
 SLACK = 2.0  # pixels on top of it
 FRICTION = 45.0  # degrees between the impulse of a surface and its normal, at most
-ALONG = 25.0  # degrees within which two directions are one
+ASIDE = 0.2  # of its greatest speed: what goes straight has no more of it across its acceleration
 FAR = 0.5  # of a thing's reach: a jump that nothing near excuses
 BLURRED = 1.5  # frames that the moment of a change of acceleration may be off
 UNSEEN = 2  # frames without a place: whatever may have happened in more of them
@@ -138,16 +138,15 @@ def _partner(evidence: Evidence, courses: Sequence[Course], knot: Knot) -> int |
 def _event(
     evidence: Evidence, courses: Sequence[Course], knot: Knot, partner: int | None, other: Knot | None
 ) -> Event:
-    freedom = min(knot.before.freedom, knot.after.freedom)
     gap = float(np.linalg.norm(knot.gap))
     common: dict[str, Any] = {
         "time": knot.time,
         "flight": knot.index,
         "step": knot.step,
-        "step_chance": chance(float(np.linalg.norm(knot.step)), knot.step_deviation, freedom),
+        "step_chance": _anywhere(knot, float(np.linalg.norm(knot.step)), knot.step_deviation),
         "gap": gap,
         # The moment was chosen where the gap is least, which leaves one direction.
-        "gap_chance": chance(gap, knot.gap_deviation, freedom, axes=1),
+        "gap_chance": _anywhere(knot, gap, knot.gap_deviation, axes=1),
         "speed_before": float(np.linalg.norm(knot.before.velocity(knot.time)[0])),
     }
     point = knot.before.position(knot.time)[0]
@@ -175,7 +174,7 @@ def _event(
     smooth = long_enough and float(np.linalg.norm(knot.step)) <= BLURRED * evidence.dt * bend
     if common["step_chance"] < CERTAIN and not smooth:
         return _alone(evidence, knot, common)
-    return _force(knot, common)
+    return _force(evidence, knot, common)
 
 
 def _pair_knots(
@@ -270,35 +269,46 @@ def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
     )
 
 
-def _force(knot: Knot, common: dict[str, Any]) -> Event:
+def _force(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
     """A change of acceleration alone. What begins to roll off, brakes, or rolls onto level ground, may."""
     things, before, after = (knot.thing,), knot.before, knot.after
     if min(before.num, after.num) < FEWEST:
         return Event("nothing", things=things, about="too short to say more", **common)
     off = float(np.linalg.norm(after.acceleration - before.acceleration))
     deviation = float(np.hypot(before.acceleration_deviation, after.acceleration_deviation))
-    differs = chance(off, deviation, min(before.freedom, after.freedom))
+    differs = _anywhere(knot, off, deviation)
     # As a change of velocity: what the other acceleration adds up to over the shorter flight.
     lasts = min(2 * (knot.time - before.middle), 2 * (after.middle - knot.time))
     common = {**common, "step_chance": differs, "step": (after.acceleration - before.acceleration) * lasts}
     if differs >= CERTAIN:
         return Event("nothing", things=things, **common)
-    velocity = before.velocity(knot.time)[0]
     if not accelerated(before):
         return Event("force", things=things, about="it began to accelerate", **common)
     if not accelerated(after):
-        if _angle(before.acceleration, velocity) < ALONG or _angle(before.acceleration, -velocity) < ALONG:
+        if _straight(before, evidence.dt):
             return Event("force", things=things, about="it ceased to accelerate", **common)
         return Event("uncaused", things=things, about="what bent its way ceased", **common)
-    ends = [velocity, after.velocity(after.middle * 2 - knot.time)[0]]
-    if all(_angle(after.acceleration, -end) < ALONG for end in ends):
-        return Event("force", things=things, about="it braked", **common)
-    if all(
-        min(_angle(flight.acceleration, velocity), _angle(flight.acceleration, -velocity)) < ALONG
-        for flight in (before, after)
-    ) and before.acceleration @ after.acceleration > 0:  # fmt: skip
-        return Event("force", things=things, about="the slope changed", **common)
+    if _straight(after, evidence.dt):
+        ends = [after.velocity(frame * evidence.dt)[0] for frame in (after.first, after.last)]
+        if all(end @ after.acceleration < 0 for end in ends):
+            return Event("force", things=things, about="it braked", **common)
+        if _straight(before, evidence.dt) and before.acceleration @ after.acceleration > 0:
+            return Event("force", things=things, about="the slope changed", **common)
     return Event("uncaused", things=things, about="what pulls it changed", **common)
+
+
+def _anywhere(knot: Knot, size: float, deviation: float, axes: int = 2) -> float:
+    """Probability that noise makes so much anywhere in the two flights: the cut is where it made most."""
+    freedom = min(knot.before.freedom, knot.after.freedom)
+    return min(1.0, (knot.before.num + knot.after.num) * chance(size, deviation, freedom, axes))
+
+
+def _straight(flight: Flight, dt: float) -> bool:
+    """Whether a flight goes along its acceleration, as what rolls down a slope does."""
+    along = flight.acceleration / np.linalg.norm(flight.acceleration)
+    ends = [flight.velocity(frame * dt)[0] for frame in (flight.first, flight.last)]
+    aside = ends[0] - (ends[0] @ along) * along
+    return float(np.linalg.norm(aside)) < ASIDE * max(float(np.linalg.norm(end)) for end in ends)
 
 
 def _draws(rng: np.random.Generator, flight: Flight, time: float) -> np.ndarray:
@@ -316,12 +326,6 @@ def _estimate(values: np.ndarray) -> Estimate:
 def _sure(values: np.ndarray) -> bool:
     """Whether the sign of a drawn number is known."""
     return bool((np.sign(values[1:]) == np.sign(values[0])).mean() > 0.99)
-
-
-def _angle(first: np.ndarray, second: np.ndarray) -> float:
-    """Degrees between two vectors; 90 if either is nothing."""
-    size = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return float(np.degrees(np.arccos(np.clip(first @ second / size, -1, 1)))) if size > 0 else 90.0
 
 
 def _round(evidence: Evidence, thing: int) -> bool:

@@ -23,11 +23,12 @@ BELIEF = 2.0  # degrees of freedom by which a tracker's own deviations are belie
 MOST_CORRELATED = 0.7  # residuals of neighbouring frames
 SLOW = 0.03  # pixels: error of a tracker that changes slowly, from textured films (docs/judge.md)
 SLOWNESS = 12  # times in a flight that such an error is another
+NEEDED = 0.01  # chance below which a cut is kept
 SETTLED = 3  # times that cuts are moved to where flights meet
 STEPS = 120  # at which the meeting of two flights is looked for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Flight:
     """x(t) = p + v (t - middle) + a (t - middle)² / 2 along both axes."""
 
@@ -138,6 +139,7 @@ def course_of(evidence: Evidence, thing: int) -> Course:
             break
         kept[found[0]] = False
         cuts, cost = found[1]
+    cuts = _needed(frames[kept], place[kept], deviation[kept], cuts)
     used, own = frames[kept], evidence.deviation[frames[kept], thing]
     flights, noise = _fitted(evidence, used, place[kept], own, cuts)
     for _ in range(SETTLED):
@@ -190,7 +192,7 @@ def split(evidence: Evidence, course: Course, frame: float) -> tuple[Flight, Fli
 
 
 def expected(evidence: Evidence, course: Course, frame: int) -> tuple[Float[np.ndarray, "2"], float]:
-    """Where a thing should be in a frame, and one standard deviation: between its places, or on as it went."""
+    """Where a thing should be in a frame, and its deviation: between its places, or on as it went."""
     before = course.frames[course.frames < frame]
     after = course.frames[course.frames > frame]
     position, dt = evidence.position[:, course.thing], evidence.dt
@@ -211,6 +213,30 @@ def chance(size: float, deviation: float, freedom: float, axes: int = 2) -> floa
 
 def _apart(before: Flight, after: Flight, time: float) -> float:
     return float(((before.position(time)[0] - after.position(time)[0]) ** 2).sum())
+
+
+def _needed(
+    frames: np.ndarray, place: np.ndarray, deviation: np.ndarray, cuts: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The cuts without those that noise of the size of the residuals would give somewhere (F test)."""
+
+    def misfit(start: int, stop: int) -> float:
+        return _fit(frames[start:stop], place[start:stop], deviation[start:stop])[2]
+
+    edges = [0, *(stop for _, stop in cuts)]
+    while len(edges) > 2:
+        each = [misfit(*ends) for ends in pairwise(edges)]
+        freedom = 2 * (len(frames) - SHORTEST * len(each))
+        if freedom < SHORTEST:
+            break
+        scale = sum(each) / freedom
+        gains = [misfit(edges[at], edges[at + 2]) - each[at] - each[at + 1] for at in range(len(each) - 1)]
+        at = int(np.argmin(gains))
+        surprise = stats.f.sf(gains[at] / (2 * SHORTEST) / scale, 2 * SHORTEST, freedom) if scale > 0 else 0.0
+        if surprise * len(frames) < NEEDED:
+            break
+        del edges[at + 1]
+    return list(pairwise(edges))
 
 
 def _settled(

@@ -35,7 +35,7 @@ class Judgement:
 
 
 def judge(evidence: Evidence, *, gravity: tuple[float, float] | None = None) -> Judgement:
-    """Judge one video by its tracks; ``gravity`` is what somebody says it is, in the units of the evidence."""
+    """Judge one video by its tracks; ``gravity`` is what somebody says it is, in the evidence's units."""
     cannot = _cannot(evidence)
     if cannot:
         names = ("things", "acceleration", *KINDS)

@@ -23,20 +23,20 @@ BUDGET = 9_000_000  # bytes of all films
 LARGEST = 450_000  # bytes of one
 ORDER = ("abnormal", "not judged", "normal", "unreadable")
 GLOSSARY = {
-    "abnormal": "At least one of seven signs is certain (0.999) and larger than true videos show. Normal is not "
-    "the same as true: only these signs were looked for.",
+    "abnormal": "At least one of seven signs is certain (0.999) and larger than true videos show. Normal is "
+    "not the same as true: only these signs were looked for.",
     "flight": "A stretch of a track in which one constant acceleration explains every place. Where flights "
     "meet, something happened.",
     "height": "The height of the picture: the unit of length where nobody knows the scale.",
     "restitution": "The speed at which two part over the speed at which they met, along the line of the "
     "impulse. At most 1, or the contact made energy.",
-    "mass ratio": "From the changes of velocity of two that met: the second's mass over the first's, whatever "
-    "the units. Area ratio is the same, were masses to go with areas.",
-    "surface": "A change of velocity beside nothing that was followed, such as something that stands still may "
-    "cause: it came in, and left with no more speed. Hints can say that there is no such thing.",
-    "confidence": "Of a quantity: the tracker's own, over the frames behind it. Of a sign: one minus the chance "
-    "that a true video, tracked as surely, shows as much.",
-    "interval": "95 %, from how a track scatters about its flights; it does not know of a wrong scale or rate.",
+    "mass ratio": "From the changes of velocity of two that met: the second's mass over the first's, "
+    "whatever the units. Area ratio is the same, were masses to go with areas.",
+    "surface": "A change of velocity beside nothing that was followed, such as something that stands still "
+    "may cause: it came in, and left with no more speed. Hints can say that there is no such thing.",
+    "confidence": "Of a quantity: the tracker's own, over the frames behind it. Of a sign: one minus the "
+    "chance that a true video, tracked as surely, shows as much.",
+    "interval": "95 %, from how a track scatters about its flights; a wrong scale or rate is not in it.",
 }
 
 
@@ -114,6 +114,10 @@ def _row(watched: Watched, at: int, shown: bool) -> dict[str, Any]:
     }
 
 
+def _few(texts: list[str]) -> str:
+    return ", ".join([*texts[:3], *["…"] * (len(texts) > 3)]) or NOTHING
+
+
 def _with_unit(quantity: Quantity) -> str:
     return f"{number(quantity.value)} {quantity.unit}" if np.isfinite(quantity.value) else NOTHING
 
@@ -181,7 +185,8 @@ def _of(quantity: Quantity) -> str:
 
 
 _EVENTFUL = (
-    "event_time", "velocity_change", "restitution", "energy_ratio", "mass_ratio", "area_ratio", "momentum_imbalance",
+    "event_time", "velocity_change",
+    "restitution", "energy_ratio", "mass_ratio", "area_ratio", "momentum_imbalance",
 )  # fmt: skip
 
 

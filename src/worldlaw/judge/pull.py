@@ -11,7 +11,7 @@ from scipy import stats
 
 from worldlaw.judge.flights import Course, Flight, chance
 
-ACCELERATED = 1e-3  # chance below which a flight is held to be accelerated
+ACCELERATED = 1e-4  # chance below which a flight is held to be accelerated
 ALIKE = 0.01  # chance down to which two accelerations are held to be one
 FEWEST = 5  # frames of a flight that says something of its acceleration
 

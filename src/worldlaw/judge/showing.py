@@ -74,10 +74,12 @@ def with_tracks(
         pen = ImageDraw.Draw(picture)
         for thing in things:
             measured = np.flatnonzero(evidence.measured[: frame + 1, thing])
+            if not len(measured):
+                continue
             way = _drawn(evidence.position[measured, thing], scale, evidence.extent[1])
             for line, ink in ((TRAIL + 1.2, "#000000"), (TRAIL, COLORS[thing % len(COLORS)])):
                 pen.line(way, fill=ink, width=round(line * FINER), joint="curve")
-                if len(measured) and measured[-1] == frame:
+                if measured[-1] == frame:
                     x, y = way[-1]
                     reach = max(float(evidence.reach[thing]) * scale, 3.0 * FINER)
                     box = (x - reach, y - reach, x + reach, y + reach)
