@@ -13,6 +13,7 @@ from worldlaw.papers import load_paper, truth_of, with_video
 from worldlaw.papers.card_format import read_card
 from worldlaw.papers.making import make_paper
 from worldlaw.papers.scoring import score
+from worldlaw.papers.secret import make_secret
 from worldlaw.papers.verifying import differences, lines, verify
 
 PAPER = """
@@ -153,6 +154,32 @@ def test_another_paper_is_named_and_nothing_is_scored(there):
 def test_a_paper_that_ships_is_made_again_and_any_other_must_be_given(there):
     with pytest.raises(BadInput, match="'two-falls' does not ship: give its folder with --paper"):
         verify(there / "scores", there / "answers")
+
+
+def test_a_paper_that_ships_is_made_again_from_its_card(scored, monkeypatch, tmp_path):
+    (tmp_path / "two-falls.yaml").write_text(PAPER)
+    monkeypatch.setattr("worldlaw.papers.paper.SHIPPED", tmp_path)
+    assert verify(scored / "scores", scored / "answers").verdict == "same bytes"
+    (tmp_path / "two-falls.yaml").write_text(PAPER.replace("questions: 2", "questions: 3"))
+    assert verify(scored / "scores", scored / "answers").verdict == "other paper"
+
+
+def test_held_out_questions_need_their_secret(tmp_path):
+    (tmp_path / "two.yaml").write_text(PAPER)
+    make_secret(tmp_path / "secret")
+    paper = load_paper(tmp_path / "two.yaml")
+    made = make_paper(paper, tmp_path / "paper", secret=(tmp_path / "secret").read_bytes())
+    (tmp_path / "answers").mkdir()
+    for question in made.questions[:1]:
+        video = truth_of(paper, question, (tmp_path / "secret").read_bytes()).video()
+        np.savez_compressed(tmp_path / "answers" / f"{question.id}.npz", video=video, fps=10.0)
+    score(tmp_path / "paper", tmp_path / "answers", tmp_path / "scores", secret=tmp_path / "secret")
+    card = read_card(tmp_path / "scores")
+    assert (card.paper.set, card.paper.secret_hash) == ("held-out", made.secret_hash)
+    assert card.questions["falls-0000"].solved == 1
+    assert verified(tmp_path, secret=tmp_path / "secret").verdict == "same bytes"
+    with pytest.raises(BadInput, match="held out: give the secret"):
+        verified(tmp_path)
 
 
 def test_a_secret_for_public_questions_and_tracks_nobody_used_are_refused(there):

@@ -20,7 +20,7 @@ from worldlaw.papers.scores import ANSWERS, FLOOR, SCORED, Asked, Scores, read_s
 from worldlaw.papers.showing import shots
 from worldlaw.papers.summary import share_over
 from worldlaw.report.cells import arrange
-from worldlaw.report.levels import level_groups
+from worldlaw.report.levels import level_groups, level_words
 from worldlaw.report.page import metric_rows
 from worldlaw.report.tables import all_metrics
 from worldlaw.report.wording import (
@@ -346,7 +346,7 @@ def _rows(found: Scores) -> list[dict[str, Any]]:
                 "id": one.id,
                 "law": pretty(one.scenario),
                 "filming": one.filming,
-                "level": level_of.get(one.id, "") if inside.get(one.id, "unknown") != "unknown" else "",
+                "level": level_words(level_of[one.id]) if inside.get(one.id, "unknown") != "unknown" else "",
                 "status": fate,
                 "verdict": _verdict(solved),
                 "solved": percent(solved) if found.num_answers > 1 else _verdict(solved),
