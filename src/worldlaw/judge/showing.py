@@ -48,7 +48,7 @@ def show(watched: Watched, index: int, allowance: int) -> Shown | None:
     drawn = with_tracks(frames, evidence, said, chosen)
     rate = watched.fps if np.isfinite(watched.fps) else 10.0
     return Shown(
-        film=strip(drawn, allowance),
+        film=strip(drawn, allowance, lossless=False),
         num_frames=len(drawn),
         seconds=float(np.clip(len(frames) / rate, *SECONDS)),
         aspect=drawn.shape[2] / drawn.shape[1],
