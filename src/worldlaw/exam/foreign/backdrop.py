@@ -97,7 +97,7 @@ def without(
     known = np.zeros(suspect.shape, np.bool_)
     picture = ground.copy()
     kernels.uncovered(
-        video, frames, backdrop.gain, suspect, ground, paint.astype(np.float32), min(3, len(frames)),
-        picture, known,
+        video, frames, backdrop.gain, suspect, ground, paint.astype(np.float32), backdrop.noise,
+        min(3, len(frames)), picture, known,
     )  # fmt: skip
     return dataclasses.replace(backdrop, picture=inpainted(picture, suspect & ~known))
