@@ -39,24 +39,21 @@ def _from_paint(red, green, blue, paint):
 
 @compiled
 def middle(video, frames, gain, out):
-    """Median over some frames of every channel, each frame divided by its gain (T, 3)."""
+    """Median over an odd number of frames of every channel, each frame divided by its gain (T, 3)."""
     count = len(frames)
     values = np.empty(count, np.float32)
+    share = (1 / gain).astype(np.float32)
     for row in range(video.shape[1]):
         for column in range(video.shape[2]):
             for c in range(3):
                 for k in range(count):
-                    value = np.float32(video[frames[k], row, column, c] / gain[frames[k], c])
+                    value = np.float32(video[frames[k], row, column, c]) * share[frames[k], c]
                     at = k
                     while at > 0 and values[at - 1] > value:
                         values[at] = values[at - 1]
                         at -= 1
                     values[at] = value
-                half = count // 2
-                if count % 2:
-                    out[row, column, c] = values[half]
-                else:
-                    out[row, column, c] = 0.5 * (values[half - 1] + values[half])
+                out[row, column, c] = values[count // 2]
 
 
 @compiled
@@ -320,9 +317,10 @@ def fit(
 ):
     """Move an outline until its edge lies where likeness falls, then to where colours change.
 
-    ``x`` and ``y`` are px of the window, whose corner ``left`` and ``top`` are px of the frame. ``usual`` is the scale that is expected; ``turns``: whether the outline may turn. ``out``: x, y, angle,
-    scale, rms px of what remains, share of unblocked rays that met an edge, share of rays unblocked, variance
-    of x, of y, share of all rays that lie in the picture.
+    ``x`` and ``y`` are px of the window, whose corner ``left`` and ``top`` are px of the frame. ``usual`` is
+    the scale that is expected; ``turns``: whether the outline may turn. ``out``: x, y, angle, scale, rms px
+    of what remains, share of unblocked rays that met an edge, share of rays unblocked, variance of x, of y,
+    share of all rays that lie in the picture.
     """
     edge = np.zeros(num_rays)
     state = np.zeros(num_rays, np.int64)
