@@ -6,7 +6,6 @@ import pytest
 
 from worldlaw.clips.store import Clips
 from worldlaw.config import parse_experiment
-from worldlaw.evaluation import level_of
 from worldlaw.models import VideoModel
 from worldlaw.pipeline import run
 from worldlaw.testing import make_recipe
@@ -51,7 +50,7 @@ def experiment(**changes):
 def test_a_level_names_what_lies_outside_and_on_which_side(attributes, level):
     scene, _ = make_recipe("uniform_motion").scene(0)
     scene.attributes.update(attributes)
-    assert level_of(scene, training_region(scenarios.get("uniform_motion"))) == level
+    assert training_region(scenarios.get("uniform_motion")).level(scene.attributes) == level
 
 
 def test_no_two_clips_are_answered_from_the_same_noise(tmp_path):

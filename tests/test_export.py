@@ -275,7 +275,7 @@ def test_without_the_extra_the_line_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match=EXTRA):
         export_phyworld(clips, tmp_path / "out", draw=draw)
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(BadInput, match=EXTRA):
+    with pytest.raises(BadInput, match="mp4 needs PyAV: pip install av"):
         export_rollouts(clips, clips, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -313,8 +313,8 @@ def test_frames_of_two_sizes_are_named(tmp_path):
         read_film(tmp_path)
 
 
-def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
+def test_without_pyav_it_is_named(tmp_path, monkeypatch):
     write_video(tmp_path / "a.mp4", moving_square(), 10.0)
     monkeypatch.setitem(__import__("sys").modules, "av", None)
-    with pytest.raises(BadInput, match=r"pip install 'worldlaw\[export\]'"):
+    with pytest.raises(BadInput, match=r"mp4 needs PyAV: pip install av"):
         read_film(tmp_path / "a.mp4")

@@ -128,9 +128,9 @@ def test_an_unknown_suffix_is_answered_with_those_that_work(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
+def test_without_pyav_it_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(BadInput, match=r"mp4 needs the extra: pip install 'worldlaw\[export\]'"):
+    with pytest.raises(BadInput, match=r"mp4 needs PyAV: pip install av"):
         write_video(tmp_path / "clip.mp4", moving_square(), 10.0)
     assert not list(tmp_path.iterdir())
     write_video(tmp_path / "clip.gif", moving_square(), 10.0)

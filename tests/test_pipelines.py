@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Conditioning
 
@@ -187,3 +188,23 @@ def test_code_that_lies_in_the_folder_is_not_run(saved, tmp_path, part):
     with pytest.raises(BadInput, match="code of its own"):
         ImageToVideo(path=str(folder))
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("family", ["wan_image_to_video", "wan_video_to_video"])
+def test_a_pipeline_sits_an_exam(saved, tmp_path, capsys, family):
+    paper = tmp_path / "short.yaml"
+    paper.write_text(
+        "name: short\nvideo: {width: 64, height: 48, num_frames: 8, fps: 8, context: 2}\n"
+        "sections:\n  fall: {scenario: parabola, questions: 2}\n"
+    )
+    kind, options = FAMILIES[family]
+    told = [f"--option={name}={value}" for name, value in {**options, "path": saved(family)}.items()]
+    model = f"worldlaw.models.pipelines:{kind}"
+    assert (
+        main(["exam", "run", str(paper), "--model", model, "--out", str(tmp_path), "--no-score", *told]) == 0
+    )
+    declared = json.loads((tmp_path / "answers" / "answers.json").read_text())
+    assert declared["sampler_steps"] == 2
+    assert len(declared["settings"]["adjustments"]) == 1
+    with np.load(tmp_path / "answers" / "fall-0001__0.npz") as file:
+        assert file["video"].shape == (8, 48, 64, 3)

@@ -21,7 +21,7 @@ from worldlaw.clips.tracks import Tracked, read_tracks
 from worldlaw.config import TRAIN, poses
 from worldlaw.core.artifact import atomic_path, key_of, read_manifest, write_text
 from worldlaw.core.errors import BadInput, blamed
-from worldlaw.core.region import Attributes, Region
+from worldlaw.core.region import Attributes
 from worldlaw.core.types import Case, CaseLibrary, Detections, Question, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.metrics import Metric, metrics
@@ -76,7 +76,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> tuple[pa.Table, list[S
     exam = _Exam(plan, world, split)
     look = Look(experiment.look)
     for clip in range(len(exam.clips)):
-        level = level_of(exam.clips.scene(clip), region)
+        level = region.level(exam.clips.scene(clip).attributes)
         for predictor, kind, case in exam.cases(clip):
             name, training_seed = trained.get(predictor, (predictor, experiment.seed))
             num_training = experiment.worlds[world].train.clips
@@ -120,21 +120,6 @@ def _fault_rows(case: Case) -> list[tuple[int, str, float, str, float]]:
     return [
         (-1, f"abnormal_{name}", float(one.value > case.limits[name]), "", 0.0) for name, one in found.items()
     ]
-
-
-def level_of(scene: Scene, region: Region) -> str:
-    """How a scene lies to the training region.
-
-    ``in`` inside it; else the attributes whose value never occurs in training, each with the side on which it
-    lies (``speed low``, ``speed high``, ``speed gap`` in a hole; a name has no side), joined by +; or
-    ``combination`` if every value occurs but not together.
-    """
-    if region.contains(scene.attributes):
-        return "in"
-    outside = [
-        f"{name} {region.side(name, scene.attributes[name])}" for name in region.outside(scene.attributes)
-    ]
-    return "+".join(part.strip() for part in outside) or "combination"
 
 
 def write_results(tables: list[pa.Table], folder: Path) -> int:

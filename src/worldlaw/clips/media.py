@@ -15,7 +15,7 @@ from PIL import Image
 from worldlaw.core.artifact import atomic_path
 from worldlaw.core.errors import BadInput
 
-MISSING_AV = "mp4 needs the extra: pip install 'worldlaw[export]'"
+MISSING_AV = "mp4 needs PyAV: pip install av"
 MP4_QUALITY = 12  # H.264 constant rate factor: 0 is lossless, 18 is called visually lossless
 STRIP_FRAMES = 8
 LONGEST = {".gif": 655.35, ".webp": 16_777.215}  # s: what the formats have room for

@@ -106,7 +106,7 @@ def _through(frames: np.ndarray, encoding: Encoding, fps: float) -> np.ndarray:
         stream = source.streams.video[0]
         stream.codec_context.thread_count, stream.codec_context.thread_type = 1, "NONE"
         for t, frame in enumerate(source.decode(stream)):
-            result[t] = reformatter.reformat(frame, format="rgb24").to_ndarray()[:height, :width]
+            result[t] = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()[:height, :width]
     return result
 
 

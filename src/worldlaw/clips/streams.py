@@ -47,7 +47,7 @@ def read_stream(path: Path, kind: str, most_pixels: int) -> Film:
                 check_size(path, len(pictures) + 1, frame.height, frame.width, most_pixels=most_pixels)
                 rotation = frame.rotation
                 corrupt += frame.is_corrupt
-                pictures.append(reformatter.reformat(frame, format="rgb24").to_ndarray())
+                pictures.append(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray())
                 times.append(frame.time)
         except (av.FFmpegError, OSError, ValueError) as error:
             if isinstance(error, BadInput) or not pictures:

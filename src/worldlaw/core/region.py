@@ -89,6 +89,18 @@ class Region:
         ends = [end for box in self.boxes for v in box.values[name] if not isinstance(v, str) for end in v]
         return "low" if value < min(ends) else "high" if value > max(ends) else "gap"
 
+    def level(self, attributes: Mapping[str, float | str]) -> str:
+        """How a point lies to the region.
+
+        ``in`` inside it; else the attributes whose value never occurs in it, each with the side on which it
+        lies (``speed low``, ``speed high``, ``speed gap`` in a hole; a name has no side), joined by +; or
+        ``combination`` if every value occurs but not together.
+        """
+        if self.contains(attributes):
+            return "in"
+        outside = [f"{name} {self.side(name, attributes[name])}" for name in self.outside(attributes)]
+        return "+".join(part.strip() for part in outside) or "combination"
+
     def to_json(self) -> list[dict]:
         """Plain lists and dictionaries, for keys and manifests."""
         return [

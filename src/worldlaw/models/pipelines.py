@@ -27,6 +27,7 @@ class ImageToVideo(VideoModel):
     """A diffusers pipeline that goes on from one picture: the last given frame."""
 
     takes: ClassVar[str] = "image"
+    at_once: ClassVar[int] = 1  # question at a time: each is long, and what is answered is kept
 
     def __init__(
         self,

@@ -53,8 +53,8 @@ class ModelOfCard(_Noun):
     name: str | None
     about: str | None
     settings: Any
-    sampler_steps: Any
-    seeds: Any
+    sampler_steps: int | None
+    seeds: list[int] | None
 
 
 class ScoringOfCard(_Noun):

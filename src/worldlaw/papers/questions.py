@@ -21,6 +21,7 @@ from worldlaw.papers.paper import Paper, PaperQuestion
 from worldlaw.papers.prompting import prompt_of
 from worldlaw.papers.secret import seed_of
 from worldlaw.worlds import Scenario, draw_scene, scenarios
+from worldlaw.worlds.textured import render_textured
 from worldlaw.worlds.view import View, view_of
 
 HIDDEN = 0.25  # pixels: less than this of a start nobody sees
@@ -48,7 +49,11 @@ class Truth:
     def video(self, num_frames: int | None = None) -> UInt8[np.ndarray, "T H W 3"]:
         """The true video, or its first frames."""
         trajectory = self.trajectory if num_frames is None else self.trajectory[:num_frames]
-        return self.view.film(trajectory)
+        if self.question.section.filming == "plain":
+            return self.view.film(trajectory)
+        rng = _rng(self.paper, self.question, self.seed, "look")
+        width, height = self.view.width, self.view.height
+        return render_textured(self.scene, trajectory, width, height, rng=rng, box=self.view.box)
 
     @cached_property
     def horizon(self) -> int:
@@ -111,23 +116,20 @@ def _rng(paper: Paper, question: PaperQuestion, seed: int, what: str) -> np.rand
 
 
 def _moved(scene: Scene, by: float, rng: np.random.Generator) -> Scene:
-    """The scene with every body that can move ``by`` metres off, each in a direction of its own.
+    """The scene with every body, fixed ones too, ``by`` metres off in a direction of its own.
 
-    What would then reach beyond the view, and did not before, is moved the other way.
+    What would then reach beyond the view, and did not before, is moved the other way, or stays.
     """
     bodies = []
     for body in scene.bodies:
         turn = 2 * math.pi * rng.random()
-        if not body.fixed:
-            step = np.array([math.cos(turn), math.sin(turn)]) * by
+        step = np.array([math.cos(turn), math.sin(turn)]) * by
+        for factor in (-1.0, 0.0):
             low, high = _reach(body)
             outside = (low + np.minimum(step, 0) < 0) | (high + np.maximum(step, 0) > scene.extent)
-            step[outside] = -step[outside]
-            outside = (low + np.minimum(step, 0) < 0) | (high + np.maximum(step, 0) > scene.extent)
-            step[outside] = 0.0
-            x, y = body.position
-            body = dataclasses.replace(body, position=(x + float(step[0]), y + float(step[1])))
-        bodies.append(body)
+            step[outside] *= factor
+        x, y = body.position
+        bodies.append(dataclasses.replace(body, position=(x + float(step[0]), y + float(step[1]))))
     return dataclasses.replace(scene, bodies=tuple(bodies))
 
 

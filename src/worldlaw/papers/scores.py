@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Scores:
     values: dict[tuple[str, str], dict[str, list[float]]]  # (predictor, metric) -> question -> its answers
     kinds: dict[str, str]  # predictor -> kind
 
-    @property
+    @cached_property
     def num_answers(self) -> int:
         """Answers expected to every question: the most that any has.
 
@@ -87,11 +88,15 @@ class Scores:
 
         NaN where verdicts do not apply: in a scenario in which not even the truth has one.
         """
-        judged = self.values.get((FLOOR, "abnormal"), {})
-        same = (one.id for one in self.questions if one.scenario == question.scenario)
-        if not any(np.isfinite(judged.get(name, np.nan)).any() for name in same):
+        if question.scenario not in self._judged:
             return np.nan
         return self._over_expected(question, "abnormal", 1.0)
+
+    @cached_property
+    def _judged(self) -> set[str]:
+        """Scenarios in which the truth has a verdict."""
+        judged = self.values.get((FLOOR, "abnormal"), {})
+        return {one.scenario for one in self.questions if np.isfinite(judged.get(one.id, np.nan)).any()}
 
     def _over_expected(self, question: Asked, metric: str, absent: float) -> float:
         floor = self.values.get((FLOOR, metric), {}).get(question.id, [])

@@ -35,14 +35,14 @@ class Sitter:
     """A model that is ready to be asked."""
 
     name: str
-    several: bool  # whether it takes several questions at a time
+    most: int  # questions that it takes at a time
     ask: Callable[[Sequence[Asked], int, float], Sequence[object]]  # questions, new frames, Hz -> raw answers
     sampler_steps: int | None  # as far as it says
     thing: object  # what is asked
 
     def at_once(self, num_frames: int, height: int, width: int) -> int:
         """How many questions of this size it gets at a time."""
-        return max(1, min(BATCH, BATCH_BYTES // (num_frames * height * width * 3))) if self.several else 1
+        return max(1, min(self.most, BATCH_BYTES // (num_frames * height * width * 3)))
 
     @property
     def adjustments(self) -> tuple[str, ...]:
@@ -70,7 +70,8 @@ def sitter(thing: object, name: str, options: Mapping[str, Any]) -> Sitter:
     steps = next((getattr(model, key) for key in STEPS if isinstance(getattr(model, key, None), int)), None)
     if callable(getattr(model, "generate", None)):
         text = _texts(model, name, options)
-        return Sitter(name, True, functools.partial(_generate, model, text), steps, model)
+        most = int(getattr(model, "at_once", BATCH))
+        return Sitter(name, most, functools.partial(_generate, model, text), steps, model)
     if not callable(model):
         raise BadInput(
             f"model {name}: expected a function, or a class or object with generate or __call__; "
@@ -78,14 +79,14 @@ def sitter(thing: object, name: str, options: Mapping[str, Any]) -> Sitter:
         )
     bound = dict(options) if model is thing else {}
     told = _told(model, name, bound)
-    return Sitter(name, False, functools.partial(_call, model, told, bound), steps, model)
+    return Sitter(name, 1, functools.partial(_call, model, told, bound), steps, model)
 
 
 def as_video(raw: object, shape: tuple[int, int, int, int]) -> tuple[np.ndarray, str]:
     """(T, H, W, 3) uint8 of what a model returned, and what was done to it, empty if nothing.
 
-    Taken are arrays, tensors (by their ``detach``) and lists of frames; uint8, or floats in [0, 1].
-    Raises Failed with the reason for anything else.
+    Taken are arrays of any library, tensors (by their ``detach``) and lists of frames; uint8, or floats in
+    [0, 1]. Raises Failed with the reason for anything else.
     """
     video = _array(raw)
     if video.shape != shape:
@@ -113,7 +114,7 @@ def _array(raw: object) -> np.ndarray:
     if hasattr(raw, "detach"):
         tensor = tensor.detach().cpu()
         tensor = tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()
-    elif hasattr(raw, "__array_interface__") and not isinstance(raw, np.ndarray):  # a picture of Pillow's
+    elif hasattr(raw, "__array__") or hasattr(raw, "__array_interface__"):  # jax's, Pillow's
         tensor = np.asarray(raw)
     if not isinstance(tensor, np.ndarray):
         raise Failed(f"it returned {'None' if raw is None else type(raw).__name__}; expected an array")

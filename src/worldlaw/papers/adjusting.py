@@ -1,0 +1,311 @@
+"""How an answer lies to what was asked: where in its pictures, and when; every adjustment has a name.
+
+What is declared is believed, what is not is measured against the given frames. An answer that cannot lie
+there in any way raises ``Unfit``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from worldlaw.clips.film import Film
+from worldlaw.papers.answers import Declaration
+from worldlaw.papers.paper import Video
+
+Box = tuple[int, int, int, int]  # left, top, width, height in pixels
+
+ASPECT = 0.01  # of the width over the height: closer is rounding
+UNLIKE = 0.5  # of a given frame's contrast: a first frame further off is another picture
+CUT = 0.7  # as well must a picture cut at its sides fit for it to be believed
+TELLING = 30  # of 255: how far pixels of two frames must differ to tell which of them was copied
+
+
+class Unfit(Exception):  # noqa: N818
+    """An answer that cannot be held against its question: a code and one line."""
+
+    def __init__(self, code: str, line: str) -> None:
+        super().__init__(line)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """One thing in which an answer is not as asked, and what is done about it."""
+
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where and when an answer shows what was asked."""
+
+    size: tuple[int, int]  # width and height of its frames
+    box: Box  # the part of them that shows what was asked
+    bars: tuple[int, int, int]  # RGB beside the box
+    fps: float  # Hz at which its frames are taken to be
+    time: Float[np.ndarray, " S"]  # s of its frames since the first given one
+    steady: bool  # whether these are even
+    includes_given: bool
+    adjustments: tuple[Adjustment, ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whether no bars surround the picture."""
+        return self.box == (0, 0, *self.size)
+
+
+def fit(film: Film, given: UInt8[np.ndarray, "K H W 3"], video: Video, declared: Declaration) -> Fit:
+    """How a film lies to a question with these given frames, asked for as ``video``.
+
+    Raises Unfit if it ends before anything new, is cut at its sides, or shows another picture.
+    """
+    found: list[Adjustment] = [Adjustment(code, line) for code, line in film.notes]
+    box, bars, included = _place(film, given, video, declared, found)
+    fps, time = _times(film, video, declared, included, found)
+    _, height, width, _ = film.frames.shape
+    return Fit((width, height), box, bars, fps, time, bool(_even(time)), included, tuple(found))
+
+
+def cropped(frames: UInt8[np.ndarray, "T H W 3"], box: Box) -> UInt8[np.ndarray, "T h w 3"]:
+    """What of the frames lies in the box."""
+    left, top, width, height = box
+    return frames[:, top : top + height, left : left + width]
+
+
+def resized(frames: UInt8[np.ndarray, "T H W 3"], width: int, height: int) -> UInt8[np.ndarray, "T h w 3"]:
+    """Frames of another size: pixels' areas averaged where it gets smaller, bicubic where larger."""
+    _, rows, columns, _ = frames.shape
+    if (rows, columns) == (height, width):
+        return frames
+    smaller = width <= columns and height <= rows
+    how = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(frame).resize((width, height), how)) for frame in frames])
+
+
+def framed(frames: UInt8[np.ndarray, "T H W 3"], fit: Fit) -> UInt8[np.ndarray, "T h w 3"]:
+    """Frames brought to an answer's size and between its bars."""
+    left, top, width, height = fit.box
+    inner = resized(frames, width, height)
+    if fit.plain:
+        return inner
+    out = np.empty((len(frames), fit.size[1], fit.size[0], 3), np.uint8)
+    out[...] = np.array(fit.bars, np.uint8)
+    out[:, top : top + height, left : left + width] = inner
+    return out
+
+
+def _times(
+    film: Film, video: Video, declared: Declaration, included: bool, found: list[Adjustment]
+) -> tuple[float, np.ndarray]:
+    """The rate and the times of a film's frames."""
+    count, asked = len(film.frames), video.num_frames - (0 if included else video.context)
+    fps, steady = video.fps, True
+    if declared.fps is not None:
+        fps = declared.fps
+        if not _alike(fps, video.fps):
+            found.append(Adjustment("rate", f"{fps:g} Hz declared for the {video.fps:g} Hz asked"))
+    elif math.isnan(film.fps):
+        if count != asked:
+            found.append(Adjustment("rate", f"says no rate: taken as the {video.fps:g} Hz asked"))
+    elif count == asked:
+        if not film.steady or not _alike(film.fps, video.fps, film.container):
+            found.append(
+                Adjustment(
+                    "rate",
+                    f"says {film.fps:g} Hz but has the {asked} frames asked for: taken as {video.fps:g} Hz",
+                )
+            )
+    elif film.steady and _alike(film.fps, video.fps, film.container):
+        pass
+    else:
+        fps, steady = film.fps, film.steady
+        what = "rate" if steady else "uneven"
+        found.append(
+            Adjustment(what, f"{'' if steady else 'about '}{fps:g} Hz for the {video.fps:g} Hz asked")
+        )
+    start = 0.0 if included else (video.context - 1) / video.fps + 1 / fps
+    time = start + (np.arange(count) / fps if steady or film.time is None else film.time)
+    last = (video.num_frames - 1) / video.fps
+    slack = 1e-4 / video.fps
+    if time[-1] < video.context / video.fps - slack:
+        raise Unfit(
+            "short",
+            f"ends {time[-1] - start:.3g} s after its first frame ({count} frames at {fps:g} Hz), before "
+            f"the first new one of the {last:.3g} s asked",
+        )
+    if time[-1] < last - slack:
+        lost = int((np.arange(video.num_frames) / video.fps > time[-1] + slack).sum())
+        found.append(
+            Adjustment("short", f"ends after {time[-1]:.3g} of {last:.3g} s: {lost} frames are unmeasured")
+        )
+    elif time[-1] > last + 1 / fps - slack:
+        found.append(Adjustment("long", f"lasts {time[-1]:.3g} s: cut after {last:.3g} s"))
+    return fps, time
+
+
+def _even(time: np.ndarray) -> bool:
+    steps = np.diff(time)
+    return len(steps) < 2 or float(np.ptp(steps)) <= 1e-6 * float(steps[0])
+
+
+def _alike(fps: float, asked: float, container: str = "") -> bool:
+    """Whether two rates are one, but for how finely a container tells them."""
+    tick = {"gif": 0.0051, "webp": 0.00051}.get(container, 0.0)
+    return abs(fps / asked - 1) <= 0.005 or abs(1 / fps - 1 / asked) <= tick
+
+
+def _place(
+    film: Film, given: np.ndarray, video: Video, declared: Declaration, found: list[Adjustment]
+) -> tuple[Box, tuple[int, int, int], bool]:
+    """The box that shows what was asked, the colour beside it, and whether the given frames are in it."""
+    _, height, width, _ = film.frames.shape
+    whole: Box = (0, 0, width, height)
+    same_aspect = abs(width / height / (video.width / video.height) - 1) <= ASPECT
+    letterbox = declared.letterbox
+    box = whole
+    if isinstance(letterbox, list):
+        left, top, across, down = letterbox
+        if left + across > width or top + down > height:
+            raise Unfit("letterbox", f"the declared box {letterbox} reaches out of {width} x {height} frames")
+        box = (left, top, across, down)
+        found.append(Adjustment("letterbox", f"box {_said(box)} declared"))
+    elif letterbox == "measure" or (letterbox is None and not same_aspect):
+        box = _search(film.frames[0], given[0], video, found)
+    included = _includes(film, given, video, declared, box, found)
+    if included:
+        unlike = _unlike(resized(cropped(film.frames[:1], box), video.width, video.height)[0], given[0])
+        if unlike > UNLIKE:
+            line = f"its first frame differs from the given one by {unlike:.0%} of that one's contrast"
+            found.append(Adjustment("first-frame", line))
+    if (box[2], box[3]) != (video.width, video.height):
+        found.append(Adjustment("size", f"{box[2]} x {box[3]} for the {video.width} x {video.height} asked"))
+    aspect = box[2] / box[3] / (video.width / video.height) - 1
+    if abs(aspect) > ASPECT:
+        how = "wider" if aspect > 0 else "narrower"
+        found.append(Adjustment("stretch", f"{abs(aspect):.1%} {how} than asked: undone"))
+    return box, _bars(film.frames[0], box), included
+
+
+def _includes(
+    film: Film, given: np.ndarray, video: Video, declared: Declaration, box: Box, found: list[Adjustment]
+) -> bool:
+    """Whether a film begins with the given frames."""
+    if declared.includes_given is not None:
+        if not declared.includes_given:
+            found.append(Adjustment("given", "begins after the given frames (declared)"))
+        return declared.includes_given
+    count = len(film.frames)
+    telling = np.abs(given[0].astype(int) - given[-1]).max(axis=-1) > TELLING
+    if telling.sum() >= 8:
+        first = resized(cropped(film.frames[:1], box), video.width, video.height)[0].astype(int)
+        away, beyond = (np.abs(first - one)[telling].mean() for one in (given[0], given[-1]))
+        if away < 0.5 * beyond:
+            return True
+        if beyond < 0.5 * away and count < video.num_frames:
+            found.append(Adjustment("given", "begins after the given frames (its first is like the last)"))
+            return False
+    if count == video.num_frames - video.context:
+        found.append(Adjustment("given", f"begins after the given frames ({count} frames are the new ones)"))
+        return False
+    return True
+
+
+def _search(frame: np.ndarray, given: np.ndarray, video: Video, found: list[Adjustment]) -> Box:
+    """The box of a first frame in which it looks most like the given one, with one colour beside it."""
+    height, width, _ = frame.shape
+    whole: Box = (0, 0, width, height)
+    scale = min(width / video.width, height / video.height)
+    across, down = round(video.width * scale), round(video.height * scale)
+    fitted: Box = ((width - across) // 2, (height - down) // 2, across, down)
+    picture = Image.fromarray(given)
+    cost = {box: _cost(frame, picture, box) for box in (whole, fitted, _trimmed(frame))}
+    best = min(cost, key=lambda box: cost[box])
+    for step in (4, 2, 1, 1):
+        for side in range(4):
+            for by in (-step, step):
+                tried = _moved(best, side, by, width, height)
+                if tried is not None and tried not in cost:
+                    cost[tried] = _cost(frame, picture, tried)
+                    if cost[tried] < cost[best]:
+                        best = tried
+    contrast = float(np.abs(given.astype(int) - np.median(given, axis=(0, 1))).mean())
+    zoom = max(width / video.width, height / video.height)
+    inner = (min(width / zoom, video.width), min(height / zoom, video.height))
+    left, top = (video.width - inner[0]) / 2, (video.height - inner[1]) / 2
+    middle = picture.resize(
+        (width, height), Image.Resampling.BICUBIC, (left, top, left + inner[0], top + inner[1])
+    )
+    if np.abs(np.asarray(middle, int) - frame).mean() < CUT * cost[best]:
+        share = inner[0] * inner[1] / (video.width * video.height)
+        raise Unfit(
+            "cropped",
+            f"{width} x {height} frames show the middle {share:.0%} of the {video.width} x {video.height} "
+            "picture asked for",
+        )
+    if cost[best] > UNLIKE * max(contrast, 1):
+        shape = "portrait" if height > width and video.height <= video.width else "aspect"
+        raise Unfit(
+            shape,
+            f"{width} x {height} frames for the {video.width} x {video.height} asked, and no part of the "
+            "first looks like the given one",
+        )
+    if best != whole:
+        found.append(Adjustment("letterbox", f"box {_said(best)} measured"))
+    return best
+
+
+def _moved(box: Box, side: int, by: int, width: int, height: int) -> Box | None:
+    """A box with one side moved; None if it leaves the frame."""
+    edges = [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+    edges[side] += by
+    left, top, right, bottom = edges
+    if left < 0 or top < 0 or right > width or bottom > height or right - left < 8 or bottom - top < 8:
+        return None
+    return left, top, right - left, bottom - top
+
+
+def _trimmed(frame: np.ndarray) -> Box:
+    """A frame without the rows and columns at its sides that have the colour of its corner."""
+    away = np.abs(frame.astype(int) - frame[0, 0]).max(axis=-1) > TELLING
+    rows, columns = np.flatnonzero(away.any(axis=1)), np.flatnonzero(away.any(axis=0))
+    if not len(rows) or len(rows) < 8 or len(columns) < 8:
+        return 0, 0, frame.shape[1], frame.shape[0]
+    return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+def _cost(frame: np.ndarray, picture: Image.Image, box: Box) -> float:
+    """Mean difference of a frame from a picture drawn into a box of it, on the colour beside the box."""
+    left, top, width, height = box
+    smaller = width <= picture.width and height <= picture.height
+    how = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
+    drawn = np.empty(frame.shape, int)
+    drawn[...] = _bars(frame, box)
+    drawn[top : top + height, left : left + width] = np.asarray(picture.resize((width, height), how))
+    return float(np.abs(drawn - frame).mean())
+
+
+def _bars(frame: np.ndarray, box: Box) -> tuple[int, int, int]:
+    """The median colour beside a box; black if nothing is beside it."""
+    left, top, width, height = box
+    beside = np.ones(frame.shape[:2], bool)
+    beside[top : top + height, left : left + width] = False
+    if not beside.any():
+        return 0, 0, 0
+    red, green, blue = np.median(frame[beside], axis=0).astype(int).tolist()
+    return red, green, blue
+
+
+def _unlike(frame: np.ndarray, given: np.ndarray) -> float:
+    """Mean difference of two frames as a share of the second's contrast."""
+    contrast = np.abs(given.astype(int) - np.median(given, axis=(0, 1))).mean()
+    return float(np.abs(frame.astype(int) - given).mean() / max(float(contrast), 1.0))
+
+
+def _said(box: Box) -> str:
+    return f"{box[2]} x {box[3]} at {box[0]}, {box[1]}"

@@ -1,0 +1,157 @@
+"""A folder of answers: which file answers which question, and what its maker says of all of them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from worldlaw.clips.films import SUFFIXES
+from worldlaw.core.errors import BadInput
+from worldlaw.core.strict import Strict, explain
+
+DECLARATION = "answers.json"
+FAILURES = "failures.json"
+LEVELS = ("fatal", "excluded", "adjusted", "note")
+MOST_ANSWERS = 1000  # seeds of a question
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about an answer that its maker should know."""
+
+    answer: str  # name of the file or folder; "" for all together
+    question: str | None  # None if it answers none
+    level: str  # one of LEVELS
+    code: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One video that answers a question."""
+
+    question: str
+    number: int  # k of several answers to one question
+    path: Path  # a file, or a folder of frames
+
+
+class Declaration(Strict):
+    """What ``answers.json`` may say; what it does not say is measured."""
+
+    model: str = ""
+    settings: Any = None
+    sampler_steps: int | None = Field(default=None, ge=1)
+    seeds: list[int] | None = None
+    fps: float | None = Field(default=None, gt=0, le=10_000)
+    includes_given: bool | None = None
+    letterbox: list[int] | Literal["none", "measure"] | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a folder holds."""
+
+    folder: Path
+    declared: Declaration
+    answers: tuple[Answer, ...]  # by question, in the order of the paper, and number
+    findings: tuple[Finding, ...]  # about names
+    failures: Mapping[str, str]  # answer -> why its model did not give it
+
+
+def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
+    """The answers in a folder, by their names alone; nothing is opened but what declares them.
+
+    ``ID.mp4`` or ``ID__K.mp4``, any suffix that ``clips.films`` reads, or a folder ``ID`` or ``ID__K`` of
+    frames. Raises BadInput if there is no such folder or its declaration is wrong.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; expected answers such as ID.mp4")
+    known = list(questions)
+    found: dict[tuple[str, int], list[Path]] = {}
+    findings: list[Finding] = []
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.startswith(".") or path.name in (DECLARATION, FAILURES):
+            continue
+        read = path.is_dir() or path.suffix.lower() in SUFFIXES
+        stem = path.name if path.is_dir() else path.name[: len(path.name) - len(path.suffix)]
+        name, number = _address(stem)
+        if name in known and read and number < MOST_ANSWERS:
+            found.setdefault((name, number), []).append(path)
+        elif name in known and not read:
+            line = f"cannot read {path.suffix or 'a file without a suffix'}; expected {', '.join(SUFFIXES)}"
+            findings.append(Finding(path.name, name, "excluded", "format", line))
+        elif name in known:
+            line = f"answer {number}; at most {MOST_ANSWERS} to a question, counted from 0"
+            findings.append(Finding(path.name, name, "excluded", "number", line))
+        elif read:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            line = f"no question {name!r}" + (f"; did you mean {near[0]!r}?" if near else " in this paper")
+            findings.append(Finding(path.name, None, "excluded", "unknown", line))
+        else:
+            findings.append(Finding(path.name, None, "note", "ignored", "no video; left alone"))
+    answers = []
+    for (question, number), paths in found.items():
+        if len(paths) > 1:
+            names = " and ".join(path.name for path in paths)
+            findings += [
+                Finding(path.name, question, "excluded", "twice", f"{names} are one answer twice")
+                for path in paths
+            ]
+        else:
+            answers.append(Answer(question, number, paths[0]))
+    place = {question: number for number, question in enumerate(known)}
+    answers.sort(key=lambda answer: (place[answer.question], answer.number))
+    return Answers(folder, _declared(folder), tuple(answers), tuple(findings), _failures(folder))
+
+
+def _address(stem: str) -> tuple[str, int]:
+    """Question and number of an answer, from its name."""
+    found = re.fullmatch(r"(.+)__(\d{1,9})", stem)
+    return (found[1], int(found[2])) if found else (stem, 0)
+
+
+def _declared(folder: Path) -> Declaration:
+    path = folder / DECLARATION
+    raw = _read(path)
+    if raw is None:
+        return Declaration()
+    if isinstance(raw.get("fps"), int) and not isinstance(raw["fps"], bool):
+        raw = {**raw, "fps": float(raw["fps"])}
+    try:
+        declared = Declaration.model_validate(raw)
+    except ValidationError as error:
+        raise BadInput(f"{path}: {explain(error, lambda place: Declaration.model_fields)}") from error
+    box = declared.letterbox
+    if isinstance(box, list) and (len(box) != 4 or min(box[:2]) < 0 or min(box[2:]) < 1):
+        raise BadInput(f"{path}: letterbox: expected [left, top, width, height] in pixels; found {box}")
+    return declared
+
+
+def _failures(folder: Path) -> dict[str, str]:
+    path = folder / FAILURES
+    raw = _read(path) or {}
+    if not all(isinstance(reason, str) for reason in raw.values()):
+        raise BadInput(f"{path}: expected the name of every answer with a reason")
+    return {str(name): " ".join(reason.split()) for name, reason in raw.items()}
+
+
+def _read(path: Path) -> dict | None:
+    """An object of JSON; None if there is no such file."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(raw, dict):
+        raise BadInput(f"{path}: expected an object; found {type(raw).__name__}")
+    return raw

@@ -1,0 +1,103 @@
+"""What is missing or off in a folder of answers, said before anything is scored; every file is read once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from worldlaw.clips.film import Film
+from worldlaw.clips.films import read_film
+from worldlaw.core.errors import BadInput
+from worldlaw.core.workers import Workers
+from worldlaw.papers.adjusting import Fit, Unfit, fit
+from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, open_answers
+from worldlaw.papers.making import MadePaper, open_paper
+
+CHUNK = 16  # answers that a worker takes at a time
+NOTES = ("floats", "integers", "grey", "alpha", "pixels", "times")  # change nothing that is measured
+
+
+def check(
+    paper_folder: Path, answers: Path, *, workers: int = 1, progress: object | None = None
+) -> tuple[Finding, ...]:
+    """All findings, those about names first, then question by question.
+
+    Raises BadInput for folders that are none.
+    """
+    made = open_paper(paper_folder)
+    found = open_answers(answers, made.entries)
+    team = Workers(workers)
+    tasks = [
+        (made.folder, found.answers[start : start + CHUNK], found.declared)
+        for start in range(0, len(found.answers), CHUNK)
+    ]
+    about_files: list[Finding] = []
+    advance = getattr(progress, "advance", lambda count: None)
+    if progress is not None:
+        progress.start("check", len(found.answers), "answers")  # type: ignore[attr-defined]
+    with team.pool():
+        for part in team.each(_check, tasks):
+            about_files += part
+            advance(CHUNK)
+    return (*names_of(made, found), *about_files)
+
+
+def names_of(made: MadePaper, found: Answers) -> Iterator[Finding]:
+    """What names alone tell: unknown ones, ones given twice, questions without an answer."""
+    if not found.answers:
+        line = f"no answer in {found.folder} to any of the {len(made.entries)} questions"
+        yield Finding("", None, "fatal", "empty", line)
+    yield from found.findings
+    answered = {answer.question for answer in found.answers}
+    numbers = {question: 0 for question in answered}
+    for answer in found.answers:
+        numbers[answer.question] += 1
+    for question in made.entries:
+        if question not in answered:
+            failed = next(
+                (why for name, why in found.failures.items() if name.split("__")[0] == question), ""
+            )
+            line = f"the model failed: {failed}" if failed else "no answer"
+            yield Finding(question, question, "excluded", "failed" if failed else "missing", line)
+    if len(set(numbers.values())) > 1:
+        line = f"between {min(numbers.values())} and {max(numbers.values())} answers to a question"
+        yield Finding("", None, "note", "uneven-count", line)
+
+
+def read_answer(
+    answer: Answer, given: np.ndarray, made: MadePaper, declared: Declaration
+) -> tuple[Film, Fit] | Finding:
+    """An answer and how it lies to its question, or why it does not count."""
+    try:
+        film = read_film(answer.path, least_frames=1)
+        if len(film.frames) == 1 and made.paper.video.num_frames > 2:
+            raise Unfit("one-frame", "one frame is no video")
+        return film, fit(film, given, made.paper.video, declared)
+    except BadInput as error:
+        line = str(error).removeprefix(f"{answer.path}: ")
+        return Finding(answer.path.name, answer.question, "excluded", "unreadable", line)
+    except Unfit as error:
+        return Finding(answer.path.name, answer.question, "excluded", error.code, str(error))
+
+
+@functools.lru_cache(maxsize=2)
+def opened(folder: Path) -> MadePaper:
+    """A paper folder, opened once by a process."""
+    return open_paper(folder)
+
+
+def _check(folder: Path, answers: Sequence[Answer], declared: Declaration) -> list[Finding]:
+    made = opened(folder)
+    findings = []
+    for answer in answers:
+        read = read_answer(answer, made.given(answer.question), made, declared)
+        if isinstance(read, Finding):
+            findings.append(read)
+            continue
+        for one in read[1].adjustments:
+            level = "note" if one.what in NOTES else "adjusted"
+            findings.append(Finding(answer.path.name, answer.question, level, one.what, one.detail))
+    return findings

@@ -1,0 +1,201 @@
+"""A folder of answers -> scores: every question with its status, every number with what it is measured by."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from worldlaw.core.artifact import atomic_path, make_folder, write_text
+from worldlaw.core.errors import BadInput
+from worldlaw.core.region import Region
+from worldlaw.core.types import Scene
+from worldlaw.core.workers import Workers
+from worldlaw.papers.answers import Answer, Answers, Declaration, open_answers
+from worldlaw.papers.card import write_card
+from worldlaw.papers.checking import opened, read_answer
+from worldlaw.papers.making import MadePaper
+from worldlaw.papers.marking import PARTS, Marked, Row, mark
+from worldlaw.papers.page import write_exam_report
+from worldlaw.papers.paper import PaperQuestion
+from worldlaw.papers.questions import Truth, truth_of
+from worldlaw.papers.secret import secret_of
+
+RESULTS, STATUS = "results.parquet", "status.json"
+CHUNK = 8  # questions that a worker takes at a time
+SCHEMA = pa.schema(
+    [
+        ("paper", pa.string()),
+        ("section", pa.string()),
+        ("scenario", pa.string()),
+        ("filming", pa.string()),
+        ("level", pa.string()),
+        ("in_train_region", pa.string()),  # yes, no, unknown
+        ("question", pa.string()),
+        ("answer", pa.int64()),  # -1 for what is no answer
+        ("predictor", pa.string()),
+        ("kind", pa.string()),  # model, floor, reference
+        ("body", pa.int64()),  # -1 for all bodies together
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("unit", pa.string()),
+        ("best", pa.float64()),
+    ]
+)
+
+
+class Progress(Protocol):
+    """Where scoring says how far it is."""
+
+    def start(self, title: str, total: int, unit: str) -> None:
+        """A stretch of work begins."""
+
+    def advance(self, count: int) -> None:
+        """Some of it is done."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was scored."""
+
+    folder: Path
+    statuses: tuple[dict[str, Any], ...]
+    num_rows: int
+    seconds: dict[str, float]  # of all workers together, by part of the work; wall is the whole
+
+    def count(self, status: str) -> int:
+        """Answers of a status."""
+        return sum(one["status"] == status for one in self.statuses)
+
+
+def score(
+    paper_folder: Path,
+    answers: Path,
+    out: Path | None = None,
+    *,
+    workers: int = 1,
+    look: bool = False,
+    tracks: Path | None = None,
+    secret: Path | None = None,
+    report: bool = True,
+    progress: Progress | None = None,
+) -> Scored:
+    """Score a folder of answers to a made paper into ``out``, by default beside it.
+
+    Writes ``results.parquet``, ``status.json``, ``card.json`` and ``report.html``; the same answers give the
+    same bytes, however many work on them. ``look`` adds metrics on pixels, ``tracks`` is a folder of CSV
+    files by the user's own tracker, ``secret`` the file of a held-out paper. What is wrong with one answer is
+    its status and stops no other.
+    Raises BadInput for folders that are none, and if nothing in ``answers`` is an answer.
+    """
+    started = time.perf_counter()
+    made = opened(Path(paper_folder))
+    found = open_answers(answers, made.entries)
+    if not found.answers and not found.failures:
+        raise BadInput(f"{answers}: no answer to any of the {len(made.entries)} questions")
+    key = secret_of(secret, made.secret_hash)
+    out = Path(out) if out is not None else Path(answers).with_name(f"{Path(answers).name}-scores")
+    make_folder(out)
+    tasks = _tasks(made, found, key, look, tracks)
+    rows: list[dict[str, list]] = []
+    statuses: list[dict[str, Any]] = []
+    seconds = dict.fromkeys(PARTS, 0.0)
+    if progress is not None:
+        progress.start("score", len(made.entries), "questions")
+    team = Workers(workers)
+    with team.pool():
+        for part, its, spent in team.each(_score, tasks):
+            rows.append(part)
+            statuses += its
+            for name, value in spent.items():
+                seconds[name] += value
+            if progress is not None:
+                progress.advance(len({one["question"] for one in its}))
+    table = pa.concat_tables([pa.table(part, schema=SCHEMA) for part in rows])
+    with atomic_path(out / RESULTS) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
+    write_card(out, made.folder, found.folder, look=look, tracks=tracks)
+    if report:
+        write_exam_report(out, made.folder, found.folder, secret=key)
+    seconds["wall"] = time.perf_counter() - started
+    return Scored(out, tuple(statuses), table.num_rows, seconds)
+
+
+def level_of(scene: Scene, training: Region | None) -> str:
+    """How a scene lies to what the model was trained on; "unknown" if the paper does not know."""
+    return "unknown" if training is None else training.level(scene.attributes)
+
+
+def _tasks(
+    made: MadePaper, found: Answers, secret: bytes | None, look: bool, tracks: Path | None
+) -> list[tuple]:
+    by_question: dict[str, list[Answer]] = {}
+    for answer in found.answers:
+        by_question.setdefault(answer.question, []).append(answer)
+    failures: dict[str, dict[int, str]] = {}
+    for name, reason in found.failures.items():
+        question, _, number = name.partition("__")
+        failures.setdefault(question, {})[int(number) if number.isdigit() else 0] = f"failed: {reason}"
+    for finding in found.findings:
+        if finding.question is not None:
+            number = finding.answer.removesuffix(Path(finding.answer).suffix).partition("__")[2]
+            place = int(number) if number.isdigit() else 0
+            failures.setdefault(finding.question, {})[place] = f"{finding.code}: {finding.line}"
+    each = [
+        (question, tuple(by_question.get(question.id, ())), failures.get(question.id, {}))
+        for question in made.questions
+    ]
+    return [
+        (made.folder, each[start : start + CHUNK], found.declared, secret, look, tracks)
+        for start in range(0, len(each), CHUNK)
+    ]
+
+
+def _score(
+    folder: Path,
+    each: Sequence[tuple[PaperQuestion, tuple[Answer, ...], Mapping[int, str]]],
+    declared: Declaration,
+    secret: bytes | None,
+    look: bool,
+    tracks: Path | None,
+) -> tuple[dict[str, list], list[dict[str, Any]], dict[str, float]]:
+    """Rows by column, statuses and seconds of some questions."""
+    made = opened(folder)
+    columns: dict[str, list] = {name: [] for name in SCHEMA.names}
+    statuses: list[dict[str, Any]] = []
+    seconds = dict.fromkeys(PARTS, 0.0)
+    for question, answers, failures in each:
+        marked = Marked()
+        truth = truth_of(made.paper, question, secret)
+        with marked.timed("decode"):
+            given = made.given(question.id)
+            read = [(answer, read_answer(answer, given, made, declared)) for answer in answers]
+        mark(truth, read, failures=failures, limits=None, look=look, marked=marked)
+        _add(columns, marked.rows, truth)
+        statuses += marked.statuses
+        for name, value in marked.seconds.items():
+            seconds[name] += value
+    return columns, statuses, seconds
+
+
+def _add(columns: dict[str, list], rows: Sequence[Row], truth: Truth) -> None:
+    section = truth.question.section
+    training = section.training
+    inside = "unknown"
+    if training is not None:
+        inside = "yes" if training.contains(truth.scene.attributes) else "no"
+    same = (
+        truth.paper.name, section.name, section.scenario, section.filming,
+        level_of(truth.scene, training), inside, truth.question.id,
+    )  # fmt: skip
+    for number, predictor, kind, metric, value, unit, best in rows:
+        row = (*same, number, predictor, kind, -1, metric, value, unit, best)
+        for name, entry in zip(SCHEMA.names, row, strict=True):
+            columns[name].append(entry)
