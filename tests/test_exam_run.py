@@ -317,6 +317,15 @@ def test_a_folder_with_other_files_is_left_alone(paper):
         sit(paper, "their_models:still", paper.parent / "out")
 
 
+def test_the_public_api_makes_asks_and_scores(paper):
+    import worldlaw
+
+    made = worldlaw.make_paper(worldlaw.load_paper(paper), paper.parent / "made")
+    asked = worldlaw.examine(made.folder, lambda frames, n: frames[[-1] * n], score=False)
+    assert asked.answers.parent.name == "made-lambda"
+    assert worldlaw.score(made.folder, asked.answers).count("scored") == 5
+
+
 def test_an_exam_ends_with_a_report_in_which_a_failure_is_an_unsolved_question(paper):
     done = examine(paper, "their_models:second_raises")
     statuses = json.loads((done.report.parent / "status.json").read_text())

@@ -109,7 +109,7 @@ def examine(
 
 def _default(paper: str, model: str) -> Path:
     """Where an exam goes unless somebody says."""
-    short = re.sub(r"[^A-Za-z0-9_.]+", "-", model.rpartition(":")[2]).strip("-.")
+    short = re.sub(r"\W+", "", model.rpartition(":")[2].rpartition(".")[2])
     return OUT / f"{paper}-{short}"
 
 

@@ -50,11 +50,8 @@ BACKDROPS: tuple[tuple[tuple[int, int, int], str], ...] = (
     ((66, 58, 54), "wood"),
     ((46, 56, 66), "plaster"),
 )
-ROUGHNESS = {
-    "felt": (0.02, 0.035),
-    "paper": (0.012, 0.014),
-    "plaster": (0.03, 0.014),
-}  # coarse and fine, shares of the tone
+# Coarse and fine unevenness, shares of the tone.
+ROUGHNESS = {"felt": (0.02, 0.035), "paper": (0.012, 0.014), "plaster": (0.03, 0.014)}
 BARS = (((92, 66, 46), "wood"), ((70, 72, 76), "plaster"), ((160, 128, 92), "wood"))
 
 
