@@ -88,10 +88,23 @@ def test_a_question_on_which_the_truth_has_no_number_judges_nobody(tmp_path):
 
 
 def test_the_interval_of_none_out_of_many_does_not_shrink_to_nothing():
-    none = share_over([0.0] * 20)
+    names = [str(index) for index in range(20)]
+    none = share_over([0.0] * 20, names)
     assert none.low == 0
     assert 0.1 < none.high < 0.25  # Wilson: z² / (n + z²) = 0.161
-    assert share_over([0.5, 1.0, 0.0, 0.5]).low < 0.5
+    assert share_over([0.5, 1.0, 0.0, 0.5], names[:4]).low < 0.5
+
+
+def test_a_scene_filmed_in_two_ways_counts_once_in_an_interval():
+    once = share_over([1.0, 0.0, 1.0, 1.0], ["a", "b", "c", "d"])
+    twice = share_over([1.0, 0.0, 1.0, 1.0] * 2, ["a", "b", "c", "d"] * 2)
+    apart = share_over([1.0, 0.0, 1.0, 1.0] * 2, [str(index) for index in range(8)])
+    assert (twice.mean, twice.low, twice.high) == (once.mean, once.low, once.high)
+    assert (once.num, twice.num) == (4, 8)
+    assert apart.high - apart.low < twice.high - twice.low
+    uneven = share_over([1.0, 1.0, 0.0, np.nan], ["a", "a", "b", "c"])
+    assert uneven.mean == pytest.approx(2 / 3)  # questions weigh the same, scenes are drawn
+    assert (uneven.low, uneven.high, uneven.num_nan) == (0, 1, 1)
 
 
 def test_the_same_scores_give_the_same_bytes_and_the_card_reads_back(tmp_path):

@@ -21,7 +21,7 @@ FEW = 6  # entrants, up to which every pair gets its sentence
 def lines(found: Comparison) -> Iterator[str]:
     """The comparison as lines for a terminal."""
     yield heading(found)
-    yield f"{MEASURES[found.metric]}; mean and 95 % interval over questions"
+    yield f"{MEASURES[found.metric]}; mean over questions and 95 % interval over their scenes"
     for index, cell in enumerate(found.cells):
         yield ""
         yield f"{cell_name(cell)}: {len(cell.questions)} questions"
@@ -74,7 +74,7 @@ def said(found: Comparison, one: Difference) -> str:
 def notes(found: Comparison) -> Iterator[str]:
     """How it was decided, and what to know of single cards."""
     yield (
-        f"shown: a difference with p of at most {LEVEL:g} by a sign-flip test over the same questions, "
+        f"shown: a difference with p of at most {LEVEL:g} by a sign-flip test over the same scenes, "
         f"corrected for all {_counted(len(found.differences), 'difference')} looked at (Holm); "
         "intervals are not corrected"
     )
