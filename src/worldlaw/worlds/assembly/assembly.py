@@ -31,7 +31,7 @@ class Assembly(Scenario):
     """
 
     name = "assembly"
-    version = 1
+    version = 2
     tracker = "poses"
     attributes = {
         "template": Choice(SUBSETS["train-60"], tuple(TEMPLATES), "which four kinds of objects", SUBSETS),

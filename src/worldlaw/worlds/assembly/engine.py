@@ -1,8 +1,4 @@
-"""The motion of rigid bodies that touch: Chipmunk (through pymunk) in fixed substeps, with what it notes.
-
-The constants are PHYRE's. Chipmunk multiplies friction and elasticity of two shapes, so that every shape gets
-the root of what a pair shall have.
-"""
+"""The motion of rigid bodies between walls, from rest, with contacts and energies. PHYRE's constants."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ import threading
 from functools import lru_cache
 
 import numpy as np
+
 from worldlaw.core.colors import COLORS
 from worldlaw.core.region import Attributes
 from worldlaw.core.types import CUT, VISIBLE, Body, Polygon, Record, Scene, Trajectory
@@ -21,9 +18,9 @@ GRAVITY = (0.0, -9.8)  # m/s²
 RESTITUTION = 0.2
 FRICTION = 0.5
 ANGULAR_DAMPING = 0.01  # 1/s
-SUBSTEPS = 120  # a second; docs/physics.md says what halving them changes
+SUBSTEPS = 120  # a second, and more where bodies meet; docs/physics.md says what halving them changes
 TOUCH = 1e-4  # m; what is nearer touches
-SLOW = 0.1  # m/s; slower impacts do not bounce
+SLOW = 0.03  # m/s; slower impacts do not bounce, and what moves slower against what it touches rests on it
 BEYOND = 0.005  # share of the width that a body may dip into a wall, on impact, and still count as in view
 APART = 0.05  # s without touching after which a touch is a new contact
 WALLS = -1  # the number of a wall in contacts
@@ -41,17 +38,19 @@ class Run:
         self.steps = 0  # done so far
         self.contacts: list[tuple[float, int, int, float]] = []  # s, first body, second body, m/s
         self.inertia = np.array([moment(body) for body in bodies])  # kg m²
-        finer = SUBSTEPS / substeps
+        finer = SUBSTEPS / substeps  # all that resolution hangs on goes with it
         self._law = Law(
-            *GRAVITY, FRICTION, RESTITUTION, ANGULAR_DAMPING, *map(float, extent),
-            step=1 / substeps, touch=TOUCH * finer, slow=SLOW * finer,
+            *GRAVITY, FRICTION, RESTITUTION, ANGULAR_DAMPING, float(extent[0]), float(extent[1]),
+            1 / substeps, TOUCH * finer, SLOW * finer,
         )  # fmt: skip
         self._forms = _forms(bodies, self.inertia)
         place = np.array([(*body.position, body.angle) for body in bodies] + [(0, 0, 0)], float)
         self._place, self._rate = place, np.zeros_like(place)
         self._near = np.full((len(bodies) + 1, len(bodies) + 1), -math.inf)
-        self._rooms = [np.zeros(30 * len(self._forms[2]) + 100, CONTACT) for _ in range(2)]
-        self._in_use = -1
+        parts, corners = len(self._forms[1]), len(self._forms[2])
+        room = 4 * corners + 2 * parts * (parts - 1) + 16  # all that can be found at once, and some
+        self._rooms = [np.zeros(room, CONTACT) for _ in range(2)]
+        self._in_use = -1  # no contacts have been looked for
         self._states = np.concatenate([self._place, self._rate], axis=1)[None, :-1]
 
     def advance(self, steps: int) -> None:
@@ -61,17 +60,18 @@ class Run:
             if more <= 0:
                 return
             states = np.zeros((more, len(self.bodies), 6))
-            events = np.empty((100 * more + 100, 4))
-            self._in_use, found, swapped = advance(
+            num_pairs = len(self.bodies) * (len(self.bodies) + 1) // 2
+            events = np.empty((num_pairs * (int(more / self.substeps / APART) + 2), 4))
+            self._in_use, num_events, swapped = advance(
                 self._law, *self._forms, self._place, self._rate, states, self.steps,
                 *self._rooms, self._in_use, self._near, APART, events,
             )  # fmt: skip
             if swapped:
                 self._rooms.reverse()
             ground = len(self.bodies)
-            for time, low, high, speed in events[:found]:
+            for time, low, high, speed in events[:num_events].tolist():
                 pair = (WALLS, int(low)) if high == ground else (int(low), int(high))
-                self.contacts.append((float(time), *pair, float(speed)))
+                self.contacts.append((time, *pair, speed))
             self._states = np.concatenate([self._states, states])
             self.steps = steps
 
@@ -88,7 +88,8 @@ def _forms(bodies: tuple[Body, ...], inertia: np.ndarray) -> tuple[np.ndarray, n
         for body, about in zip(bodies, inertia, strict=True)
     ]
     rows = [(*light, not body.parts, body.size) for light, body in zip(heavy, bodies, strict=True)]
-    parts, corners = [], []
+    parts: list[tuple[int, int, int, float]] = []
+    corners: list[tuple[float, float]] = []
     for number, body in enumerate(bodies):
         for part in body.parts or (((0.0, 0.0),),):
             start = len(corners)
@@ -104,7 +105,7 @@ def run(bodies: tuple[Body, ...], extent: tuple[float, float]) -> Run:
 
 
 def trajectory(scene: Scene, num_frames: int, dt: float) -> Trajectory:
-    """Poses at the frame times, between two substeps on the line between them, contacts and energies."""
+    """Poses at the frame times, contacts and energies."""
     return trajectory_of(run(scene.bodies, scene.extent), scene, num_frames, dt)
 
 

@@ -1,9 +1,10 @@
 """How rigid bodies that touch move on: steps of second order that end where bodies meet (compiled).
 
-Between impacts places and velocities are those of RATTLE (Andersen 1983, doi:10.1016/0021-9991(83)90014-1) with
-contacts that push but never pull, and Coulomb's friction: a push at the start of a step keeps bodies from
-overlapping, and what sticks from slipping, at its end; a push at the end stops them from approaching. Impacts
-follow Newton's law of restitution with friction. Both are solved contact by contact until little changes.
+Between impacts places and velocities are those of RATTLE (Andersen 1983, doi:10.1016/0021-9991(83)90014-1),
+with contacts that push but never pull, and Coulomb's friction: a push at the start of a step keeps bodies
+from overlapping, and what sticks from slipping, at its end; a push at the end stops them from approaching.
+Impacts follow Newton's law of restitution with friction. Pushes are found contact by contact (projected
+Gauss-Seidel).
 
 Places x (B + 1, 3) are m, m, rad, and v their rates; the last body is the ground, which never moves.
 """
@@ -17,7 +18,7 @@ import numpy as np
 
 from worldlaw.core.compiled import compiled
 
-ROUNDS = 100  # in which all contacts are solved one after another, at most
+ROUNDS = 1000  # in which all contacts are solved one after another, at most
 UNCHANGED = 1e-5  # m/s; a round that changes less is the last
 CLOSER = 1e-7  # m; places that change less by solving once more are final
 IMPACTS = 1000  # at one time, at most
@@ -26,19 +27,24 @@ ATTEMPTS = 30  # at most, to end a step where bodies meet
 CORRECTION = 0.5  # m/s at most, at which an overlap is undone
 BITS = 12  # of a key for a part and for a corner
 
-BODY = np.dtype([("lightness", "f8"), ("ease", "f8"), ("round", "i8"), ("reach", "f8")])  # 1/kg, 1/(kg m²), m
-PART = np.dtype([("body", "i8"), ("start", "i8"), ("end", "i8"), ("radius", "f8")])  # corners, m
-# A point (or a ball around it) of one body near a side or a point of another. Coordinates of points are in the
-# frames of their bodies; normal and arms are in the view's, the normal from the second body to the first.
+# One over mass and moment of inertia (0 for what is fixed), whether turning leaves it as it is, reach in m.
+BODY = np.dtype([("lightness", "f8"), ("ease", "f8"), ("round", "i8"), ("reach", "f8")])
+# A convex part: corners ``start`` to ``end`` in the frame of its body, counter-clockwise, or a ball's centre.
+PART = np.dtype([("body", "i8"), ("start", "i8"), ("end", "i8"), ("radius", "f8")])
+# A point p of one body, with a radius, near a side (through q) of another or a point q with a radius; p, q
+# and the side's outward normal are in the frames of their bodies. The normal n points from the second body to
+# the first; a and b lead from their centres to the contact. Along is along n, across is to its left.
 CONTACT = np.dtype(
-    [(name, "i8") for name in ("key", "side", "first", "second", "held")]
+    [(name, "i8") for name in ("key", "side", "first", "second", "held", "rests")]
     + [
         (name, "f8")
         for name in (
-            "px", "py", "radius", "qx", "qy", "other_radius", "outward_x", "outward_y", "gap", "nx", "ny",
-            "ax", "ay", "bx", "by", "mass_along", "mass_across", "bias_along", "bias_across",
-            "push_along", "push_across", "before_along", "before_across",  # N s
-            "early_along", "early_across", "late_along", "late_across",  # N, those of either half of a step
+            "px", "py", "radius", "qx", "qy", "other_radius", "outward_x", "outward_y",  # m
+            "gap", "nx", "ny", "ax", "ay", "bx", "by",  # m
+            "mass_along", "mass_across",  # kg that a push moves
+            "bias_along", "bias_across",  # m/s that the push has to undo beside the velocity
+            "push_along", "push_across", "before_along", "before_across",  # N s, now and earlier in this step
+            "early_along", "early_across", "late_along", "late_across",  # N, at either end of a step
         )
     ]
 )  # fmt: skip
@@ -64,9 +70,9 @@ def advance(law, bodies, parts, corners, x, v, states, done, now, then, num_now,
     """Move on by ``len(states)`` (S, B, 6) steps from step ``done``; they get x and v after each.
 
     ``now`` holds ``num_now`` contacts at x (negative: not yet looked for), ``then`` is room for others.
-    ``near`` (B + 1, B + 1) has the time at which bodies last touched; after ``apart`` seconds without that a touch
-    is an event (E, 4): time, first and second body, speed of approach. Returns the number of contacts and of
-    events, whether ``now`` and ``then`` have changed places.
+    ``near`` (B + 1, B + 1) has the time at which bodies last touched; after ``apart`` seconds without that a
+    touch is an event (E, 4): time, first and second body, speed of approach. Returns the number of contacts
+    and of events, and whether ``now`` and ``then`` have changed places.
     """
     half, end = np.zeros_like(v), np.zeros_like(x)
     turn, turn_end = np.zeros((len(x), 2)), np.zeros((len(x), 2))
@@ -222,17 +228,20 @@ def _solve(law, bodies, found, count, v):
 
 @compiled
 def _impact(law, bodies, v, found, count):
-    """Newton's law of restitution where bodies that touch close fast: one contact after another, the fastest first.
+    """Newton's law of restitution where bodies that touch close fast.
 
-    That is what gaps between bodies come to as they shrink, so that little hangs on which of them count as touching.
+    One contact after another, the fastest first, with all that rested before: an impact between bodies that
+    nearly touch others is what it is when they do, so that little hangs on which of them count as touching.
     """
-    for _ in range(IMPACTS):
+    for again in range(IMPACTS):
         fastest = law.slow
         for i in range(count):
             c = found[i]
             if c.gap <= law.touch:
                 normal, _across = _approach(c, v)
                 fastest = max(fastest, -normal)
+                if again == 0:
+                    c.rests = abs(normal) < law.slow
         if fastest == law.slow:
             return
         for i in range(count):
@@ -240,9 +249,9 @@ def _impact(law, bodies, v, found, count):
             c.held = False
             if c.gap <= law.touch:
                 normal, _across = _approach(c, v)
-                c.held = -normal >= TOGETHER * fastest
+                c.held = -normal >= TOGETHER * fastest or c.rests
                 c.push_along = c.push_across = c.before_along = c.before_across = 0.0
-                c.bias_along, c.bias_across = law.restitution * normal, 0.0
+                c.bias_along, c.bias_across = law.restitution * min(normal, 0.0), 0.0
         _solve(law, bodies, found, count, v)
 
 
@@ -307,7 +316,7 @@ def _curved(bodies, c, v, duration):
 
 @compiled
 def _meeting(law, x, v, half, end, turn_end, duration, found, count):
-    """When the first contact that nothing holds closes: the duration if none does, 0 if a slow one is now held."""
+    """When the first loose contact closes: the duration if none does, 0 if a slow one is held now."""
     soonest, slow = duration, False
     for i in range(count):
         c = found[i]
@@ -365,10 +374,10 @@ def _gap_on_path(c, x, v, half, duration, at):
 
 @compiled
 def _overlooked(law, bodies, x, turn, now, num_now, then, num_then):
-    """Add contacts that were found deep only at the end of a step to those of its start.
+    """Add contacts that were found only at the end of a step, and deep, to those of its start.
 
-    Returns whether there are such as were none at its start, so that a shorter step has to be tried, and how many
-    contacts there are now.
+    Returns whether there are such as could not have been found there, so that a shorter step has to be tried,
+    and how many contacts there are now.
     """
     shorter = False
     for j in range(num_then):
