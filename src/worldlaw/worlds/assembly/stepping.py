@@ -77,7 +77,10 @@ def advance(law, bodies, parts, corners, x, v, states, done, now, then, num_now,
     half, end = np.zeros_like(v), np.zeros_like(x)
     turn, turn_end = np.zeros((len(x), 2)), np.zeros((len(x), 2))
     world, boxes = np.zeros_like(corners), np.zeros((len(parts), 4))
-    num_bodies, num_events, swapped = len(x) - 1, 0, False
+    num_bodies, num_events, swapped, weight = len(x) - 1, 0, False, 0.0
+    for b in range(num_bodies):
+        if bodies[b].lightness > 0:
+            weight += math.hypot(law.gravity_x, law.gravity_y) / bodies[b].lightness
     _turns(x, turn)
     if num_now < 0:
         num_now = _detect(law, bodies, parts, corners, x, v, turn, world, boxes, now)
@@ -111,7 +114,7 @@ def advance(law, bodies, parts, corners, x, v, states, done, now, then, num_now,
                 for k in range(3):
                     x[b, k], v[b, k] = end[b, k], half[b, k]
                 turn[b, 0], turn[b, 1] = turn_end[b, 0], turn_end[b, 1]
-            _hand_on(now, num_now, then, num_then)
+            _hand_on(now, num_now, then, num_then, weight)
             now, then, num_now, swapped = then, now, num_then, not swapped
             left -= duration
         for b in range(num_bodies):
@@ -430,16 +433,21 @@ def _settle(law, bodies, duration, found, count, end, turn_end, half):
 
 
 @compiled
-def _hand_on(now, num_now, then, num_then):
-    """The pushes of a step are the first guess of those of the next."""
+def _hand_on(now, num_now, then, num_then, most):
+    """The pushes of a step are the first guess of those of the next, up to a force (N).
+
+    Without the limit jammed bodies, which any pushes hold that are large enough, would press ever more.
+    """
     for j in range(num_then):
         c = then[j]
         c.early_along = c.early_across = c.late_along = c.late_across = 0.0
         for i in range(num_now):
             if now[i].key == c.key:
                 if now[i].held:
-                    c.early_along, c.early_across = now[i].early_along, now[i].early_across
-                    c.late_along, c.late_across = now[i].late_along, now[i].late_across
+                    early = most / max(now[i].early_along, most)
+                    late = most / max(now[i].late_along, most)
+                    c.early_along, c.early_across = early * now[i].early_along, early * now[i].early_across
+                    c.late_along, c.late_across = late * now[i].late_along, late * now[i].late_across
                 break
 
 
