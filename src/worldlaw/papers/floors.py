@@ -80,21 +80,24 @@ class Floor:
 
 
 def form_of(fit: Fit, truth: Truth, encoding: Encoding) -> Form:
-    """The form in which a truth is drawn to stand beside an answer."""
+    """The form in which a truth is drawn to stand beside an answer.
+
+    It lasts as long as was asked, even if the answer does not, up to the last frame that its rate has in that
+    time; with one more if the answer goes on that long.
+    """
     video = truth.paper.video
     last = (video.num_frames - 1) / video.fps
     slack = SLACK / fit.fps
-    if not fit.steady:
-        time = fit.time[fit.time <= last + 1 / fit.fps - slack]
-        if not fit.includes_given:
-            before = np.arange(math.floor(time[0] * fit.fps + SLACK), 0, -1) / fit.fps
-            time = np.concatenate([time[0] - before, time])
-        beyond = np.arange(1, max(0, math.ceil((last - time[-1]) * fit.fps - SLACK)) + 1) / fit.fps
-        return Form(fit, tuple(np.concatenate([time, time[-1] + beyond]).tolist()), encoding)
-    ahead = 0 if fit.includes_given else math.floor(fit.time[0] * fit.fps + SLACK)
-    start = float(fit.time[0]) - ahead / fit.fps
-    count = math.ceil((last - start) * fit.fps - SLACK) + 1
-    return Form(fit, tuple((start + np.arange(count) / fit.fps).tolist()), encoding)
+    time = fit.time
+    ahead = 0 if fit.includes_given else math.floor(time[0] * fit.fps + SLACK)
+    before = time[0] - np.arange(ahead, 0, -1) / fit.fps
+    enough = np.flatnonzero(time >= last - slack)
+    if len(enough):
+        kept = time[: int(enough[0]) + 1]
+    else:
+        lacking = math.floor((last - time[-1]) * fit.fps + SLACK)
+        kept = np.concatenate([time, time[-1] + np.arange(1, lacking + 1) / fit.fps])
+    return Form(fit, tuple(np.concatenate([before, kept]).tolist()), encoding)
 
 
 def plain_form(truth: Truth) -> Form:
