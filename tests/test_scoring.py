@@ -125,14 +125,48 @@ def test_a_codec_is_in_the_floor_and_forgiven_no_more_than_that(made, tmp_path):
     answers = tmp_path / "answers"
     answers.mkdir()
     for name, video in true_videos(made).items():
-        (answers / f"{name}.mp4").write_bytes(encode_mp4(video, 10.0, quality=38))
+        (answers / f"{name}.mp4").write_bytes(encode_mp4(video, 10.0, quality=26))
     scored = score(made.folder, answers)
     floor = values(scored, "velocity_error", "floor")
     assert min(floor.values()) > 0.01  # as it would be without a codec: below
     for question, error in values(scored, "velocity_error").items():
         assert error == pytest.approx(floor[question], rel=0.05)
-    assert scored.statuses[0]["floor"]["through"] == "h264 yuv420p crf 38"
+    assert scored.statuses[0]["floor"]["through"] == "h264 yuv420p crf 26"
     assert set(values(scored, "solved").values()) == {1.0}
+
+
+def test_a_form_in_which_not_even_the_truth_can_be_measured_solves_nothing(made, tmp_path):
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    for name, video in true_videos(made).items():
+        (answers / f"{name}.mp4").write_bytes(encode_mp4(video, 10.0, quality=51))
+    scored = score(made.folder, answers)
+    worst = [s for s in scored.statuses if "form" in [one["what"] for one in s["adjustments"]]]
+    assert worst
+    for status in worst:
+        assert values(scored, "solved")[status["question"]] == 0
+
+
+def test_tracks_of_ones_own_stand_in_for_ours(made, tmp_path):
+    videos = true_videos(made)
+    answers = write(
+        tmp_path / "answers", {name: resized(boxed(video), 128, 188) for name, video in videos.items()}
+    )
+    (answers / "answers.json").write_text(json.dumps({"letterbox": [0, 28, 128, 128]}))
+    told = tmp_path / "told"
+    told.mkdir()
+    first, *rest = made.questions
+    for question in rest:
+        motion = truth_of(made.paper, question).trajectory
+        lines = ["frame,object,x,y,radius"]
+        for t, b in zip(*np.nonzero(motion.status == VISIBLE), strict=True):
+            x, y = motion.position[t, b] * 12.8
+            lines.append(f"{t},{b},{x},{28 + 128 - y},{motion.size[t, b] * 12.8}")
+        (told / f"{question.id}.csv").write_text("\n".join(lines) + "\n")
+    scored = score(made.folder, answers, tracks=told)
+    assert scored.statuses[0]["reason"] == f"untracked: no {first.id}.csv in {told}"
+    assert scored.count("scored") == 3
+    assert max(values(scored, "velocity_error").values()) < 0.01
 
 
 def test_an_answer_that_ends_early_is_charged_for_what_it_does_not_show(made, tmp_path):

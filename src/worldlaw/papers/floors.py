@@ -16,7 +16,8 @@ from jaxtyping import Float, UInt8
 from worldlaw.clips.film import Encoding
 from worldlaw.clips.recoding import recoded
 from worldlaw.core.colors import COLORS
-from worldlaw.core.types import Detections, Scene, Tracks, Trajectory
+from worldlaw.core.errors import BadInput
+from worldlaw.core.types import LOST, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.trackers import Extent, tracker
 from worldlaw.papers.adjusting import Fit, cropped, framed, resized
@@ -134,14 +135,30 @@ def floor_of(truth: Truth, form: Form) -> Floor:
 def read(
     truth: Truth, shown: np.ndarray, form: Form, sight: Sight, motion: Trajectory
 ) -> tuple[tuple[str, ...], Tracks]:
-    """Looks and tracks of the scene's bodies in frames (S, h, w, 3) as the tracker is shown them."""
-    found, tracks = tracker(tracker_of(truth))(
-        shown, context=given_frames(form, truth), extent=sight.extent, fps=form.rate
-    )
+    """Looks and tracks of the scene's bodies in frames (S, h, w, 3) as the tracker is shown them.
+
+    All bodies are lost if the given frames do not show the tracker any.
+    """
+    try:
+        found, tracks = tracker(tracker_of(truth))(
+            shown, context=given_frames(form, truth), extent=sight.extent, fps=form.rate
+        )
+    except BadInput:
+        return ("",) * motion.num_bodies, _lost(motion[: len(shown)])
     tracks = _stretched(tracks, sight.stretch)
     partner = partners(tracks.bodies, motion)
     looks = tuple(found[one] if one >= 0 else "" for one in partner)
     return looks, _without_faint(truth, match(tracks, motion))
+
+
+def _lost(motion: Trajectory) -> Tracks:
+    """Tracks on which no body was found."""
+    blank = {name: np.full_like(getattr(motion, name), np.nan) for name in ("position", "size", "color")}
+    status = np.full_like(motion.status, LOST)
+    bodies = dataclasses.replace(
+        motion, **blank, status=status, confidence=np.zeros_like(motion.confidence), record=None
+    )
+    return Tracks(bodies, Detections.none())
 
 
 def given_frames(form: Form, truth: Truth) -> int:
