@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.timing import Figure
 
-BENCHMARKS = ("synthesis", "assemblies", "tracking", "reading", "memory", "startup", "learning")
+BENCHMARKS = ("synthesis", "assemblies", "filming", "tracking", "reading", "memory", "startup", "learning")
 SLOW = ("overfit", "poses", "verdicts")  # minutes or hours: only when named
 
 

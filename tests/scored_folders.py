@@ -64,8 +64,9 @@ class Folders:
             ],
         }
         (paper / "paper.json").write_text(json.dumps(index))
-        if self.model is not None or self.declared:
-            (answers / "answers.json").write_text(json.dumps({"model": self.model, **self.declared}))
+        declared = {} if self.model is None else {"model": self.model}
+        if declared | self.declared:
+            (answers / "answers.json").write_text(json.dumps(declared | self.declared))
         statuses, rows = [], []
         for name, outcomes in self.outcomes.items():
             for k, outcome in enumerate(outcomes):
@@ -86,11 +87,12 @@ class Folders:
         return {
             "question": name,
             "answer": k,
-            "file": None if outcome == "missing" else f"{name}__{k}.mp4",
+            "file": "" if outcome == "missing" else f"{name}__{k}.mp4",
             "status": status,
-            "reason": {"missing": "no such file", "excluded": "0 bytes"}.get(status),
+            "reason": {"missing": "no answer", "excluded": "unreadable: empty (0 bytes)"}.get(status, ""),
             "adjustments": [{"what": "rate", "detail": "16 to 8 fps"}] if status == "scored" else [],
-            "floor": {"codec": "h264"},
+            "floor": {"through": "h264", "velocity_error": 0.01} if status == "scored" else {},
+            "horizon": 8,
         }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NAMES = {"synthesis", "assemblies", "tracking", "reading", "memory", "startup", "learning"}
+NAMES = {"synthesis", "assemblies", "filming", "tracking", "reading", "memory", "startup", "learning"}
 
 
 def run(*words: str) -> subprocess.CompletedProcess:

@@ -136,6 +136,15 @@ def test_a_preview_is_a_picture_of_the_attributes_asked_for(suffix, tmp_path, ca
         assert (colors == [0, 0, 255]).all(axis=1).any()
 
 
+def test_a_textured_preview_is_wide_and_nowhere_plain(tmp_path, capsys):
+    path = tmp_path / "clip.webp"
+    run("preview", "gap", "--textured", "--resolution", 90, "--frames", 2, "-o", path)
+    first = np.array(Image.open(path).convert("RGB"))
+    assert first.shape == (90, 160, 3)
+    assert (first == 255).all(axis=-1).mean() < 0.5
+    assert len(np.unique(first.reshape(-1, 3), axis=0)) > 300
+
+
 def test_the_list_names_what_is_registered_with_units(capsys):
     run("list", "--json")
     found = json.loads(capsys.readouterr().out)

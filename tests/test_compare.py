@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from scored_folders import Folders, questions
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
 from worldlaw.core.permutation import holm, sign_flip
 from worldlaw.papers.card import write_card
@@ -192,3 +193,19 @@ def test_several_answers_are_compared_by_their_means(tmp_path):
     (difference,) = compare([half, none]).differences
     assert difference.by.mean == 0.5
     assert difference.chance == pytest.approx(2 * 2**-12)
+
+
+def test_on_the_command_line_it_ranks_and_writes_a_page(tmp_path, capsys):
+    paths = [scored(tmp_path, name, two_laws(*its)) for name, its in {"a": (30, 30), "b": (2, 2)}.items()]
+    assert main(["exam", "compare", *map(str, paths)]) == 0
+    said = capsys.readouterr().out
+    assert "a is better than b by 70 points" in said
+    assert "parabola, plain: 1 of 1 difference shown" in said
+    page = tmp_path / "page.html"
+    assert main(["exam", "compare", *map(str, paths), "--json", "--html", str(page)]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [one["model"] for one in data["ranking"]] == ["a", "b"]
+    assert data["differences"][0]["shown"] is True
+    assert "a solves most" in page.read_text(encoding="utf-8")
+    assert main(["exam", "compare", str(paths[0])]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

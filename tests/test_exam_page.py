@@ -65,7 +65,7 @@ def test_every_question_stands_in_the_table_with_its_fate(tmp_path):
     assert len(rows) == len(MIXED)
     fates = {words(row).split()[0]: row for row in rows}
     assert 'data-status="missing"' in fates["fall-plain-0002"]
-    assert "no such file" in fates["fall-plain-0002"]
+    assert "no answer" in fates["fall-plain-0002"]
     assert 'data-status="excluded"' in fates["fall-plain-0003"]
     assert "0 bytes" in fates["fall-plain-0003"]
     assert 'data-verdict="solved"' in fates["fall-plain-0000"]
@@ -76,8 +76,8 @@ def test_every_question_stands_in_the_table_with_its_fate(tmp_path):
 def test_exclusions_and_adjustments_are_counted_with_their_reasons(tmp_path):
     text = words(report(tmp_path))
     section = text[text.index("What was left out, and what was adjusted") :]
-    assert "excluded 1 0 bytes fall-plain-0003__0.mp4" in section
-    assert "missing 1 no such file fall-plain-0002" in section
+    assert "excluded 1 unreadable: empty (0 bytes) fall-plain-0003__0.mp4" in section
+    assert "missing 1 no answer fall-plain-0002" in section
     assert "rate 8 of 8 16 to 8 fps (8)" in section
 
 

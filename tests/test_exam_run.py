@@ -1,5 +1,6 @@
 """Anybody's model sits an exam: it is asked every question once, and what it does wrong is its own."""
 
+import functools
 import json
 import sys
 
@@ -10,6 +11,8 @@ from worldlaw.cli import main
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.examining import examine
 from worldlaw.papers.running import seed_of
+
+sit = functools.partial(examine, score=False)
 
 PAPER = """
 name: short
@@ -140,7 +143,7 @@ def declared(done):
 def test_a_function_of_two_arguments_answers_every_question_after_the_frames_that_were_given(paper):
     from worldlaw.papers.making import open_paper
 
-    done = examine(paper, "their_models:still")
+    done = sit(paper, "their_models:still")
     assert (done.ran.answered, done.ran.kept, done.ran.failed) == (5, 0, {})
     made = open_paper(done.paper)
     for question in made.questions:
@@ -153,7 +156,7 @@ def test_a_function_of_two_arguments_answers_every_question_after_the_frames_tha
 
 
 def test_a_function_is_told_what_its_signature_asks_for_and_gets_its_own_copy(paper, capsys):
-    done = examine(paper, "their_models:all_told", options={"shade": 9})
+    done = sit(paper, "their_models:all_told", options={"shade": 9})
     shape, dtype, new, fps, prompt, seed = calls()[2]
     assert (shape, dtype, new, fps) == ((3, 48, 64, 3), np.uint8, 5, 10)
     assert "ball" in prompt
@@ -167,9 +170,9 @@ def test_a_function_is_told_what_its_signature_asks_for_and_gets_its_own_copy(pa
 
 
 def test_classes_and_objects_and_functions_are_asked_alike(paper, tmp_path):
-    built = examine(paper, "their_models:Shade", options={"shade": 200, "steps": 9})
-    ready = examine(paper, "their_models:instance")
-    mine = examine(paper, lambda frames, n: np.full((n, *frames.shape[1:]), 200, np.uint8), tmp_path / "mine")
+    built = sit(paper, "their_models:Shade", options={"shade": 200, "steps": 9})
+    ready = sit(paper, "their_models:instance")
+    mine = sit(paper, lambda frames, n: np.full((n, *frames.shape[1:]), 200, np.uint8), tmp_path / "mine")
     for done in (ready, mine):
         np.testing.assert_array_equal(video(done, "fall-0003"), video(built, "fall-0003"))
     assert declared(built)["sampler_steps"] == 9
@@ -177,20 +180,20 @@ def test_classes_and_objects_and_functions_are_asked_alike(paper, tmp_path):
 
 
 def test_a_video_model_gets_several_questions_at_once_with_their_prompts(paper):
-    done = examine(paper, "their_models:Batches")
+    done = sit(paper, "their_models:Batches")
     assert calls() == [5]
     assert done.ran.answered == 5
     assert declared(done)["settings"]["adjustments"] == ["drawn smaller"]
 
 
 def test_of_several_questions_at_once_only_the_one_at_fault_is_lost(paper):
-    done = examine(paper, "their_models:Batches", options={"bad": "fall-0004"})
+    done = sit(paper, "their_models:Batches", options={"bad": "fall-0004"})
     assert done.ran.answered == 4
     assert "cannot do that one" in done.ran.failed["fall-0004__0"]
 
 
 def test_what_is_registered_can_be_examined(paper):
-    done = examine(paper, "copy_last_frame")
+    done = sit(paper, "copy_last_frame")
     assert done.ran.answered == 5
 
 
@@ -199,51 +202,51 @@ def test_the_checkpoint_that_ships_can_be_examined(paper):
     size = "{width: 32, height: 32, num_frames: 16, fps: 5, context: 3}"
     paper.write_text(PAPER.replace("{width: 64, height: 48, num_frames: 8, fps: 10, context: 3}", size))
     options = {"checkpoint": "micro", "sampling_steps": 2}
-    done = examine(paper, "dit", options=options)
+    done = sit(paper, "dit", options=options)
     assert done.ran.answered == 5
     assert declared(done)["sampler_steps"] == 2
 
 
 def test_several_seeds_give_several_answers_and_more_can_be_added(paper):
-    done = examine(paper, "their_models:all_told", seeds=[3])
+    done = sit(paper, "their_models:all_told", seeds=[3])
     before = video(done, "fall-0001")
-    done = examine(paper, "their_models:all_told", seeds=[3, 4])
+    done = sit(paper, "their_models:all_told", seeds=[3, 4])
     assert (done.ran.answered, done.ran.kept) == (5, 5)
     np.testing.assert_array_equal(video(done, "fall-0001"), before)
     assert len({call[5] for call in calls()}) == 10
     assert declared(done)["seeds"] == [3, 4]
     with pytest.raises(BadInput, match="seeds"):
-        examine(paper, "their_models:all_told", seeds=[4])
+        sit(paper, "their_models:all_told", seeds=[4])
 
 
 def test_a_question_on_which_a_model_raises_is_told_and_asked_again(paper):
-    done = examine(paper, "their_models:second_raises")
+    done = sit(paper, "their_models:second_raises")
     assert done.ran.answered == 4
     assert list(done.ran.failed) == ["fall-0001__0"]
     reasons = json.loads((done.answers / "failures.json").read_text())
     assert reasons["fall-0001__0"].startswith("ValueError: out of ideas (their_models.py, line")
-    done = examine(paper, "their_models:second_raises")
+    done = sit(paper, "their_models:second_raises")
     assert (done.ran.answered, done.ran.kept, done.ran.failed) == (1, 4, {})
     assert not (done.answers / "failures.json").exists()
 
 
 def test_a_stopped_run_goes_on_where_it_was(paper):
     with pytest.raises(KeyboardInterrupt):
-        examine(paper, "their_models:third_is_stopped")
-    done = examine(paper, "their_models:third_is_stopped")
+        sit(paper, "their_models:third_is_stopped")
+    done = sit(paper, "their_models:third_is_stopped")
     assert (done.ran.answered, done.ran.kept) == (3, 2)
     assert len(calls()) == 6
 
 
 def test_a_model_that_changes_the_working_folder_is_asked_on(paper):
-    done = examine(paper, "their_models:wanders")
+    done = sit(paper, "their_models:wanders")
     assert done.ran.answered == 5
     assert len(list((paper.parent / done.answers).glob("*.npz"))) == 5
 
 
 def test_a_model_that_fails_on_the_first_three_questions_is_not_asked_the_rest(paper):
     with pytest.raises(Failed, match=r"first 3 questions: it ended the program \(3\)"):
-        examine(paper, "their_models:leaves")
+        sit(paper, "their_models:leaves")
 
 
 @pytest.mark.parametrize(
@@ -263,12 +266,12 @@ def test_a_model_that_fails_on_the_first_three_questions_is_not_asked_the_rest(p
 )
 def test_what_is_no_video_is_a_failure_with_its_reason(paper, what, says):
     with pytest.raises(Failed, match=says):
-        examine(paper, "their_models:returning", options={"what": what})
+        sit(paper, "their_models:returning", options={"what": what})
 
 
 @pytest.mark.parametrize("what", ["floats", "tensor", "float_tensor", "list", "picture"])
 def test_floats_tensors_and_lists_of_frames_are_taken(paper, what):
-    done = examine(paper, "their_models:returning", options={"what": what})
+    done = sit(paper, "their_models:returning", options={"what": what})
     assert (video(done, "fall-0000")[3:] == video(done, "fall-0000")[2]).all()
     adjusted = declared(done)["settings"]["adjustments"]
     assert adjusted == (["floats in [0, 1] rounded to 8 bits"] if "float" in what else [])
@@ -293,17 +296,17 @@ def test_floats_tensors_and_lists_of_frames_are_taken(paper, what):
 )
 def test_a_model_that_cannot_be_asked_is_refused_before_any_work(paper, model, options, says):
     with pytest.raises(BadInput, match=says):
-        examine(paper, model, options=options)
+        sit(paper, model, options=options)
     assert not (paper.parent / "exams").exists()
 
 
 def test_answers_of_another_model_or_with_other_options_are_not_mixed(paper):
-    examine(paper, "their_models:Shade", paper.parent / "out")
+    sit(paper, "their_models:Shade", paper.parent / "out")
     with pytest.raises(BadInput, match=r"options {}, not {.shade.: 3}.*--fresh"):
-        examine(paper, "their_models:Shade", paper.parent / "out", options={"shade": 3})
+        sit(paper, "their_models:Shade", paper.parent / "out", options={"shade": 3})
     with pytest.raises(BadInput, match="of model their_models:Shade, not their_models:still"):
-        examine(paper, "their_models:still", paper.parent / "out")
-    done = examine(paper, "their_models:still", paper.parent / "out", fresh=True)
+        sit(paper, "their_models:still", paper.parent / "out")
+    done = sit(paper, "their_models:still", paper.parent / "out", fresh=True)
     assert done.ran.answered == 5
 
 
@@ -311,19 +314,66 @@ def test_a_folder_with_other_files_is_left_alone(paper):
     (paper.parent / "out" / "answers").mkdir(parents=True)
     (paper.parent / "out" / "answers" / "thesis.tex").write_text("x")
     with pytest.raises(BadInput, match=r"holds other files \(thesis.tex"):
-        examine(paper, "their_models:still", paper.parent / "out")
+        sit(paper, "their_models:still", paper.parent / "out")
+
+
+def test_the_public_api_makes_asks_and_scores(paper):
+    import worldlaw
+
+    made = worldlaw.make_paper(worldlaw.load_paper(paper), paper.parent / "made")
+    asked = worldlaw.examine(made.folder, lambda frames, n: frames[[-1] * n], score=False)
+    assert asked.answers.parent.name == "made-lambda"
+    assert worldlaw.score(made.folder, asked.answers).count("scored") == 5
+
+
+def test_an_exam_ends_with_a_report_in_which_a_failure_is_an_unsolved_question(paper):
+    done = examine(paper, "their_models:second_raises")
+    statuses = json.loads((done.report.parent / "status.json").read_text())
+    assert [one["status"] for one in statuses] == ["scored", "excluded", *["scored"] * 3]
+    assert "out of ideas" in statuses[1]["reason"]
+    assert "out of ideas" in done.report.read_text()
+    card = json.loads((done.report.parent / "card.json").read_text())
+    assert card["model"]["name"] == "their_models:second_raises"
+    assert card["model"]["seeds"] == [0]
 
 
 def test_the_command_says_what_failed_and_ends_with_one(paper, capsys):
     made = paper.parent / "made"
     assert main(["exam", "make", str(paper), str(made)]) == 0
     capsys.readouterr()
-    assert main(["exam", "run", str(made), "--model", "their_models:second_raises", "--json"]) == 1
+    raises = ["exam", "run", str(made), "--model", "their_models:second_raises", "--workers", "1"]
+    assert main([*raises, "--json"]) == 1
     said = capsys.readouterr()
-    assert json.loads(said.out)["answered"] == 4
+    found = json.loads(said.out)
+    assert (found["answered"], found["kept"], list(found["failed"])) == (4, 0, ["fall-0001__0"])
     assert "out of ideas" in said.err.strip().split("\n")[-1]
-    assert main(["exam", "run", str(made), "--model", "their_models:second_raises"]) == 0
-    arguments = ["exam", "run", str(paper), "--model", "their_models:Shade", "--option", "shade=2"]
+    assert main(raises) == 0
+    assert capsys.readouterr().out.strip() == found["report"]
+
+
+def test_options_seeds_and_size_come_from_the_command_line(paper, capsys):
+    arguments = [
+        "exam",
+        "run",
+        str(paper),
+        "--model",
+        "their_models:Shade",
+        "--no-score",
+        "--option",
+        "shade=2",
+    ]
     assert main([*arguments, "--size", "96x64", "--seeds", "0,1"]) == 0
-    assert main(["exam", "run", str(made), "--model", "their_models:still", "--fps", "3"]) == 2
-    assert main([*arguments, "--seeds", "0,0"]) == 2
+    answers = capsys.readouterr().out.strip()
+    with np.load(f"{answers}/fall-0004__1.npz") as file:
+        assert file["video"].shape == (8, 64, 96, 3)
+        assert (file["video"][3:] == 2).all()
+    for wrong, says in (
+        (["--seeds", "0,0"], "different whole numbers"),
+        (["--option", "shade"], "expected key=value"),
+        (["--size", "128x64"], "choose a new folder"),
+    ):
+        assert main([*arguments, *wrong]) == 2
+        assert says in capsys.readouterr().err
+    made = ["exam", "run", answers.replace("answers", "paper"), "--model", "their_models:Shade"]
+    assert main([*made, "--fps", "3"]) == 2
+    assert "decided when it was made" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 
+import numpy as np
 import pytest
 
 from worldlaw.cli import main
@@ -57,6 +58,17 @@ def test_a_folder_has_what_is_given_and_the_same_bytes_every_time(small, tmp_pat
     truth = truth_of(paper, question)
     assert (made.given(question.id) == truth.video()[:2]).all()
     assert open_paper(made.folder).paper == paper
+
+
+def test_the_lines_of_the_guide_answer_a_paper_as_they_are(small, tmp_path, monkeypatch):
+    made = make_paper(load_paper(small), tmp_path / "out")
+    guide = (made.folder / "HOW_TO_ANSWER.md").read_text()
+    code = guide.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(made.folder)
+    exec(code, {"my_model": lambda given, prompt: given[[0, 1, 1, 1, 1, 1, 1, 1]]})
+    answers = sorted((made.folder / "answers").iterdir())
+    assert [path.stem for path in answers] == [question.id for question in made.questions]
+    assert np.load(answers[0])["video"].shape == (8, 64, 64, 3)
 
 
 def test_a_stopped_making_goes_on_where_it_was(small, tmp_path):
@@ -227,6 +239,7 @@ def test_a_prompt_tells_the_start_and_not_the_end():
         ("width: 64", "width: 65", "even number of pixels"),
         ("context: 2", "context: 8", "expected 1 to 7 given frames of 8; found 8"),
         ("fps: 10", "fps: 0", "fps: expected 0.1 to 1000"),
+        ("num_frames: 8, fps: 10", "num_frames: 100, fps: 0.1", "are 1,000 s; at most 600 s"),
         ("questions: 2", "question: 2", "did you mean 'questions'"),
         ("questions: 2", "questions: 0", "sections.fall.questions"),
         ("parabola", "parabolla", "did you mean 'parabola'"),

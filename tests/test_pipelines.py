@@ -200,7 +200,9 @@ def test_a_pipeline_sits_an_exam(saved, tmp_path, capsys, family):
     kind, options = FAMILIES[family]
     told = [f"--option={name}={value}" for name, value in {**options, "path": saved(family)}.items()]
     model = f"worldlaw.models.pipelines:{kind}"
-    assert main(["exam", "run", str(paper), "--model", model, "--out", str(tmp_path), *told]) == 0
+    assert (
+        main(["exam", "run", str(paper), "--model", model, "--out", str(tmp_path), "--no-score", *told]) == 0
+    )
     declared = json.loads((tmp_path / "answers" / "answers.json").read_text())
     assert declared["sampler_steps"] == 2
     assert len(declared["settings"]["adjustments"]) == 1

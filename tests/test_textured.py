@@ -130,6 +130,17 @@ def test_bodies_stand_out_from_what_is_behind_them(name, key):
     assert np.percentile(apart, 2) >= LEAST_CONTRAST
 
 
+def test_bars_shade_the_edges_that_they_touch():
+    for width, height, across in ((256, 144, True), (144, 256, False)):
+        view, _ = filmed("gap", width=width, height=height)
+        look = look_of(view.scene, width, height, rng=rng_for(0, "look"), box=view.box)
+        stage = view.crop(look.backdrop[None])[0].mean(axis=-1)
+        beside, above = (np.abs(edge / stage[20:-20, 20:-20].mean() - 1) for edge in (stage[:, 0], stage[0]))
+        barred, free = (beside, above) if across else (above, beside)
+        assert barred.mean() > 0.2
+        assert free[20:-20].mean() < 0.15
+
+
 def test_noise_is_as_strong_as_asked_for_and_light_swings():
     view, truth = filmed("uniform_motion")
     clean, noisy = textured(view, truth), textured(view, truth, noise=10.0)

@@ -27,6 +27,7 @@ _HOMES = {
     "worldlaw.pipeline": ("run",),
     "worldlaw.papers": ("load_paper",),
     "worldlaw.papers.making": ("make_paper",),
+    "worldlaw.papers.scoring": ("score",),
     "worldlaw.examining": ("examine",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

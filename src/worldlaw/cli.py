@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
-from worldlaw import exam_cli
+from worldlaw import exam_cli, judge_cli
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.crew import helping
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from worldlaw.core.registry import Registry
     from worldlaw.plan import Plan
     from worldlaw.rating.exhibits import Exhibit
     from worldlaw.rating.session import Ratings
+    from worldlaw.worlds.recipe import Recipe
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 LISTED = ("scenarios", "codecs", "models", "references", "metrics", "analyses", "papers", "experiments")
@@ -101,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("--frames", type=int, default=32, help="number of frames (default: 32)")
     preview.add_argument("--fps", type=float, default=10.0, help="frames per second (default: 10)")
     preview.add_argument(
+        "--textured", action="store_true", help="as exam papers film it: texture, light, shadows, 16:9"
+    )
+    preview.add_argument(
         "-o", "--output", type=Path, help=".gif, .webp, .mp4 or .png (default: SCENARIO.gif)"
     )
 
@@ -174,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     rate.add_argument("--csv", type=Path, metavar="FILE", help="write the results as a table, too")
 
     exam_cli.add_commands(commands, _Parser)
+    judge_cli.add_command(add)
     return parser
 
 
@@ -368,7 +375,8 @@ def _preview(arguments: argparse.Namespace) -> None:
     )
     path = arguments.output or Path(f"{arguments.scenario.replace(':', '_')}.gif")
     scene, _ = recipe.scene(0)
-    write_video(path, recipe.read([0])[0], recipe.fps)
+    video = _textured(recipe) if arguments.textured else recipe.read([0])[0]
+    write_video(path, video, recipe.fps)
     if arguments.json:
         print(json.dumps({"path": str(path), "scene": json.loads(scene.to_json())}))
         return
@@ -376,6 +384,20 @@ def _preview(arguments: argparse.Namespace) -> None:
         unit = getattr(scenario.attributes[name], "unit", "")
         print(f"  {name} = {value if isinstance(value, str) else format(value, '.4g')} {unit}".rstrip())
     print(path)
+
+
+def _textured(recipe: Recipe) -> np.ndarray:
+    """(T, H, W, 3) uint8: the first clip as exam papers film it, 16:9."""
+    from worldlaw.core.seeding import rng_for
+    from worldlaw.worlds import scenarios
+    from worldlaw.worlds.textured import render_textured
+    from worldlaw.worlds.view import view_of
+
+    scene, _ = recipe.scene(0)
+    edges = scenarios.get(recipe.scenario).edges
+    view = view_of(scene, 2 * round(recipe.resolution * 8 / 9), recipe.resolution, edges=edges)
+    motion, rng = recipe.trajectory(view.scene), rng_for(recipe.seed, "preview", "look")
+    return render_textured(view.scene, motion, view.width, view.height, rng=rng, box=view.box)
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich_argparse import RawDescriptionRichHelpFormatter
+
 if TYPE_CHECKING:
     from worldlaw.papers import Paper
 
@@ -21,11 +23,19 @@ Add = Callable[..., argparse.ArgumentParser]
 def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
     """Hook ``worldlaw exam`` and its subcommands into the command line."""
     about = "examine any model: make a paper, check and score its answers"
-    exam = commands.add_parser("exam", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    looks = RawDescriptionRichHelpFormatter
+    exam = commands.add_parser(
+        "exam", help=about, description=f"{about[0].upper()}{about[1:]}.", formatter_class=looks
+    )
     verbs = exam.add_subparsers(metavar="VERB", required=True, title="verbs", parser_class=parser_class)
 
     def add(name: str, command: Callable[[argparse.Namespace], None], about: str, details: str = "") -> Any:
-        sub = verbs.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.\n{details}")
+        sub = verbs.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.\n{details}",
+            formatter_class=looks,
+        )
         sub.set_defaults(command=command, parser=sub)
         sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
         sub.add_argument(
@@ -39,6 +49,7 @@ def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> 
     _add_run(add)
     _add_secret(add)
     _add_compare(add)
+    _add_verify(add)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
@@ -97,9 +108,6 @@ def _make(arguments: argparse.Namespace) -> None:
         return
     with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
         made = make_paper(paper, arguments.out, secret=secret, wrap=counted(progress, "make", "questions"))
-        without = sum(entry["clip"] is None for entry in made.entries.values())
-        if without:
-            progress.note(f"no clips (mp4) of {without:,} questions: pip install av")
     if arguments.json:
         said = {"path": str(made.folder), "questions": len(made.entries), "paper_sha256": made.paper.sha256}
         print(json.dumps({**said, "secret_hash": made.secret_hash}))
@@ -229,7 +237,7 @@ def _secret(arguments: argparse.Namespace) -> None:
 
 def _add_run(add: Add) -> None:
     run = add(
-        "run", _run, "let a model answer a paper",
+        "run", _run, "let a model answer a paper, score it, write the report",
         "MODEL is a registered name, or module:Thing of your own: a function f(frames, num_new_frames), a\n"
         "class or an object (docs/exam.md). A stopped run goes on where it was.",
     )  # fmt: skip
@@ -248,6 +256,14 @@ def _add_run(add: Add) -> None:
     add_video_options(run)
     run.add_argument("--secret", type=Path, metavar="FILE", help="held-out questions of this secret")
     run.add_argument("--fresh", action="store_true", help="forget the answers that are there")
+    run.add_argument("--no-score", action="store_true", help="only ask")
+    run.add_argument("--look", action="store_true", help="score pixels, too")
+    run.add_argument(
+        "--workers",
+        type=_count,
+        default=os.cpu_count() or 1,
+        help="processes that score (default: one a core)",
+    )
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -275,17 +291,21 @@ def _run(arguments: argparse.Namespace) -> None:
             seeds=arguments.seeds,
             secret=arguments.secret,
             fresh=arguments.fresh,
+            score=not arguments.no_score,
+            workers=arguments.workers,
+            look=arguments.look,
             progress=progress,
         )
     failed = done.ran.failed
     if arguments.json:
         counts = {"answered": done.ran.answered, "kept": done.ran.kept, "failed": failed}
-        print(json.dumps({"paper": str(done.paper), "answers": str(done.answers), **counts}))
+        paths = {"paper": done.paper, "answers": done.answers, "report": done.report}
+        print(json.dumps({**{name: path and str(path) for name, path in paths.items()}, **counts}))
     else:
-        print(done.answers)
+        print(done.report or done.answers)
     if failed:
         first = next(iter(failed))
-        raise Failed(f"{len(failed)} answers are missing, {first} because {failed[first]}; {done.answers}")
+        raise Failed(f"{done.answers}: the model failed {len(failed)} times; {first}: {failed[first]}")
 
 
 def _seeds(text: str) -> list[int]:
@@ -325,3 +345,39 @@ def _compare(arguments: argparse.Namespace) -> None:
 
         write_compare_page(found, arguments.html)
     print(json.dumps(as_json(found)) if arguments.json else "\n".join(lines(found)))
+
+
+def _add_verify(add: Add) -> None:
+    verify = add(
+        "verify", _verify, "score answers again, and say whether that gives what their card says",
+        "Exit code 0: the same bytes, or the same numbers to 1e-6; 1: not.",
+    )  # fmt: skip
+    verify.add_argument("card", metavar="CARD", type=Path, help="card.json, or a folder of scores")
+    verify.add_argument("answers", metavar="ANSWERS", type=Path, help="the folder that was scored")
+    verify.add_argument("--paper", type=Path, metavar="FOLDER", help="its paper, where that does not ship")
+    verify.add_argument("--secret", type=Path, metavar="FILE", help="of held-out questions")
+    verify.add_argument(
+        "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
+    )
+    verify.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from worldlaw.core.errors import Failed
+    from worldlaw.papers.verifying import as_json, lines, verify
+    from worldlaw.progress import counted, progress_for
+
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+        found = verify(
+            arguments.card,
+            arguments.answers,
+            paper=arguments.paper,
+            secret=arguments.secret,
+            tracks=arguments.tracks,
+            workers=arguments.workers,
+            wrap=counted(progress, "make", "questions"),
+            progress=progress,
+        )
+    print(json.dumps(as_json(found)) if arguments.json else "\n".join(lines(found)))
+    if not found.verified:
+        raise Failed(f"{arguments.card}: not verified: {found.verdict}")

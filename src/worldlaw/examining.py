@@ -1,4 +1,4 @@
-"""One model sits one paper: make it if need be, ask every question, keep the answers."""
+"""One model sits one paper: make it if need be, ask every question, score the answers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from worldlaw.core.errors import BadInput
 from worldlaw.job import Progress, Quiet
 from worldlaw.models.model import models
 from worldlaw.papers.making import make_paper, open_paper
+from worldlaw.papers.page import REPORT
 from worldlaw.papers.paper import Paper, load_paper
 from worldlaw.papers.running import Ran, ask
+from worldlaw.papers.scoring import Scored
+from worldlaw.papers.scoring import score as score_answers
 from worldlaw.papers.secret import open_secret
 from worldlaw.papers.sitting import sitter
 from worldlaw.progress import counted
@@ -30,6 +33,12 @@ class Examined:
     paper: Path  # folder
     answers: Path  # folder
     ran: Ran
+    scored: Scored | None  # None if nothing was to be scored
+
+    @property
+    def report(self) -> Path | None:
+        """The page that says what came of it."""
+        return None if self.scored is None else self.scored.folder / REPORT
 
 
 def examine(
@@ -41,14 +50,18 @@ def examine(
     seeds: Sequence[int] = (0,),
     secret: Path | None = None,
     fresh: bool = False,
+    score: bool = True,
+    workers: int = 1,
+    look: bool = False,
     progress: Progress | None = None,
 ) -> Examined:
-    """Let a model answer a paper.
+    """Let a model answer a paper, and score what it answers.
 
     ``paper`` is a name, a YAML file, the folder of a made paper, or a Paper; ``model`` is a registered name,
     an address such as ``my_file:answer``, or the function, class or object itself, built with ``options``
     (papers/sitting.py says how it is asked). Everything goes to ``out``, ``exams/PAPER-MODEL`` by default:
-    the paper, unless it was made elsewhere, and ``answers``. Called again it goes on where it was.
+    the paper, unless it was made elsewhere, ``answers``, and ``scores`` with the report. Called again it goes
+    on where it was. ``workers`` and ``look`` are scoring's; the model is asked in this process.
 
     Raises BadInput for whatever cannot be used, Failed if the model answers nothing.
     """
@@ -80,12 +93,23 @@ def examine(
         wrap=counted(progress, "ask", "answers"),
         note=progress.note,
     )
-    return Examined(made.folder, out / "answers", ran)
+    if not score:
+        return Examined(made.folder, out / "answers", ran, None)
+    scored = score_answers(
+        made.folder,
+        out / "answers",
+        out / "scores",
+        workers=workers,
+        look=look,
+        secret=secret,
+        progress=progress,
+    )
+    return Examined(made.folder, out / "answers", ran, scored)
 
 
 def _default(paper: str, model: str) -> Path:
     """Where an exam goes unless somebody says."""
-    short = re.sub(r"[^A-Za-z0-9_.]+", "-", model.rpartition(":")[2]).strip("-.")
+    short = re.sub(r"\W+", "", model.rpartition(":")[2].rpartition(".")[2])
     return OUT / f"{paper}-{short}"
 
 

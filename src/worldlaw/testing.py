@@ -33,6 +33,7 @@ from worldlaw.exam.tracking import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.worlds import Choice, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
+from worldlaw.worlds.view import view_of
 
 if TYPE_CHECKING:
     from worldlaw.models.codec import Codec
@@ -102,6 +103,9 @@ def check_scenario(name: str) -> None:
         np.testing.assert_allclose(
             half.position[::2], truth.position, atol=1e-9, err_msg="states must not depend on the frame rate"
         )
+    assert scenario.edges in ("", "open", "walls"), f"{name}.edges: expected 'open', 'walls' or nothing"
+    if scenario.edges == "open":
+        _check_wider_view(name, recipe)
     if scenario.tracker != "blobs":
         return
     case = make_case(name, resolution=128)
@@ -207,6 +211,19 @@ def check_reference(name: str, reference: Reference | type[LearningReference]) -
             )
         assert first.shape == (20, len(scene.bodies), 2), f"{name}: expected (T, B, 2); found {first.shape}"
         assert np.array_equal(first, second), f"{name}: a reference must not look at the bodies of the scene"
+
+
+def _check_wider_view(name: str, recipe: Recipe) -> None:
+    """That nothing of an open scenario's motion hangs on the view."""
+    scene, _ = recipe.scene(0)
+    wider = view_of(scene, 192, 128, edges="open").scene
+    moved = (wider.extent[0] - scene.extent[0]) / 2, (wider.extent[1] - scene.extent[1]) / 2
+    np.testing.assert_allclose(
+        recipe.trajectory(wider).position,
+        recipe.trajectory(scene).position + moved,
+        atol=1e-9,
+        err_msg=f"{name}.edges: in a wider view the same motion is expected, moved with the view",
+    )
 
 
 def _check_trajectory(states: Trajectory, num_frames: int, num_bodies: int) -> None:

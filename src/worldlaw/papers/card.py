@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 import importlib.metadata
@@ -16,6 +15,8 @@ from worldlaw.core.artifact import TEMPORARY, checksum, provenance, write_text
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import references, trackers
 from worldlaw.exam.metrics import metrics, trajectory
+from worldlaw.papers import marking
+from worldlaw.papers.answers import open_answers
 from worldlaw.papers.card_format import (
     CARD,
     FORMAT,
@@ -31,42 +32,58 @@ from worldlaw.papers.scores import INDEX, RESULTS, Scores, read_scores
 from worldlaw.papers.summary import questions_of, summary_of
 from worldlaw.worlds import scenarios
 
-DECLARED = "answers.json"
 PACKAGES = ("numpy", "scipy", "numba", "pyarrow", "pillow", "av")
 
 
 def write_card(
-    scores: Path, paper: Path, answers: Path, *, look: bool = False, tracks: Path | None = None
+    scores: Path,
+    paper: Path,
+    answers: Path,
+    *,
+    look: bool = False,
+    verdicts: bool = False,
+    tracks: Path | None = None,
 ) -> Card:
     """Write ``card.json`` into a folder of scores; the same scores give the same bytes on one machine.
 
     ``paper`` is the folder that ``exam make`` wrote, ``tracks`` the folder of the user's own tracker, if it
     was used. Raises BadInput for a folder that does not hold what it should.
     """
-    card = make_card(read_scores(scores, paper), scores, paper, answers, look=look, tracks=tracks)
+    card = make_card(
+        read_scores(scores, paper), scores, paper, answers, look=look, verdicts=verdicts, tracks=tracks
+    )
     write_text(scores / CARD, card.to_json())
     return card
 
 
 def make_card(
-    found: Scores, scores: Path, paper: Path, answers: Path, *, look: bool, tracks: Path | None
+    found: Scores,
+    scores: Path,
+    paper: Path,
+    answers: Path,
+    *,
+    look: bool,
+    verdicts: bool,
+    tracks: Path | None,
 ) -> Card:
     """The card, not written."""
     index = found.index
     files = hashes_of(answers)
-    declared = read_declared(answers)
+    declared = open_answers(answers, (one.id for one in found.questions)).declared
     return Card(
         format=FORMAT,
         paper=paper_of(index),
         video=video_of(index),
         model=ModelOfCard(
-            name=None if declared.get("model") is None else str(declared["model"]),
-            about=None if declared.get("about") is None else str(declared["about"]),
-            settings=declared.get("settings"),
-            sampler_steps=declared.get("sampler_steps"),
-            seeds=declared.get("seeds"),
+            name=declared.model or None,
+            about=declared.about or None,
+            settings=declared.settings,
+            sampler_steps=declared.sampler_steps,
+            seeds=declared.seeds,
         ),
-        scoring=ScoringOfCard(look=look, tracks=None if tracks is None else hashes_of(tracks)),
+        scoring=ScoringOfCard(
+            look=look, verdicts=verdicts, tracks=None if tracks is None else hashes_of(tracks)
+        ),
         versions=versions_of(found),
         thresholds=thresholds(),
         hashes=HashesOfCard(
@@ -121,11 +138,11 @@ def versions_of(found: Scores) -> VersionsOfCard:
         python=made["python"],
         platform=f"{platform.system()} {platform.machine()}",
         packages=_installed(PACKAGES),
-        trackers=_trackers(reading),
+        trackers={name: trackers.tracker(name).version for name in sorted(reading)},
         truth={str(name): int(version) for name, version in found.index.get("versions", {}).items()},
         metrics={name: metrics.get(name).version for name in sorted(used)},
         references=references.VERSION,
-        scoring=1,
+        scoring=marking.VERSION,
     )
 
 
@@ -135,22 +152,11 @@ def thresholds() -> dict[str, float]:
         "measured_share": trajectory.SOLVED_SHARE,
         "velocity_error": trajectory.SOLVED_ERROR,
         "extra_per_frame": trajectory.SOLVED_EXTRA,
+        "forgiven": marking.FORGIVEN,
+        "least_share": marking.LEAST_SHARE,
+        "most_floor": marking.MOST_FLOOR,
         "charge": trajectory.CHARGE,
     }
-
-
-def read_declared(answers: Path) -> dict[str, Any]:
-    """``answers.json`` of a folder; empty if there is none. Raises BadInput if it cannot be read."""
-    path = answers / DECLARED
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: not readable as JSON ({error})") from error
-    if not isinstance(found, dict):
-        raise BadInput(f"{path}: expected a mapping")
-    return found
 
 
 def hashes_of(folder: Path) -> dict[str, str]:
@@ -172,14 +178,6 @@ def hash_of(content: Any) -> str:
     """SHA-256 of content as canonical JSON."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _trackers(names: Iterable[str]) -> dict[str, int]:
-    found = {}
-    for name in sorted(names):
-        with contextlib.suppress(BadInput):
-            found[name] = trackers.tracker(name).version
-    return found
 
 
 def _installed(names: Iterable[str]) -> dict[str, str]:

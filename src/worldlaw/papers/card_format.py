@@ -53,14 +53,15 @@ class ModelOfCard(_Noun):
     name: str | None
     about: str | None
     settings: Any
-    sampler_steps: Any
-    seeds: Any
+    sampler_steps: int | None
+    seeds: list[int] | None
 
 
 class ScoringOfCard(_Noun):
     """What verify must know to score in the same way."""
 
     look: bool = Field(description="whether metrics of pixels were asked for")
+    verdicts: bool = Field(description="whether limits of verdicts were measured where none ship")
     tracks: dict[str, Sha256] | None = Field(description="files of the user's own tracker, if it read them")
 
 

@@ -34,7 +34,7 @@ from PIL import Image
 
 out = pathlib.Path("answers")
 out.mkdir(exist_ok=True)
-for question in json.load(open("paper.json"))["questions"]:
+for question in json.loads(pathlib.Path("paper.json").read_text())["questions"]:
     given = np.stack([np.asarray(Image.open(name)) for name in question["frames"]])
     video = my_model(given, question["prompt"])  # ({video.num_frames}, H, W, 3) uint8, given ones first
     np.savez_compressed(out / question["id"], video=video)

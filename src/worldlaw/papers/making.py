@@ -11,7 +11,6 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from worldlaw.clips.media import encode_mp4
-from worldlaw.core.artifact import atomic_path, explained, make_folder, sweep, write_text
+from worldlaw.core.artifact import atomic_path, explained, locked, make_folder, sweep, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.papers import prompting
 from worldlaw.papers.guide import guide_of
@@ -68,8 +67,7 @@ def make_paper(
 ) -> MadePaper:
     """Write the folder of a paper; what is there already is kept. ``wrap`` may count the questions.
 
-    Without PyAV the clips are left out: the index says null. Raises BadInput if the folder holds anything
-    else than this paper.
+    Raises BadInput if the folder holds anything else than this paper.
     """
     out = Path(out)
     secret_hash = None if secret is None else hash_of(secret)
@@ -78,9 +76,16 @@ def make_paper(
     if (out / INDEX).exists():
         return open_paper(out)
     make_folder(out)
-    write_text(out / GUIDE, guide)
-    entries = [_make(paper, question, secret, out) for question in wrap(questions(paper))]
-    index = {
+    with locked(out):
+        write_text(out / GUIDE, guide)
+        entries = [_make(paper, question, secret, out) for question in wrap(questions(paper))]
+        index = _index(paper, secret_hash, entries)
+        write_text(out / INDEX, json.dumps(index, indent=1) + "\n")
+    return open_paper(out)
+
+
+def _index(paper: Paper, secret_hash: str | None, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "paper": paper.to_json(),
         "paper_sha256": paper.sha256,
@@ -90,8 +95,6 @@ def make_paper(
         "versions": _versions(paper),
         "questions": entries,
     }
-    write_text(out / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
-    return open_paper(out)
 
 
 def open_paper(folder: Path) -> MadePaper:
@@ -140,9 +143,8 @@ def _make(paper: Paper, question: PaperQuestion, secret: bytes | None, out: Path
     names = [f"given-{number:03d}.png" for number in range(len(given))]
     for name, frame in zip(names, given, strict=True):
         _write(folder / name, lambda frame=frame: _png(frame))  # type: ignore[misc]
-    clip = f"{place}/given.mp4" if find_spec("av") else None
-    if clip:
-        _write(out / clip, lambda: encode_mp4(given, paper.video.fps))
+    clip = f"{place}/given.mp4"
+    _write(out / clip, lambda: encode_mp4(given, paper.video.fps))
     _write(folder / "prompt.txt", lambda: f"{truth.prompt}\n".encode())
     return {
         "id": question.id,

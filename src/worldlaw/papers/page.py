@@ -17,9 +17,10 @@ from worldlaw.papers.card_format import Card, LineOfCard, read_card
 from worldlaw.papers.figures import Bar, share_figure
 from worldlaw.papers.pages import template
 from worldlaw.papers.scores import ANSWERS, FLOOR, SCORED, Asked, Scores, read_scores
+from worldlaw.papers.showing import shots
 from worldlaw.papers.summary import share_over
 from worldlaw.report.cells import arrange
-from worldlaw.report.levels import level_groups
+from worldlaw.report.levels import level_groups, level_words
 from worldlaw.report.page import metric_rows
 from worldlaw.report.tables import all_metrics
 from worldlaw.report.wording import (
@@ -37,9 +38,10 @@ from worldlaw.report.wording import (
 REPORT = "report.html"
 WORDS = ("floor", "velocity error", "charged velocity error", "measured share", "level", "reference")
 OWN_WORDS = {
-    "solved": "An answer solves its question if its measured share is at least 0.95, with at most 0.05 extra "
-    "detections per frame and a velocity error of at most 0.1 m/s plus one and a half times that of its own "
-    "floor. Of several answers to a question the mean counts; missing and excluded answers are unsolved.",
+    "solved": "An answer solves its question if it is measured in at least 0.95 of what its floor is, with "
+    "at most 0.05 extra detections per frame and a velocity error of at most 0.1 m/s plus one and a half "
+    "times that of its floor. Of several answers to a question the mean counts; missing and excluded answers "
+    "are unsolved.",
     "abnormal": "An answer about rigid bodies in which at least one of seven physical measures is larger "
     "than true clips show it.",
     "question": "A scene of a paper: some given frames and a sentence. What a perfect predictor could not be "
@@ -61,7 +63,7 @@ def write_exam_report(
     answers move beside the truth. Raises BadInput for a folder that does not hold what it should.
     """
     found, card = read_scores(scores, paper), read_card(scores)
-    films: list[dict[str, Any]] = []
+    films = [] if answers is None else shots(found, paper, answers, secret=secret)
     path = scores / REPORT
     write_text(path, exam_page(found, card, films))
     return path
@@ -344,7 +346,7 @@ def _rows(found: Scores) -> list[dict[str, Any]]:
                 "id": one.id,
                 "law": pretty(one.scenario),
                 "filming": one.filming,
-                "level": level_of.get(one.id, "") if inside.get(one.id, "unknown") != "unknown" else "",
+                "level": level_words(level_of[one.id]) if inside.get(one.id, "unknown") != "unknown" else "",
                 "status": fate,
                 "verdict": _verdict(solved),
                 "solved": percent(solved) if found.num_answers > 1 else _verdict(solved),

@@ -23,6 +23,7 @@ FILMINGS = ("plain", "textured")
 SIZES = (32, 4096)  # pixels of a side
 LENGTHS = (2, 4096)  # frames
 RATES = (0.1, 1000.0)  # Hz
+LONGEST = 600.0  # s of a video
 MOST_QUESTIONS = 10_000  # of a section: ids have four digits
 
 
@@ -173,7 +174,7 @@ def with_video(
 
     Raises BadInput for a video that cannot be made.
     """
-    wanted: dict[str, Any] = {"num_frames": num_frames, "fps": fps, "context": context}
+    wanted: dict[str, Any] = {"num_frames": num_frames, "fps": fps and float(fps), "context": context}
     if size is not None:
         wanted |= {"width": size[0], "height": size[1]}
     wanted = {key: value for key, value in wanted.items() if value is not None}
@@ -193,10 +194,9 @@ def paper_from(raw: Mapping[str, Any]) -> Paper:
             )
             for section in raw["sections"]
         )
-        paper = Paper(**{**raw, "video": Video(**raw["video"]), "sections": sections})
+        return _checked(Paper(**{**raw, "video": Video(**raw["video"]), "sections": sections}))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"not the definition of a paper ({error})") from error
-    return _checked(paper)
 
 
 def _parse(spec: _Paper) -> Paper:
@@ -281,6 +281,11 @@ def _checked(paper: Paper) -> Paper:
         raise BadInput(f"frames: expected {LENGTHS[0]} to {LENGTHS[1]}; found {video.num_frames}")
     if not RATES[0] <= video.fps <= RATES[1]:
         raise BadInput(f"fps: expected {RATES[0]:g} to {RATES[1]:g} frames a second; found {video.fps:g}")
+    if video.num_frames / video.fps > LONGEST:
+        raise BadInput(
+            f"{video.num_frames} frames at {video.fps:g} a second are {video.num_frames / video.fps:,.0f} s; "
+            f"at most {LONGEST:g} s"
+        )
     if not 1 <= video.context < video.num_frames:
         raise BadInput(
             f"context: expected 1 to {video.num_frames - 1} given frames of {video.num_frames}; "

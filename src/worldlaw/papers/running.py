@@ -15,11 +15,10 @@ import numpy as np
 from worldlaw.core.artifact import atomic_path, locked, make_folder, sweep, write_text
 from worldlaw.core.errors import BadInput, Failed, blamed
 from worldlaw.core.seeding import rng_for
+from worldlaw.papers.answers import DECLARATION, FAILURES
 from worldlaw.papers.making import MadePaper
 from worldlaw.papers.sitting import Asked, Sitter, as_video
 
-DECLARED = "answers.json"  # what is declared of a folder of answers
-FAILURES = "failures.json"  # what was asked and not answered: answer -> reason
 PATIENCE = 3  # so many failures before any answer: the fault is not in the questions
 LONGEST_REASON = 400  # characters
 
@@ -80,7 +79,9 @@ def ask(
         names = {
             f"{each.id}__{k}": (each.id, seed) for k, seed in enumerate(seeds) for each in paper.questions
         }
-        _write_json(answers / DECLARED, declared)  # before any answer: what a killed run left says what it is
+        _write_json(
+            answers / DECLARATION, declared
+        )  # before any answer: what a killed run left says what it is
         todo = [name for name in names if not _file(answers, name).exists()]
         old = _read_json(answers / FAILURES)
         ran = Ran(
@@ -95,7 +96,7 @@ def ask(
                     work.ask(batch)
         finally:
             declared["settings"]["adjustments"] = sorted(ran.adjustments)
-            _write_json(answers / DECLARED, declared)
+            _write_json(answers / DECLARATION, declared)
             _write_json(answers / FAILURES, ran.failed)
     if todo and not ran.answered and not ran.kept:
         raise Failed(f"model {model.name} answered none of {len(todo)} questions: {ran.failed[todo[-1]]}")
@@ -194,10 +195,10 @@ def _earlier(answers: Path, key: dict[str, Any], seeds: list[int]) -> dict[str, 
 
     Raises BadInput if there are answers with another key, or files that are no answers.
     """
-    found = sorted(path.name for path in answers.iterdir() if path.name not in (DECLARED, FAILURES))
+    found = sorted(path.name for path in answers.iterdir() if path.name not in (DECLARATION, FAILURES))
     if not found:
         return {}
-    declared = _read_json(answers / DECLARED)
+    declared = _read_json(answers / DECLARATION)
     settings = declared.get("settings")
     if not isinstance(settings, dict) or "paper" not in settings:
         raise BadInput(f"{answers}: holds other files ({found[0]}, …); choose another --out")
@@ -222,7 +223,7 @@ def _forget(answers: Path, paper: MadePaper) -> None:
     for question in paper.questions:
         for path in answers.glob(f"{question.id}__*.npz"):
             path.unlink()
-    for name in (DECLARED, FAILURES):
+    for name in (DECLARATION, FAILURES):
         (answers / name).unlink(missing_ok=True)
 
 

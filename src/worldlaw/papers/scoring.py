@@ -88,6 +88,7 @@ def score(
     tracks: Path | None = None,
     secret: Path | None = None,
     verdicts: bool = False,
+    report: bool = True,
     progress: Progress | None = None,
 ) -> Scored:
     """Score a folder of answers to a made paper into ``out``, by default beside it.
@@ -127,8 +128,9 @@ def score(
     with atomic_path(out / RESULTS) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
-    write_card(out, made.folder, found.folder, look=look, tracks=tracks)
-    write_exam_report(out, made.folder, found.folder, secret=key)
+    write_card(out, made.folder, found.folder, look=look, verdicts=verdicts, tracks=tracks)
+    if report:
+        write_exam_report(out, made.folder, found.folder, secret=key)
     seconds["wall"] = time.perf_counter() - started
     return Scored(out, tuple(statuses), table.num_rows, seconds)
 

@@ -51,9 +51,9 @@ def sentences(found: Comparison) -> Iterator[str]:
         yield "over all questions:"
     yield from (f"  {said(found, one)}" for one in pairs)
     for index, cell in enumerate(found.cells[1:], start=1):
-        shown = [one for one in found.of_cell(index) if one.shown]
-        hidden = len(found.of_cell(index)) - len(shown)
-        yield f"{cell_name(cell)}: {_counted(hidden, 'difference')} of {hidden + len(shown)} not shown"
+        every = found.of_cell(index)
+        shown = [one for one in every if one.shown]
+        yield f"{cell_name(cell)}: {len(shown):,} of {_counted(len(every), 'difference')} shown"
         yield from (f"  {said(found, one)}" for one in shown)
 
 

@@ -38,10 +38,10 @@ class Film:
     training_clip: int | None = None
 
 
-def film(example: Example, allowance: int) -> Film | None:
+def film(example: Example, allowance: int, *, lossless: bool = True) -> Film | None:
     """The strips of an example in at most ``allowance`` bytes; None if that cannot be done.
 
-    Lossless if that fits, then lossy, then smaller.
+    Lossless if that fits and is wanted (grain takes long), then lossy, then smaller.
     """
     shown = example.shown_video if example.shown_video is not None else outlined(example)
     truth = example.true_video
@@ -50,7 +50,7 @@ def film(example: Example, allowance: int) -> Film | None:
     videos = [truth, shown]
     if example.training_video is not None:
         videos.append(example.training_video)
-    encoded = [_strip(video, allowance // len(videos)) for video in videos]
+    encoded = [strip(video, allowance // len(videos), lossless=lossless) for video in videos]
     if any(uri is None for uri in encoded):
         return None
     num_frames, height, width, _ = truth.shape
@@ -98,7 +98,8 @@ def ring_coverage(tracked: Trajectory, height: int, width: int, extent: tuple[fl
     return coverage
 
 
-def _strip(video: np.ndarray, allowance: int) -> str | None:
+def strip(video: UInt8[np.ndarray, "T H W 3"], allowance: int, *, lossless: bool = True) -> str | None:
+    """All frames from top to bottom as a data URI of at most ``allowance`` bytes; None if that cannot be."""
     from PIL import Image
 
     num_frames, height, width, _ = video.shape
@@ -113,7 +114,7 @@ def _strip(video: np.ndarray, allowance: int) -> str | None:
         if max(size) > MAX_SIDE:
             continue
         smaller = image if shrink == 1 else _shrunk(video, shrink)
-        for option in options:
+        for option in options if lossless else options[1:]:
             buffer = io.BytesIO()
             smaller.save(buffer, "WEBP", **option)
             uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

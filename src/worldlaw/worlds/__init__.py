@@ -4,7 +4,7 @@ How to add a law: write one file with a ``Scenario`` and register it. Declare th
 about, with their units, the range a model trains on and the limits beyond which nothing can be built; draw
 everything else in ``build``; know the true motion in ``simulate``. Nothing else in the house needs to change:
 the command line lists it, experiments name it, and the contract tests (``worldlaw.testing.check_scenario``)
-hold it to account.
+hold it to account. ``edges = "open"`` lets exam papers widen the view of a law that needs no walls.
 
     @scenarios.registering("uniform_motion")
     class UniformMotion(Scenario):

@@ -25,6 +25,7 @@ from worldlaw.worlds.render import coverage, polygon_coverage
 VERSION = 1  # raise it whenever the same rng and trajectory would give other pixels
 
 LEAST_CONTRAST = 40  # grey levels of the strongest channel between any lit part of a body and the backdrop
+AMBIENT = 0.45  # share of the light that comes from everywhere
 SHADES = (0.6, 1.2)  # darkest and brightest part of a lit body, as a share of its own colour
 BACKDROP_SHADES = (0.82, 1.12)
 SOFT = 3.0  # standard deviations after which a shadow ends
@@ -49,11 +50,8 @@ BACKDROPS: tuple[tuple[tuple[int, int, int], str], ...] = (
     ((66, 58, 54), "wood"),
     ((46, 56, 66), "plaster"),
 )
-ROUGHNESS = {
-    "felt": (0.02, 0.035),
-    "paper": (0.012, 0.014),
-    "plaster": (0.03, 0.014),
-}  # coarse and fine, shares of the tone
+# Coarse and fine unevenness, shares of the tone.
+ROUGHNESS = {"felt": (0.02, 0.035), "paper": (0.012, 0.014), "plaster": (0.03, 0.014)}
 BARS = (((92, 66, 46), "wood"), ((70, 72, 76), "plaster"), ((160, 128, 92), "wood"))
 
 
@@ -120,7 +118,7 @@ def look_of(
     backdrop = _surface(kind, base, light, box_height, box_width, rng)
     if (box_width, box_height) != (width, height):
         tone, bars = BARS[int(rng.integers(len(BARS)))]
-        inside = backdrop * _edge_shade(box_height, box_width)[..., None]
+        inside = backdrop * _edge_shade(box)[..., None]
         backdrop = _surface(bars, np.array(tone, float), light, height, width, rng)
         backdrop[top : top + box_height, left : left + box_width] = inside
     return Look(
@@ -128,7 +126,7 @@ def look_of(
         tones=tones,
         maps=maps,
         light=light,
-        ambient=0.5,
+        ambient=AMBIENT,
         gloss=float(gloss),
         shadow=float(shadow),
         offset=(-across / front * reach * 2, -down / front * reach * 2),
@@ -295,7 +293,7 @@ def _surface(
     grain = _noise(rng, height, width, cells=60, octaves=3)
     if kind == "wood":
         streaks = _noise(rng, height, width, cells=40, octaves=3, stretch=14)
-        down = np.linspace(0, 5, height, dtype=np.float32)[:, None]
+        down = np.linspace(0, 5, height)[:, None]  # not in single precision, whose sine hangs on the machine
         rings = np.sin(2 * math.pi * (down + 0.55 * rough + 0.25 * streaks))
         shade = 0.045 * streaks + 0.03 * rings + 0.015 * grain
     else:
@@ -309,11 +307,15 @@ def _surface(
     return (base.astype(np.float32) * factor[..., None] * tint).astype(np.float32)
 
 
-def _edge_shade(height: int, width: int) -> np.ndarray:
-    """(H, W): the backdrop lies behind the bars around it, which take light from its edge."""
-    far = 0.012 * height
-    x = np.minimum(np.arange(width) + 0.5, width - np.arange(width) - 0.5)
-    return np.broadcast_to(1 - 0.35 * np.exp(-x / far), (height, width))
+def _edge_shade(box: tuple[int, int, int, int]) -> np.ndarray:
+    """(H, W) of the box: its backdrop lies behind the bars beside it, which keep light from its edges."""
+    left, top, width, height = box
+    dark = np.zeros((height, width))
+    for barred, axis, length in ((left > 0, 1, width), (top > 0, 0, height)):
+        if barred:
+            inwards = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5
+            dark += 0.35 * np.expand_dims(np.exp(-inwards / (0.012 * height)), 1 - axis)
+    return 1 - dark
 
 
 def _noise(
@@ -411,10 +413,11 @@ def _shade(
                     grain = value
             nx, ny = cos * n0 - sin * n1, sin * n0 + cos * n1
             nz = math.sqrt(max(1 - nx * nx - ny * ny, 0.0))
-            facing = max(nx * across + ny * down + nz * front, 0.0) / front
-            shade = ambient + (1 - ambient) * facing
+            # Light wraps around what it meets: the half that looks away is dim, not black.
+            facing = max(1 + nx * across + ny * down + nz * front, 0.0) / (1 + front)
+            shade = ambient + (1 - ambient) * facing * math.sqrt(facing)
             shade *= 1 + 0.1 * min(max(grain, -1.0), 1.0)
-            shade = min(max(shade, 0.6), 1.2)
+            shade = min(max(shade, SHADES[0]), SHADES[1])
             shine = gloss * max(nx * hx + ny * hy + nz * hz, 0.0) ** 24
             rest[row, column] -= share
             for channel in range(3):

@@ -11,10 +11,11 @@ from scipy import ndimage
 
 from worldlaw.exam.foreign import kernels
 
-MOST_FRAMES = 25  # for the median over time
+MEDIAN_FRAMES = 15  # of the median over time, an odd number
+MOST_FRAMES = 25  # looked at where things were
 LEAST_FRAMES = 5  # fewer say nothing of what moves
 LEAST_NOISE = 1.5  # levels: rounding and what a codec leaves
-GRID = 4  # px between the pixels that light and noise are read from
+GRID = 4  # px, at least, between the pixels that light and noise are read from
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Backdrop:
 
 def read_backdrop(video: UInt8[np.ndarray, "T H W 3"]) -> Backdrop:
     """The median over time of every pixel, after changes of light; a thing that rests is part of it."""
-    frames = np.linspace(0, len(video) - 1, min(len(video), MOST_FRAMES)).round().astype(np.int64)
-    small = video[:, GRID // 2 :: GRID, GRID // 2 :: GRID].astype(np.float32)  # (T, h, w, 3)
+    count = min((len(video) + 1) // 2 * 2 - 1, MEDIAN_FRAMES)
+    frames = np.linspace(0, len(video) - 1, count).round().astype(np.int64)
+    grid = max(GRID, round(min(video.shape[1:3]) / 36))
+    small = video[:, grid // 2 :: grid, grid // 2 :: grid].astype(np.float32)  # (T, h, w, 3)
     gain = np.ones((len(video), 3), np.float32)
     for _ in range(2 if len(video) > 1 else 0):
         reference = np.median(small[frames] / gain[frames, None, None], axis=0)
@@ -97,7 +100,7 @@ def without(
     known = np.zeros(suspect.shape, np.bool_)
     picture = ground.copy()
     kernels.uncovered(
-        video, frames, backdrop.gain, suspect, ground, paint.astype(np.float32), min(3, len(frames)),
-        picture, known,
+        video, frames, backdrop.gain, suspect, ground, paint.astype(np.float32), backdrop.noise,
+        min(3, len(frames)), picture, known,
     )  # fmt: skip
     return dataclasses.replace(backdrop, picture=inpainted(picture, suspect & ~known))

@@ -217,9 +217,10 @@ def look_at(
     middle = np.array([x.mean() + 0.5, y.mean() + 0.5])
     disc_outline = np.full(NUM_ANGLES, radius)
     out = np.empty(10)
-    half = max(0.45 * radius, 3.0)
-    rays = num_rays(radius)
-    kernels.fit(alike, disc_outline, *middle, 0.0, 1.0, 1.0, rays, half, max(3.0, 0.12 * radius), False, out)
+    kernels.fit(
+        frame, left, top, least_change(backdrop.noise), alike, disc_outline, *middle, 0.0, 1.0, 1.0,
+        num_rays(radius), max(0.45 * radius, 3.0), max(3.0, 0.12 * radius), False, out,
+    )  # fmt: skip
     disc = bool(out[4] < max(ROUND * radius, 0.7) and out[5] > 0.85)
     if disc:
         middle, radius = out[:2].copy(), radius * out[3]
@@ -253,13 +254,18 @@ def _bounded(picture: np.ndarray, look: Look, noise: float, moved: float) -> boo
     )
     across = colors[..., 0] - colors[..., 1]
     step = np.linalg.norm(ndimage.gaussian_filter1d(across, 1.5, axis=1, mode="wrap"), axis=0)
-    least = max(LEAST_STEP, 2 * noise)
+    least = max(LEAST_STEP, 2 * noise) * (1 + 4 / look.radius)  # a speck must be strong
     if moved < MOVED:
         lag = round(2 * gap)
         smooth = ndimage.uniform_filter(picture, (3, 3, 1))
         rough = np.linalg.norm(smooth[:, lag:] - smooth[:, :-lag], axis=-1)[::2, ::2]
         least = max(2 * least, 3 * float(np.quantile(rough, 0.75)))
     return bool((step > least).mean() > 0.6)
+
+
+def least_change(noise: float) -> float:
+    """Levels by which colours change across an edge that is to be measured."""
+    return max(LEAST_STEP, 1.5 * noise)
 
 
 def num_rays(radius: float) -> int:

@@ -39,30 +39,28 @@ def _from_paint(red, green, blue, paint):
 
 @compiled
 def middle(video, frames, gain, out):
-    """Median over some frames of every channel, each frame divided by its gain (T, 3)."""
+    """Median over an odd number of frames of every channel, each frame divided by its gain (T, 3)."""
     count = len(frames)
     values = np.empty(count, np.float32)
+    share = (1 / gain).astype(np.float32)
     for row in range(video.shape[1]):
         for column in range(video.shape[2]):
             for c in range(3):
                 for k in range(count):
-                    value = np.float32(video[frames[k], row, column, c] / gain[frames[k], c])
+                    value = np.float32(video[frames[k], row, column, c]) * share[frames[k], c]
                     at = k
                     while at > 0 and values[at - 1] > value:
                         values[at] = values[at - 1]
                         at -= 1
                     values[at] = value
-                half = count // 2
-                if count % 2:
-                    out[row, column, c] = values[half]
-                else:
-                    out[row, column, c] = 0.5 * (values[half - 1] + values[half])
+                out[row, column, c] = values[count // 2]
 
 
 @compiled
-def uncovered(video, frames, gain, suspect, ground, paint, least, out, known):
+def uncovered(video, frames, gain, suspect, ground, paint, noise, least, out, known):
     """Where ``suspect``: median over the frames in which a pixel is nearer to ``ground`` than to any paint.
 
+    Where that varies by much more than ``noise`` (levels) shadows pass, and the brighter values count.
     ``known`` says where at least ``least`` frames showed it; elsewhere ``out`` is left as it is.
     """
     count = len(frames)
@@ -90,6 +88,13 @@ def uncovered(video, frames, gain, suspect, ground, paint, least, out, known):
                     found += 1
             if found >= least:
                 known[row, column] = True
+                spread = 0.0
+                for c in range(3):
+                    spread += values[c, (found - 1) * 9 // 10] - values[c, (found - 1) // 10]
+                if spread > 3 * 4 * noise:
+                    for c in range(3):
+                        out[row, column, c] = values[c, (found - 1) * 4 // 5]
+                    continue
                 for c in range(3):
                     out[row, column, c] = 0.5 * (values[c, (found - 1) // 2] + values[c, found // 2])
 
@@ -249,13 +254,73 @@ def meet(alike, outline, x, y, angle, scale, num_rays, half, edge, state):
         edge[k] = min(max((mean - low) / (high - low), 0.0), 1.0) * 2 * reach - reach
 
 
-@compiled
-def fit(alike, outline, x, y, angle, scale, usual, num_rays, wide, narrow, turns, out):
-    """Move an outline until its edge lies where likeness falls; from the window's pixels alone.
+@compiled(inline="always")
+def _color(frame, x, y, c):
+    """A channel at a point of the picture, between pixel middles; the point is well inside."""
+    x -= 0.5
+    y -= 0.5
+    j, i = math.floor(x), math.floor(y)
+    u, v = x - j, y - i
+    upper = frame[i, j, c] * (1 - u) + frame[i, j + 1, c] * u
+    lower = frame[i + 1, j, c] * (1 - u) + frame[i + 1, j + 1, c] * u
+    return upper * (1 - v) + lower * v
 
-    ``usual`` is the scale that is expected; ``turns``: whether the outline may turn. ``out``: x, y, angle,
-    scale, rms px of what remains, share of unblocked rays that met an edge, share of rays unblocked, variance
-    of x, of y, share of all rays that lie in the picture.
+
+@compiled
+def meet_colors(frame, x, y, outline, angle, scale, num_rays, half, least, edge, state):
+    """As ``meet``, near the edge, from the colours themselves: between those on the two sides of each ray.
+
+    Only rays that met an edge before are looked at; those along which colours change by less than ``least``
+    levels get state 0. Light and shadow differ from side to side, which moves an edge in likeness a little.
+    """
+    steps = max(math.ceil(3 * half), 9)
+    third = steps // 3
+    profile = np.empty((steps, 3))
+    for k in range(num_rays):
+        if state[k] != 1:
+            continue
+        theta = 2 * math.pi * k / num_rays
+        cos, sin = math.cos(theta), math.sin(theta)
+        expected = _radius(outline, theta - angle)[0] * scale
+        reach = min(half, 0.6 * expected)
+        far_x, far_y = x + (expected + reach) * cos, y + (expected + reach) * sin
+        if not (1.0 < far_x < frame.shape[1] - 1.0 and 1.0 < far_y < frame.shape[0] - 1.0):
+            state[k] = -2
+            continue
+        for s in range(steps):
+            r = expected - reach + (s + 0.5) * 2 * reach / steps
+            for c in range(3):
+                profile[s, c] = _color(frame, x + r * cos, y + r * sin, c)
+        contrast = 0.0
+        total = 0.0
+        for c in range(3):
+            high = low = mean = 0.0
+            for s in range(third):
+                high += profile[s, c]
+                low += profile[steps - 1 - s, c]
+            high /= third
+            low /= third
+            for s in range(steps):
+                mean += profile[s, c]
+            mean /= steps
+            contrast += (high - low) ** 2
+            total += (mean - low) * (high - low)
+        if contrast < least * least:
+            state[k] = 0
+            continue
+        edge[k] = min(max(total / contrast, 0.0), 1.0) * 2 * reach - reach
+
+
+@compiled
+def fit(
+    frame, left, top, least, alike, outline, x, y, angle, scale, usual, num_rays, wide, narrow, turns, out
+):
+    """Move an outline until its edge lies where likeness falls, then to where colours change.
+
+    ``x`` and ``y`` are px of the window, whose corner ``left`` and ``top`` are px of the frame. ``usual`` is
+    the scale that is expected; ``turns``: whether the outline may turn. ``out``: x, y, angle, scale, rms px
+    of what remains, share of unblocked rays that met an edge, share of rays unblocked, variance of x, of y,
+    share of all rays that lie in the picture.
     """
     edge = np.zeros(num_rays)
     state = np.zeros(num_rays, np.int64)
@@ -276,6 +341,20 @@ def fit(alike, outline, x, y, angle, scale, usual, num_rays, wide, narrow, turns
                 inside += 1
             if state[k] == 1:
                 met += 1
+        if turn >= 5:
+            meet_colors(
+                frame,
+                x + left,
+                y + top,
+                outline,
+                angle,
+                scale,
+                num_rays,
+                max(2.5, 0.5 * narrow),
+                least,
+                edge,
+                state,
+            )
         usable = 0
         for k in range(num_rays):
             weight[k] = 1.0 if state[k] == 1 else (0.3 if state[k] == 0 and turn < 4 else 0.0)
@@ -340,7 +419,7 @@ def fit(alike, outline, x, y, angle, scale, usual, num_rays, wide, narrow, turns
         scale = min(max(scale + min(max(shift[2], -0.15), 0.15), 0.3), 3.0)
         if turns:
             angle += min(max(shift[3], -0.3), 0.3)
-        if turn >= 4 and step < 0.01:
+        if turn >= 6 and step < 0.01:
             break
     out[0], out[1], out[2], out[3] = x, y, angle, scale
     out[4] = rms

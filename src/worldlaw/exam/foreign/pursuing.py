@@ -16,7 +16,7 @@ from scipy import ndimage
 from worldlaw.core.types import CUT, HIDDEN, LOST, OUTSIDE, VISIBLE
 from worldlaw.exam.foreign import kernels
 from worldlaw.exam.foreign.backdrop import Backdrop
-from worldlaw.exam.foreign.finding import COARSE, num_rays
+from worldlaw.exam.foreign.finding import COARSE, least_change, num_rays
 from worldlaw.exam.foreign.things import Things
 
 FILLED = 0.6  # mean likeness within an outline that is there
@@ -25,6 +25,7 @@ MET = 0.65  # share of its rays that meet an edge
 FREE = 0.35  # share of rays that nothing blocks
 ROUGH = 0.10  # rms of what remains of the edge, in radii, at most
 GROWTH = 1.35  # how much larger or smaller than it was a thing may appear
+BIAS = 0.6  # px by which a place may be off all the same, per px by which the edge is: measured on films
 OTHER = 45.0  # levels by which two things' colours differ if they can be told apart
 STEP = 16.0  # levels from the backdrop at which paint belongs to something
 SMALLEST = 0.15  # of the area of the smallest thing: what is less is no extra thing
@@ -174,7 +175,10 @@ class _Pursuer:
         pieces = self._pieces(frame, fits)
         for b in active:
             if fits[b] is None and pieces:
-                fits[b] = self._anywhere(frame, b, t, expected[b], fits, pieces)
+                fit = fits[b] = self._anywhere(frame, b, t, expected[b], fits, pieces)
+                if fit is not None:
+                    reach = self.reach[b] * fit.scale
+                    pieces = [one for one in pieces if np.linalg.norm(one[0] - fit.place) > reach]
         self._note(t, frame, fits, expected, active, found, pieces)
 
     def _laid(self, b: int, fit: Fit | None, expected: tuple[np.ndarray, float]) -> tuple:
@@ -233,13 +237,14 @@ class _Pursuer:
         out = np.empty(10)
         radius = self.radius[b] * state.scale
         kernels.fit(
-            alike, self.outline[b], start[0] - left, start[1] - top, angle, state.scale, state.scale,
-            num_rays(radius), max(0.5 * radius, 4.0), max(2.5, 0.12 * radius), not self.things.disc[b], out,
+            frame.pixels, left, top, least_change(self.backdrop.noise), alike, self.outline[b],
+            start[0] - left, start[1] - top, angle, state.scale, state.scale, num_rays(radius),
+            max(0.5 * radius, 4.0), max(2.5, 0.12 * radius), not self.things.disc[b], out,
         )  # fmt: skip
         filled, outer = kernels.filled(alike, self.outline[b], out[0], out[1], out[2], out[3])
         return Fit(
             np.array([out[0] + left, out[1] + top]), out[2], out[3], out[4], out[5], out[6],
-            math.sqrt(max(0.5 * (out[7] + out[8]), 0.0)), out[9], filled, outer,
+            math.hypot(math.sqrt(max(0.5 * (out[7] + out[8]), 0.0)), BIAS * out[4]), out[9], filled, outer,
         )  # fmt: skip
 
     def _part(self, fits: list[Fit | None], expected: dict, active: list[int]) -> None:

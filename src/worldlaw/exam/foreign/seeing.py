@@ -18,7 +18,6 @@ from worldlaw.exam.foreign.things import Seen, Things
 VERSION = 1  # raise it whenever the same pixels would give other tracks
 
 LATE_FRAMES = 5  # in which something new must be seen to be a thing
-SYSTEMATIC = 0.1  # px: what shading, chroma at half resolution and a guessed backdrop move an outline by
 
 
 def see(
@@ -142,5 +141,5 @@ def _seen(
         size=np.sqrt(extra[:, 3] / math.pi) / scale,
         color=np.clip(extra[:, 4:], 0, 1),
     )
-    uncertainty = np.where(measured, np.hypot(pursuit.deviation, SYSTEMATIC), np.nan) / scale
+    uncertainty = np.where(measured, pursuit.deviation, np.nan) / scale
     return Seen(things, Tracks(bodies, detections), uncertainty)
