@@ -353,7 +353,7 @@ def _add_verify(add: Add) -> None:
     verify.add_argument(
         "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
     )
-    verify.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    verify.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
 
 
 def _verify(arguments: argparse.Namespace) -> None:

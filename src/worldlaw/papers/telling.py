@@ -43,18 +43,22 @@ def heading(found: Comparison) -> str:
 
 def sentences(found: Comparison) -> Iterator[str]:
     """What is shown and what is not, over all questions and then in each cell."""
-    pairs = found.of_cell(0)
+    overall = found.of_cell(0)
     if len(found.entrants) > FEW:  # neighbours only; all are in the data
-        pairs = [one for one in pairs if one.second == one.first + 1]
+        overall = [one for one in overall if one.second == one.first + 1]
         yield "neighbours in the ranking, over all questions:"
     else:
         yield "over all questions:"
-    yield from (f"  {said(found, one)}" for one in pairs)
+    yield from (f"  {said(found, one)}" for one in overall)
     for index, cell in enumerate(found.cells[1:], start=1):
         every = found.of_cell(index)
         shown = [one for one in every if one.shown]
         yield f"{cell_name(cell)}: {len(shown):,} of {_counted(len(every), 'difference')} shown"
         yield from (f"  {said(found, one)}" for one in shown)
+        hidden = [one for one in every if not one.shown]
+        if hidden and len(found.entrants) <= FEW:
+            pairs = (" and ".join(found.entrants[i].label for i in (one.first, one.second)) for one in hidden)
+            yield f"  not shown: {'; '.join(pairs)}"
 
 
 def said(found: Comparison, one: Difference) -> str:
