@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 calls = []
+print("imported")
 
 def still(frames, num_new_frames):
     return np.repeat(frames[-1:], num_new_frames, axis=0)
@@ -52,6 +53,9 @@ def wanders(frames, n):
     os.makedirs("elsewhere", exist_ok=True)
     os.chdir("elsewhere")
     return still(frames, n)
+
+def rambles(frames, n):
+    raise RuntimeError("x" * 10_000)
 
 def leaves(frames, n):
     raise SystemExit(3)
@@ -244,6 +248,12 @@ def test_a_model_that_changes_the_working_folder_is_asked_on(paper):
     assert len(list((paper.parent / done.answers).glob("*.npz"))) == 5
 
 
+def test_a_long_reason_is_cut_and_still_says_where(paper):
+    with pytest.raises(Failed, match=r"x{100} … x+ \(their_models.py, line \d+\)$") as caught:
+        sit(paper, "their_models:rambles")
+    assert len(str(caught.value)) < 500
+
+
 def test_a_model_that_fails_on_the_first_three_questions_is_not_asked_the_rest(paper):
     with pytest.raises(Failed, match=r"first 3 questions: it ended the program \(3\)"):
         sit(paper, "their_models:leaves")
@@ -308,6 +318,18 @@ def test_answers_of_another_model_or_with_other_options_are_not_mixed(paper):
         sit(paper, "their_models:still", paper.parent / "out")
     done = sit(paper, "their_models:still", paper.parent / "out", fresh=True)
     assert done.ran.answered == 5
+
+
+def test_answers_to_public_and_held_out_questions_are_not_mixed(paper):
+    from worldlaw.papers.secret import make_secret
+
+    secret, out = paper.parent / "my.secret", paper.parent / "out"
+    hashed = make_secret(secret)
+    done = sit(paper, "their_models:still", paper.parent / "hidden", secret=secret)
+    assert declared(done)["settings"]["secret_hash"] == hashed
+    sit(done.paper, "their_models:still", out)
+    with pytest.raises(BadInput, match="secret_hash"):
+        sit(sit(paper, "their_models:still").paper, "their_models:still", out)
 
 
 def test_a_folder_with_other_files_is_left_alone(paper):
