@@ -14,6 +14,7 @@ from worldlaw.papers.card import hashes_of, write_card
 from worldlaw.papers.card_format import CARD, card_schema, read_card
 from worldlaw.papers.scores import read_scores
 from worldlaw.papers.summary import share_over
+from worldlaw.papers.telling import card_lines
 
 MIXED = {
     **questions("fall-plain", 0.02, 0.5, "missing", "excluded"),
@@ -252,3 +253,10 @@ def test_names_of_files_that_are_no_text_do_not_stop_the_card(tmp_path):
     card = write_card(scores, paper, answers)
     assert "caf\\udce9.txt" in card.hashes.answers
     assert read_card(scores) == card
+
+
+def test_a_card_says_itself_in_lines(tmp_path):
+    said = [" ".join(line.split()) for line in card_lines(card_of(tmp_path))]
+    assert re.fullmatch("solved 62 % [0-9]+ – [0-9]+ % of 8 questions", said[0])
+    assert said[1].startswith("parabola, plain 25 %")
+    assert len(said) == 4

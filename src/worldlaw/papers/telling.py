@@ -1,4 +1,4 @@
-"""A comparison of cards as lines for a terminal and as plain data."""
+"""A card, and a comparison of cards, as lines for a terminal; the comparison as plain data, too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worldlaw.core.stats import Summary
+from worldlaw.papers.card_format import Card
 from worldlaw.papers.comparing import LEVEL, Cell, Comparison, Difference, Entrant
 from worldlaw.report.wording import NOTHING, interval, listed, number, percent, percents, pretty
 
@@ -29,6 +30,24 @@ def lines(found: Comparison) -> Iterator[str]:
     yield ""
     yield from sentences(found)
     yield from notes(found)
+
+
+def card_lines(card: Card) -> Iterator[str]:
+    """The summary of one card as lines for a terminal."""
+    every = [card.summary.all, *(card.summary.scenarios if len(card.summary.scenarios) > 1 else [])]
+    names = [
+        "solved" if line.scenario is None else f"  {pretty(line.scenario)}, {line.filming}" for line in every
+    ]
+    for name, line in zip(names, every, strict=True):
+        if line.solved is None:
+            yield f"{name}: nobody can be judged on these {line.num_questions:,} questions"
+            continue
+        low, high = (math.nan if end is None else end for end in (line.solved.low, line.solved.high))
+        text = (
+            f"{percent(line.solved.share):>6}  {percents(low, high):>12}  of {line.num_questions:,} questions"
+        )
+        abnormal = "" if line.abnormal is None else f"; {percent(line.abnormal.share)} abnormal"
+        yield f"{name:<{max(map(len, names))}}  {text}{abnormal}"
 
 
 def heading(found: Comparison) -> str:
