@@ -14,6 +14,7 @@ from worldlaw.papers.card import hashes_of, write_card
 from worldlaw.papers.card_format import CARD, card_schema, read_card
 from worldlaw.papers.scores import read_scores
 from worldlaw.papers.summary import share_over
+from worldlaw.papers.telling import card_lines
 
 MIXED = {
     **questions("fall-plain", 0.02, 0.5, "missing", "excluded"),
@@ -234,3 +235,28 @@ def test_numbers_of_the_card_are_those_of_the_results(tmp_path):
     card = card_of(tmp_path, questions("drift-plain", *errors.tolist()))
     assert card.summary.all.solved.share == pytest.approx((errors <= 0.1).mean())
     assert card.summary.all.velocity_error.median == pytest.approx(np.median(errors))
+
+
+def test_a_declaration_that_no_card_can_carry_gets_one_line(tmp_path):
+    scores, paper, answers = Folders(tmp_path, questions("drift-plain", 0.02)).make()
+    for text in ('{"settings": {"cfg": NaN}}', '{"model": "half \\ud800 a character"}', "[" * 100_000):
+        (answers / "answers.json").write_text(text)
+        with pytest.raises(BadInput, match=r"answers\.json") as error:
+            write_card(scores, paper, answers)
+        assert "\n" not in str(error.value)
+
+
+def test_names_of_files_that_are_no_text_do_not_stop_the_card(tmp_path):
+    scores, paper, answers = Folders(tmp_path, questions("drift-plain", 0.02)).make()
+    name = b"caf\xe9.txt".decode(errors="surrogateescape")
+    (answers / name).write_text("x")
+    card = write_card(scores, paper, answers)
+    assert "caf\\udce9.txt" in card.hashes.answers
+    assert read_card(scores) == card
+
+
+def test_a_card_says_itself_in_lines(tmp_path):
+    said = [" ".join(line.split()) for line in card_lines(card_of(tmp_path))]
+    assert re.fullmatch("solved 62 % [0-9]+ – [0-9]+ % of 8 questions", said[0])
+    assert said[1].startswith("parabola, plain 25 %")
+    assert len(said) == 4

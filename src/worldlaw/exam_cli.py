@@ -180,6 +180,11 @@ def _add_score(add: Add) -> None:
     score.add_argument("--out", type=Path, metavar="SCORES", help="(default: ANSWERS-scores)")
     score.add_argument("--look", action="store_true", help="metrics on pixels, too: PSNR, SSIM")
     score.add_argument(
+        "--verdicts",
+        action="store_true",
+        help="which answers about rigid bodies are abnormal (minutes, once)",
+    )
+    score.add_argument(
         "--tracks", type=Path, metavar="FOLDER", help="tracks of your own: one CSV file an answer"
     )
     score.add_argument("--secret", type=Path, metavar="FILE", help="of a paper with held-out questions")
@@ -198,6 +203,7 @@ def _score(arguments: argparse.Namespace) -> None:
             look=arguments.look,
             tracks=arguments.tracks,
             secret=arguments.secret,
+            verdicts=arguments.verdicts,
             progress=progress,
         )
     counts = {status: done.count(status) for status in ("scored", "excluded", "missing")}
@@ -206,7 +212,15 @@ def _score(arguments: argparse.Namespace) -> None:
         return
     said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     print(f"{said}; every one with its reason in {done.folder / 'status.json'}", file=sys.stderr)
+    _say_card(done.folder)
     print(done.folder)
+
+
+def _say_card(scores: Path) -> None:
+    from worldlaw.papers.card_format import read_card
+    from worldlaw.papers.telling import card_lines
+
+    print("\n".join(card_lines(read_card(scores))), file=sys.stderr)
 
 
 def _add_secret(add: Add) -> None:
@@ -296,6 +310,8 @@ def _run(arguments: argparse.Namespace) -> None:
         paths = {"paper": done.paper, "answers": done.answers, "report": done.report}
         print(json.dumps({**{name: path and str(path) for name, path in paths.items()}, **counts}))
     else:
+        if done.report:
+            _say_card(done.report.parent)
         print(done.report or done.answers)
     if failed:
         first = next(iter(failed))
@@ -353,7 +369,7 @@ def _add_verify(add: Add) -> None:
     verify.add_argument(
         "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
     )
-    verify.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    verify.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
 
 
 def _verify(arguments: argparse.Namespace) -> None:

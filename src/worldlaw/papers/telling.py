@@ -1,4 +1,4 @@
-"""A comparison of cards as lines for a terminal and as plain data."""
+"""A card, and a comparison of cards, as lines for a terminal; the comparison as plain data, too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worldlaw.core.stats import Summary
+from worldlaw.papers.card_format import Card
 from worldlaw.papers.comparing import LEVEL, Cell, Comparison, Difference, Entrant
 from worldlaw.report.wording import NOTHING, interval, listed, number, percent, percents, pretty
 
@@ -31,6 +32,24 @@ def lines(found: Comparison) -> Iterator[str]:
     yield from notes(found)
 
 
+def card_lines(card: Card) -> Iterator[str]:
+    """The summary of one card as lines for a terminal."""
+    every = [card.summary.all, *(card.summary.scenarios if len(card.summary.scenarios) > 1 else [])]
+    names = [
+        "solved" if line.scenario is None else f"  {pretty(line.scenario)}, {line.filming}" for line in every
+    ]
+    for name, line in zip(names, every, strict=True):
+        if line.solved is None:
+            yield f"{name}: nobody can be judged on these {line.num_questions:,} questions"
+            continue
+        low, high = (math.nan if end is None else end for end in (line.solved.low, line.solved.high))
+        text = (
+            f"{percent(line.solved.share):>6}  {percents(low, high):>12}  of {line.num_questions:,} questions"
+        )
+        abnormal = "" if line.abnormal is None else f"; {percent(line.abnormal.share)} abnormal"
+        yield f"{name:<{max(map(len, names))}}  {text}{abnormal}"
+
+
 def heading(found: Comparison) -> str:
     """Which questions these are."""
     card = found.entrants[0].card
@@ -43,18 +62,22 @@ def heading(found: Comparison) -> str:
 
 def sentences(found: Comparison) -> Iterator[str]:
     """What is shown and what is not, over all questions and then in each cell."""
-    pairs = found.of_cell(0)
+    overall = found.of_cell(0)
     if len(found.entrants) > FEW:  # neighbours only; all are in the data
-        pairs = [one for one in pairs if one.second == one.first + 1]
+        overall = [one for one in overall if one.second == one.first + 1]
         yield "neighbours in the ranking, over all questions:"
     else:
         yield "over all questions:"
-    yield from (f"  {said(found, one)}" for one in pairs)
+    yield from (f"  {said(found, one)}" for one in overall)
     for index, cell in enumerate(found.cells[1:], start=1):
         every = found.of_cell(index)
         shown = [one for one in every if one.shown]
         yield f"{cell_name(cell)}: {len(shown):,} of {_counted(len(every), 'difference')} shown"
         yield from (f"  {said(found, one)}" for one in shown)
+        hidden = [one for one in every if not one.shown]
+        if hidden and len(found.entrants) <= FEW:
+            pairs = (" and ".join(found.entrants[i].label for i in (one.first, one.second)) for one in hidden)
+            yield f"  not shown: {'; '.join(pairs)}"
 
 
 def said(found: Comparison, one: Difference) -> str:
