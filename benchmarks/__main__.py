@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from benchmarks.timing import Figure
 
 BENCHMARKS = ("synthesis", "assemblies", "filming", "tracking", "reading", "memory", "startup", "learning")
-SLOW = ("overfit", "poses", "verdicts", "scoring", "adjustments")  # minutes or hours: only when named
+SLOW = (
+    "overfit",
+    "poses",
+    "verdicts",
+    "scoring",
+    "adjustments",
+    "resampling",
+)  # minutes or hours: only when named
 
 
 def main() -> None:
