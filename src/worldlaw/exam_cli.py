@@ -212,7 +212,15 @@ def _score(arguments: argparse.Namespace) -> None:
         return
     said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     print(f"{said}; every one with its reason in {done.folder / 'status.json'}", file=sys.stderr)
+    _say_card(done.folder)
     print(done.folder)
+
+
+def _say_card(scores: Path) -> None:
+    from worldlaw.papers.card_format import read_card
+    from worldlaw.papers.telling import card_lines
+
+    print("\n".join(card_lines(read_card(scores))), file=sys.stderr)
 
 
 def _add_secret(add: Add) -> None:
@@ -302,6 +310,8 @@ def _run(arguments: argparse.Namespace) -> None:
         paths = {"paper": done.paper, "answers": done.answers, "report": done.report}
         print(json.dumps({**{name: path and str(path) for name, path in paths.items()}, **counts}))
     else:
+        if done.report:
+            _say_card(done.report.parent)
         print(done.report or done.answers)
     if failed:
         first = next(iter(failed))
@@ -359,7 +369,7 @@ def _add_verify(add: Add) -> None:
     verify.add_argument(
         "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
     )
-    verify.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    verify.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
 
 
 def _verify(arguments: argparse.Namespace) -> None:

@@ -148,6 +148,7 @@ def _read(path: Path) -> dict | None:
     """An object of JSON; None if there is no such file."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(raw, ensure_ascii=False, allow_nan=False).encode()  # NaN and half characters go no further
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:

@@ -165,7 +165,7 @@ def hashes_of(folder: Path) -> dict[str, str]:
         raise BadInput(f"{folder}: no such folder")
     scored = {path.parent for path in folder.rglob(CARD)}
     return {
-        path.relative_to(folder).as_posix(): checksum(path)
+        path.relative_to(folder).as_posix().encode(errors="backslashreplace").decode(): checksum(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and not path.name.endswith(TEMPORARY)

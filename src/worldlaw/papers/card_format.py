@@ -91,7 +91,7 @@ class HashesOfCard(_Noun):
 
 
 class ShareOfCard(_Noun):
-    """A share with its 95 % interval over questions."""
+    """A share with its 95 % interval over scenes."""
 
     share: Share
     low: Share | None
@@ -145,6 +145,7 @@ class QuestionOfCard(_Noun):
     section: str
     scenario: str
     filming: str
+    scene: str = Field(description="questions about one scene, filmed in several ways, are not independent")
     answers: Annotated[int, Field(ge=1, description="expected")]
     scored: Count
     horizon: int | None = Field(description="frames that count, if fewer than all may")

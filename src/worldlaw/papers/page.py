@@ -172,11 +172,10 @@ def _extremes(lines: Sequence[LineOfCard]) -> list[str]:
 
 def _by_filming(found: Scores) -> list[str]:
     """Plain against textured, on the scenes that were filmed in both ways."""
-    by_scene: dict[tuple[str, str], dict[str, float]] = {}
+    scenes: dict[str, dict[str, float]] = {}
     for one in found.questions:
-        scene = (one.scenario, one.id.rpartition("-")[2])
-        by_scene.setdefault(scene, {})[one.filming] = found.solved(one)
-    pairs = [its for its in by_scene.values() if {"plain", "textured"} <= its.keys()]
+        scenes.setdefault(one.scene, {})[one.filming] = found.solved(one)
+    pairs = [its for its in scenes.values() if {"plain", "textured"} <= its.keys()]
     if len(pairs) < 2:
         return []
     plain, textured = (np.array([its[how] for its in pairs]) for how in ("plain", "textured"))
@@ -236,7 +235,7 @@ def _answers_row(line: LineOfCard) -> dict[str, Any]:
 
 def _beside_row(found: Scores, asked: Sequence[Asked], name: str) -> dict[str, Any]:
     def mean(metric: str) -> Summary:
-        return share_over([found.mean(name, metric, one.id) for one in asked])
+        return share_over([found.mean(name, metric, one.id) for one in asked], [one.scene for one in asked])
 
     solved, measured, abnormal = mean("solved"), mean("measured_share"), mean("abnormal")
     errors = [found.mean(name, "velocity_error", one.id) for one in asked]
@@ -290,7 +289,7 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
         rows = []
         for words, levels in groups.items():
             its = [one for one in asked if level_of[one.id] in levels]
-            share = share_over([found.solved(one) for one in its])
+            share = _share_of(found, its)
             errors = [found.mean(ANSWERS, "velocity_error", one.id) for one in its]
             finite = [error for error in errors if np.isfinite(error)]
             rows.append(
@@ -304,8 +303,7 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
                 }
             )
         sides = {
-            side: share_over([found.solved(one) for one in asked if inside[one.id] == side])
-            for side in ("yes", "no")
+            side: _share_of(found, [one for one in asked if inside[one.id] == side]) for side in ("yes", "no")
         }
         sentence = ""
         if sides["yes"].num and sides["no"].num:
@@ -315,6 +313,10 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
             )
         tables.append({"scenario": pretty(scenario), "rows": rows, "sentence": sentence})
     return tables
+
+
+def _share_of(found: Scores, asked: Sequence[Asked]) -> Summary:
+    return share_over([found.solved(one) for one in asked], [one.scene for one in asked])
 
 
 def _places(found: Scores) -> tuple[dict[str, str], dict[str, str]]:
