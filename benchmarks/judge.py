@@ -64,7 +64,7 @@ class Clip:
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Shares of true films called abnormal, of planted faults found, of intervals that hold the truth."""
-    num_true, num_faulty = (2, 1) if quick else (60, 25)
+    num_true, num_faulty = (2, 1) if quick else (40, 12)
     for filming in FILMINGS:
         alarms, inside, seconds = [], [], []
         for law in LAWS:

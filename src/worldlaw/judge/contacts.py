@@ -55,7 +55,7 @@ class Event:
     flight: int  # of the first thing, before it
     step: Float[np.ndarray, "2"]  # L/T, change of velocity of the first
     step_chance: float  # that noise alone makes it
-    gap: float  # L, by which the flights of the first miss each other
+    gap: float  # L, by which the flights of the first miss each other by more than a frame's way
     gap_chance: float
     speed_before: float  # L/T, relative to what it met
     restitution: Estimate = NONE  # parting over meeting, along the normal
@@ -146,7 +146,6 @@ def _event(
         "flight": knot.index,
         "step": knot.step,
         "step_chance": _anywhere(knot, float(np.linalg.norm(knot.step)), knot.step_deviation),
-        "gap": gap,
         # The moment was chosen where the gap is least, which leaves one direction.
         "gap_chance": _anywhere(knot, gap, knot.gap_deviation, axes=1),
         "speed_before": float(np.linalg.norm(knot.before.velocity(knot.time)[0])),
@@ -155,7 +154,10 @@ def _event(
     point = knot.before.position(knot.time)[0]
     edge = at_edge(evidence, knot.thing, point) or at_edge(evidence, knot.thing, point + knot.gap)
     between = knot.after.first - knot.before.last - 1
-    far = gap > (2 * FAR if edge else FAR) * evidence.reach[knot.thing]
+    speeds = [np.linalg.norm(flight.velocity(knot.time)[0]) for flight in (knot.before, knot.after)]
+    room = float(np.mean(speeds)) * evidence.dt  # what may be off if more than one thing happened there
+    common["gap"] = max(0.0, gap - room)
+    far = common["gap"] > (2 * FAR if edge else FAR) * evidence.reach[knot.thing]
     passed = slice(knot.before.last + 1, knot.after.first)
     missed = between - int(evidence.measured[passed, knot.thing].sum())
     unknown = missed > UNSEEN or between > PASSED
@@ -165,6 +167,9 @@ def _event(
         pair = _pair_knots(evidence, courses, knot, partner, other)
         if pair is None or between >= SHORTEST or min(pair.before.num, pair.after.num) <= SHORTEST:
             about = "seen too briefly before or after it"
+            return Event("contact", things=(knot.thing, partner), about=about, **common)
+        if edge or _crowded(evidence, courses, knot, pair):
+            about = "a third, or the edge, is near"
             return Event("contact", things=(knot.thing, partner), about=about, **common)
         return _contact(evidence, knot, pair, common)
     if edge:
@@ -184,6 +189,17 @@ def _event(
     if common["step_chance"] < CERTAIN and not smooth:
         return _alone(evidence, knot, common)
     return _force(evidence, knot, common)
+
+
+def _crowded(evidence: Evidence, courses: Sequence[Course], knot: Knot, pair: Knot) -> bool:
+    """Whether two that meet touch a third or the edge, which would take part."""
+    for one, other in ((knot, pair), (pair, knot)):
+        point = one.before.position(one.time)[0]
+        if at_edge(evidence, one.thing, point):
+            return True
+        if near(evidence, courses, one.thing, point, one.time).keys() - {other.thing}:
+            return True
+    return False
 
 
 def _pair_knots(
