@@ -180,6 +180,11 @@ def _add_score(add: Add) -> None:
     score.add_argument("--out", type=Path, metavar="SCORES", help="(default: ANSWERS-scores)")
     score.add_argument("--look", action="store_true", help="metrics on pixels, too: PSNR, SSIM")
     score.add_argument(
+        "--verdicts",
+        action="store_true",
+        help="which answers about rigid bodies are abnormal (minutes, once)",
+    )
+    score.add_argument(
         "--tracks", type=Path, metavar="FOLDER", help="tracks of your own: one CSV file an answer"
     )
     score.add_argument("--secret", type=Path, metavar="FILE", help="of a paper with held-out questions")
@@ -198,6 +203,7 @@ def _score(arguments: argparse.Namespace) -> None:
             look=arguments.look,
             tracks=arguments.tracks,
             secret=arguments.secret,
+            verdicts=arguments.verdicts,
             progress=progress,
         )
     counts = {status: done.count(status) for status in ("scored", "excluded", "missing")}

@@ -36,20 +36,35 @@ PACKAGES = ("numpy", "scipy", "numba", "pyarrow", "pillow", "av")
 
 
 def write_card(
-    scores: Path, paper: Path, answers: Path, *, look: bool = False, tracks: Path | None = None
+    scores: Path,
+    paper: Path,
+    answers: Path,
+    *,
+    look: bool = False,
+    verdicts: bool = False,
+    tracks: Path | None = None,
 ) -> Card:
     """Write ``card.json`` into a folder of scores; the same scores give the same bytes on one machine.
 
     ``paper`` is the folder that ``exam make`` wrote, ``tracks`` the folder of the user's own tracker, if it
     was used. Raises BadInput for a folder that does not hold what it should.
     """
-    card = make_card(read_scores(scores, paper), scores, paper, answers, look=look, tracks=tracks)
+    card = make_card(
+        read_scores(scores, paper), scores, paper, answers, look=look, verdicts=verdicts, tracks=tracks
+    )
     write_text(scores / CARD, card.to_json())
     return card
 
 
 def make_card(
-    found: Scores, scores: Path, paper: Path, answers: Path, *, look: bool, tracks: Path | None
+    found: Scores,
+    scores: Path,
+    paper: Path,
+    answers: Path,
+    *,
+    look: bool,
+    verdicts: bool,
+    tracks: Path | None,
 ) -> Card:
     """The card, not written."""
     index = found.index
@@ -66,7 +81,9 @@ def make_card(
             sampler_steps=declared.sampler_steps,
             seeds=declared.seeds,
         ),
-        scoring=ScoringOfCard(look=look, tracks=None if tracks is None else hashes_of(tracks)),
+        scoring=ScoringOfCard(
+            look=look, verdicts=verdicts, tracks=None if tracks is None else hashes_of(tracks)
+        ),
         versions=versions_of(found),
         thresholds=thresholds(),
         hashes=HashesOfCard(
@@ -137,6 +154,7 @@ def thresholds() -> dict[str, float]:
         "extra_per_frame": trajectory.SOLVED_EXTRA,
         "forgiven": marking.FORGIVEN,
         "least_share": marking.LEAST_SHARE,
+        "most_floor": marking.MOST_FLOOR,
         "charge": trajectory.CHARGE,
     }
 

@@ -61,6 +61,7 @@ class ScoringOfCard(_Noun):
     """What verify must know to score in the same way."""
 
     look: bool = Field(description="whether metrics of pixels were asked for")
+    verdicts: bool = Field(description="whether limits of verdicts were measured where none ship")
     tracks: dict[str, Sha256] | None = Field(description="files of the user's own tracker, if it read them")
 
 
