@@ -145,6 +145,17 @@ def test_verdicts_of_rigid_bodies_have_a_column(tmp_path):
     assert card.summary.scenarios[0].abnormal is None
     text = words(write_exam_report(scores, paper).read_text(encoding="utf-8"))
     assert "Of the answers about rigid bodies 50 % are abnormal" in text
+    assert "is not judged" not in text
+
+
+def test_answers_that_no_limits_judge_are_told_of(tmp_path):
+    def measured(row):
+        if row["scenario"] == "parabola" and row["metric"] == "lost_share":
+            row["metric"] = "penetration"
+        return row
+
+    text = words(with_rows(Folders(tmp_path, MIXED), measured))
+    assert "Whether answers about parabola are abnormal is not judged: no limits ship" in text
 
 
 def test_when_nothing_was_answered_the_page_still_says_so(tmp_path):
