@@ -168,7 +168,7 @@ class _Work:
             reason = f"{reason[: LONGEST_REASON - 100]} … {reason[-97:]}"
         self.ran.failed[name] = reason
         self.failures += 1
-        if self.failures == PATIENCE and not self.ran.answered:
+        if self.failures == PATIENCE and not self.ran.answered and not self.ran.kept:
             raise Failed(f"model {self.model.name} failed on the first {PATIENCE} questions: {reason}")
 
 
