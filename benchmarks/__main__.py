@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = ("synthesis", "assemblies", "filming", "tracking", "reading", "memory", "startup", "learning")
 SLOW = (
+    "judge",
     "overfit",
     "poses",
     "verdicts",

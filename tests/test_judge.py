@@ -184,7 +184,8 @@ def stepped(place, frame, velocity):
 
 
 LEVEL = thrown(num=30, start=(2, 5), velocity=(1.8, 0), gravity=(0, 0))
-UPSIDE = np.concatenate([thrown(12), thrown(12)[-1] + thrown(13, (0, 0), (1.5, -2.25), (0, 2.5))[1:]])
+TURN = thrown(17)[-1]
+UPSIDE = np.concatenate([thrown(17), thrown(17, TURN, (1.5, -3.5), (0, 2.5))[1:]])
 FAULTS = {
     "vanish": (gone(LEVEL, slice(14, 20)), "vanish"),
     "never comes back": (gone(LEVEL, slice(18, None)), "vanish"),
@@ -208,9 +209,20 @@ def test_a_planted_fault_is_found_and_named(name):
     assert kind in {sign.kind for sign in said.signs if sign.counts}, said.reason
 
 
+TIME = np.arange(60) * DT
+CIRCLE = 5 + 3 * np.stack([np.cos(TIME), np.sin(TIME)], axis=-1)
+SWING = np.stack(
+    [5 + 4 * np.sin(0.7 * np.cos(1.6 * TIME)), 9 - 4 * np.cos(0.7 * np.cos(1.6 * TIME))], axis=-1
+)
+DRAG = np.stack([1 + 2 * (1 - np.exp(-TIME)), 8 - 1.2 * (TIME - 1 + np.exp(-TIME))], axis=-1)
+
+
 @pytest.mark.parametrize(
     "place",
     [
+        CIRCLE[:, None],
+        SWING[:, None],
+        DRAG[:, None],
         LEVEL[:, None],
         thrown()[:, None],
         bouncing(0.7)[:, None],
@@ -218,7 +230,7 @@ def test_a_planted_fault_is_found_and_named(name):
         collided(0.3),
         np.full((20, 1, 2), 5.0),
     ],
-    ids=["level", "thrown", "bouncing", "elastic", "inelastic", "still"],
+    ids=["circle", "pendulum", "drag", "level", "thrown", "bouncing", "elastic", "inelastic", "still"],
 )
 def test_true_motion_is_normal(place):
     for seed in range(10):

@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from worldlaw.core.seeding import rng_for
+from worldlaw.judge.cutting import SHORTEST
 from worldlaw.judge.evidence import Evidence
-from worldlaw.judge.flights import Course, Flight, Knot, chance, knots_of, meeting, split
+from worldlaw.judge.flights import Course, Flight, Knot, chance, knots_of, meeting, smoothly, split
 from worldlaw.judge.pull import FEWEST, accelerated
 
 NUM_DRAWS = 2000
@@ -149,25 +150,31 @@ def _event(
         "gap_chance": _anywhere(knot, gap, knot.gap_deviation, axes=1),
         "speed_before": float(np.linalg.norm(knot.before.velocity(knot.time)[0])),
     }
+    things = (knot.thing,)
     point = knot.before.position(knot.time)[0]
     edge = at_edge(evidence, knot.thing, point) or at_edge(evidence, knot.thing, point + knot.gap)
-    if common["gap_chance"] < CERTAIN and gap > (2 * FAR if edge else FAR) * evidence.reach[knot.thing]:
-        return Event("jump", things=(knot.thing,), **common)
+    brief = _brief(knot)
+    far = gap > (2 * FAR if edge else FAR) * evidence.reach[knot.thing]
+    if common["gap_chance"] < CERTAIN and far and not brief:
+        return Event("jump", things=things, **common)
     if partner is not None:
         pair = _pair_knots(evidence, courses, knot, partner, other)
-        if pair is None:
-            return Event(
-                "contact", things=(knot.thing, partner), about="the other is not seen long enough", **common
-            )
+        if pair is None or brief or _brief(pair):
+            about = "seen too briefly before or after it"
+            return Event("contact", things=(knot.thing, partner), about=about, **common)
         return _contact(evidence, knot, pair, common)
     if edge:
-        return Event("edge", things=(knot.thing,), **common)
+        return Event("edge", things=things, **common)
     if _met_extra(evidence, knot.thing, point, knot.time):
-        return Event("unseen", things=(knot.thing,), about="beside something that was not followed", **common)
+        return Event("unseen", things=things, about="beside something that was not followed", **common)
+    if brief:
+        return Event("nothing", things=things, about="too short to say more", **common)
+    if smoothly(evidence, next(c for c in courses if c.thing == knot.thing), knot):
+        return Event("force", things=things, about="what pulls it changes smoothly", **common)
     if common["gap_chance"] < CERTAIN:
-        return Event("jump", things=(knot.thing,), **common)
+        return Event("jump", things=things, **common)
     if knot.after.first - knot.before.last > UNSEEN + 1:
-        return Event("unseen", things=(knot.thing,), about="while it was not seen", **common)
+        return Event("unseen", things=things, about="while it was not seen", **common)
     # As the moment is known to a frame or so, a step that small may be a change of acceleration.
     bend = float(np.linalg.norm(knot.after.acceleration - knot.before.acceleration))
     long_enough = min(knot.before.num, knot.after.num) >= FEWEST
@@ -175,6 +182,11 @@ def _event(
     if common["step_chance"] < CERTAIN and not smooth:
         return _alone(evidence, knot, common)
     return _force(evidence, knot, common)
+
+
+def _brief(knot: Knot) -> bool:
+    """Whether a flight is so short that its cut may be a frame off: a shorter one cannot be."""
+    return min(knot.before.num, knot.after.num) <= SHORTEST
 
 
 def _pair_knots(

@@ -23,6 +23,7 @@ BELIEF = 2.0  # degrees of freedom by which a tracker's own deviations are belie
 MOST_CORRELATED = 0.7  # residuals of neighbouring frames
 SLOW = 0.03  # pixels: error of a tracker that changes slowly, from textured films (docs/judge.md)
 SLOWNESS = 12  # times in a flight that such an error is another
+SMOOTHER = 15.0  # squared deviations that a smooth curve may cost more than two parabolas
 NEEDED = 0.01  # chance below which a cut is kept
 SETTLED = 3  # times that cuts are moved to where flights meet
 STEPS = 120  # at which the meeting of two flights is looked for
@@ -175,6 +176,26 @@ def meeting(thing: int, index: int, before: Flight, after: Flight, dt: float) ->
         thing, index, float(time), new - old, float(np.sqrt(old_variance + new_variance)),
         fast - slow, float(np.sqrt(slow_variance + fast_variance)), before, after,
     )  # fmt: skip
+
+
+def smoothly(evidence: Evidence, course: Course, knot: Knot) -> bool:
+    """Whether one smooth curve explains two flights as well as their two parabolas do.
+
+    A quintic has as many coefficients as two parabolas; ``SMOOTHER`` is for their cut, which was chosen, too.
+    It follows a pendulum or an orbit, and no kink.
+    """
+    first, last = knot.before.first, knot.after.last
+    frames = course.frames[(course.frames >= first) & (course.frames <= last)]
+    place, deviation = evidence.position[frames, course.thing], evidence.deviation[frames, course.thing]
+    at = int((frames <= knot.before.last).sum())
+    two = sum(
+        _fit(frames[part], place[part], deviation[part])[2] for part in (slice(None, at), slice(at, None))
+    )
+    span = np.linspace(-1, 1, last - first + 1)[frames - first]
+    design = np.vander(span, 6) / deviation[:, None]
+    known = place / deviation[:, None]
+    terms, *_ = np.linalg.lstsq(design, known, rcond=None)
+    return bool(((known - design @ terms) ** 2).sum() <= two + SMOOTHER * course.noise**2)
 
 
 def split(evidence: Evidence, course: Course, frame: float) -> tuple[Flight, Flight] | None:

@@ -12,7 +12,7 @@ from worldlaw.judge.cutting import SHORTEST
 from worldlaw.judge.evidence import Evidence, Quantity
 from worldlaw.judge.flights import Course, course_of
 from worldlaw.judge.pull import Pull, pull_of, steadied
-from worldlaw.judge.quantities import moves, quantities_of
+from worldlaw.judge.quantities import STEADY, moves, quantities_of
 from worldlaw.judge.sign import KINDS, UNITS, Sign
 from worldlaw.judge.signs import signs_of
 
@@ -64,7 +64,7 @@ def told(evidence: Evidence, sign: Sign) -> str:
     """A sign in words."""
     who = f"{evidence.names[sign.thing]}: " if sign.thing >= 0 else ""
     size = f"{sign.kind.replace('_', ' ')} {sign.value:.3g} {UNITS[sign.kind]}"
-    return f"{who}{sign.about} (frame {sign.frame}, {size})"
+    return f"{who}{sign.about} (frame {sign.frame}; {size})"
 
 
 def _cannot(evidence: Evidence) -> str:
@@ -85,5 +85,7 @@ def _nothing_wrong(evidence: Evidence, courses: Sequence[Course], pull: Pull | N
         return "nothing moves"
     if pull is None:
         return "nothing is accelerated but by contact"
+    if pull.num_accelerated > 1 and pull.chance_one < STEADY:
+        return "accelerated, not all alike"
     size = float(np.linalg.norm(pull.acceleration))
     return f"accelerated by {size:.3g} ± {pull.half_width:.2g} {evidence.acceleration_unit}"

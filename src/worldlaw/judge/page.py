@@ -162,7 +162,7 @@ def _video(watched: Watched, at: int, shown: Shown | None) -> dict[str, Any]:
             {
                 "of": _of(quantity),
                 "name": quantity.name.replace("_", " "),
-                "value": number(quantity.value),
+                "value": f"{quantity.value:.0f}" if quantity.name in _COUNTS else number(quantity.value),
                 "interval": interval(quantity.low, quantity.high),
                 "unit": quantity.unit,
                 "confidence": percent(quantity.confidence),
@@ -184,6 +184,7 @@ def _of(quantity: Quantity) -> str:
     return f"{quantity.thing}, {kind} {quantity.segment + 1}"
 
 
+_COUNTS = ("things", "frames", "flights", "first_frame", "last_frame")
 _EVENTFUL = (
     "event_time", "velocity_change",
     "restitution", "energy_ratio", "mass_ratio", "area_ratio", "momentum_imbalance",

@@ -16,7 +16,8 @@ from worldlaw.judge.sign import MISSED, Sign
 MOST_UNSURE = 0.5  # of a thing's reach: beyond it, where it should be is not known
 INSIDE, WELL_INSIDE = 1.3, 2.0  # reaches from the edge of the picture
 LEAST_SIZE = 0.5  # of the smallest thing's reach: what is smaller is no new thing
-APART, FAR_APART = 1.2, 1.8  # of both reaches: a second body, anything else (shadows lie beside things)
+# Of the reaches of two: nearer, one may cover the other; what looks like it is no second one; it is a shadow.
+COVERED, APART, FAR_APART = 1.1, 1.2, 1.8
 
 
 def missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> list[Sign]:
@@ -89,10 +90,13 @@ def appeared(evidence: Evidence) -> list[Sign]:
 
 def _twins(evidence: Evidence, thing: int, other: int, frame: int) -> bool:
     """Whether a thing looks like another that is there in the same frame."""
-    same = alike(
+    return bool(evidence.measured[frame, other]) and _alike(evidence, thing, other)
+
+
+def _alike(evidence: Evidence, thing: int, other: int) -> bool:
+    return alike(
         evidence.radius[thing], look_of(evidence, thing), evidence.radius[other], look_of(evidence, other)
     )
-    return same and bool(evidence.measured[frame, other])
 
 
 def _due(evidence: Evidence, courses: Sequence[Course], course: Course, frame: int) -> bool:
@@ -105,15 +109,17 @@ def _due(evidence: Evidence, courses: Sequence[Course], course: Course, frame: i
     if deviation > MOST_UNSURE * reach:
         return False
     # Before it is first seen it is called outside, wherever it is; later a tracker that says so may be right.
-    sure = evidence.status[frame, thing] == LOST or frame < course.frames[0]
-    margin = INSIDE if sure else WELL_INSIDE
+    before = frame < course.frames[0]
+    margin = INSIDE if before or evidence.status[frame, thing] == LOST else WELL_INSIDE
     if evidence.edge_distance(place) < margin * reach + 2 * deviation + 2 * evidence.pixel:
         return False
     for other in courses:
         beside = None if other.thing == thing else place_at(evidence, other, time)
         if beside is not None:
+            # What begins beside something else that it does not look like may be its shadow.
+            twin = not before or _alike(evidence, thing, other.thing)
             both = reach + evidence.reach[other.thing]
-            if np.linalg.norm(beside - place) < 1.1 * both:
+            if np.linalg.norm(beside - place) < (COVERED if twin else FAR_APART) * both:
                 return False
     return True
 

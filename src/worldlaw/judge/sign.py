@@ -10,7 +10,7 @@ UNITS = {
     "jump": "reach",
     "deformation": "share",
     "uncaused_motion": "pixel/frame",
-    "energy_gain": "ratio",
+    "energy_gain": "times",
     "imbalance": "pixel/frame",
 }
 KINDS = tuple(UNITS)

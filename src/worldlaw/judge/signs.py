@@ -50,10 +50,9 @@ def _of_event(evidence: Evidence, event: Event) -> Sign | None:
                 "imbalance", size, 1 - event.unbalanced, thing, frame, "both were pushed the same way"
             )
         if event.energy_ratio.low > 1:
-            gain = event.energy_ratio.low
-            return Sign(
-                "energy_gain", gain, 1 - event.step_chance, thing, frame, "they parted faster than they met"
-            )
+            two = len(event.things) > 1
+            about = "they parted faster than they met" if two else "it came off faster than it came"
+            return Sign("energy_gain", event.energy_ratio.low, 1 - event.step_chance, thing, frame, about)
     return None
 
 
