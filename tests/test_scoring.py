@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from fractions import Fraction
 
+import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -119,6 +121,42 @@ def test_twice_the_rate_is_read_at_the_times_that_were_asked(made, tmp_path):
     scored = score(made.folder, write(tmp_path / "answers", videos, fps=20.0))
     assert max(values(scored, "velocity_error").values()) < 0.01
     assert [one["what"] for one in scored.statuses[0]["adjustments"]] == ["rate"]
+
+
+def test_frames_at_uneven_times_are_held_against_the_truth_at_those_times(made, tmp_path):
+    """Every third frame of a film at twice the rate is left out, and the file says so."""
+    twice = with_video(made.paper, num_frames=31, fps=20.0)
+    kept = [t for t in range(31) if t % 3 != 1]
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    for question in made.questions:
+        video = truth_of(twice, question).video()[kept]
+        with av.open(str(answers / f"{question.id}.mkv"), "w") as out:
+            stream = out.add_stream("ffv1", rate=20)
+            stream.height, stream.width, stream.pix_fmt = 64, 64, "bgr0"
+            for t, picture in zip(kept, video, strict=True):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = t, Fraction(1, 20)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode())
+    scored = score(made.folder, answers)
+    assert [one["what"] for one in scored.statuses[0]["adjustments"]] == ["uneven"]
+    assert scored.statuses[0]["floor"]["through"] == "lossless"
+    assert set(values(scored, "solved").values()) == {1.0}
+    assert max(values(scored, "mean_velocity_error").values()) < 0.03
+
+
+def test_new_frames_at_a_rate_of_their_own_are_counted_from_the_last_given_one(made, tmp_path):
+    fine = with_video(made.paper, num_frames=61, fps=40.0)
+    videos = {}
+    for question in made.questions:
+        videos[question.id] = truth_of(fine, question).video()[8 + 5 :: 5]  # 8 Hz from 0.2 s on
+    answers = write(tmp_path / "answers", videos, fps=8.0)
+    (answers / "answers.json").write_text(json.dumps({"includes_given": False}))
+    scored = score(made.folder, answers)
+    assert [one["what"] for one in scored.statuses[0]["adjustments"]] == ["given", "rate", "short"]
+    assert set(values(scored, "solved").values()) == {1.0}
+    assert max(values(scored, "mean_velocity_error").values()) < 0.03
 
 
 def test_a_codec_is_in_the_floor_and_forgiven_no_more_than_that(made, tmp_path):

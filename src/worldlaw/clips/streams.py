@@ -19,8 +19,15 @@ TICK = 0.0011  # s
 
 
 def read_stream(path: Path, kind: str, most_pixels: int) -> Film:
-    """The film of a file's first video stream. Raises BadInput, or what PyAV raises for a damaged one."""
+    """The film of a file's first video stream. Raises BadInput, OSError or ValueError if it is damaged."""
     av = pyav()
+    try:
+        return _read(av, path, kind, most_pixels)
+    except av.FFmpegError as error:
+        raise ValueError(line_of(error)) from error
+
+
+def _read(av: Any, path: Path, kind: str, most_pixels: int) -> Film:
     notes: list[Note] = []
     pictures: list[np.ndarray] = []
     times: list[float | None] = []
@@ -57,9 +64,8 @@ def read_stream(path: Path, kind: str, most_pixels: int) -> Film:
             raise BadInput(f"{path}: no frame can be decoded")
         if len({picture.shape for picture in pictures}) > 1:
             raise BadInput(f"{path}: its frames differ in size")
-        declared = stream.frames or _declared(source, stream)
-        if len(pictures) < declared - 1 and not notes:
-            notes.append(("damaged", f"breaks off: {len(pictures)} of {declared} frames can be decoded"))
+        if not notes and len(source.streams) == 1:
+            notes += _ending(times, (source.duration or 0) / 1e6)
         if corrupt:
             notes.append(("damaged", f"{corrupt} of {len(pictures)} frames are damaged"))
         aspect = stream.sample_aspect_ratio
@@ -78,11 +84,15 @@ def read_stream(path: Path, kind: str, most_pixels: int) -> Film:
     return Film(frames, time, container, codec, encoding, tuple(notes))
 
 
-def _declared(source: Any, stream: Any) -> int:
-    """How many frames the container's duration promises; 0 if it says none."""
-    if not source.duration or not stream.average_rate:
-        return 0
-    return round(source.duration / 1e6 * float(stream.average_rate))
+def _ending(times: Sequence[float | None], duration: float) -> list[Note]:
+    """A note if a file says that it lasts longer, in s, than its frames do."""
+    known = [time for time in times if time is not None]
+    if len(known) < 2:
+        return []
+    longest = float(np.diff(known).max())
+    if duration <= known[-1] + 2.5 * longest:
+        return []
+    return [("damaged", f"breaks off after {len(times)} frames, at {known[-1]:.3g} of {duration:.3g} s")]
 
 
 def _times(times: Sequence[float | None], rate: float) -> tuple[np.ndarray | None, list[Note]]:
