@@ -40,7 +40,7 @@ def missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> li
             if start > seen[-1]:
                 about = "it vanishes in the middle of the picture"
             elif frame <= seen[0]:
-                about = "it appears in the middle of the picture"
+                about, start = "it appears in the middle of the picture", int(seen[0])
                 twins = [other for other in range(thing) if _twins(evidence, thing, other, int(seen[0]))]
                 if twins:
                     kind, about = "duplicate", f"a second {evidence.names[twins[0]]} appears"
