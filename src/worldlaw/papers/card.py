@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,18 @@ def write_card(
     look: bool = False,
     verdicts: bool = False,
     tracks: Path | None = None,
+    limits: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Card:
     """Write ``card.json`` into a folder of scores; the same scores give the same bytes on one machine.
 
     ``paper`` is the folder that ``exam make`` wrote, ``tracks`` the folder of the user's own tracker, if it
-    was used. Raises BadInput for a folder that does not hold what it should.
+    was used, ``limits`` those of verdicts by scenario.
+    Raises BadInput for a folder that does not hold what it should.
     """
     card = make_card(
-        read_scores(scores, paper), scores, paper, answers, look=look, verdicts=verdicts, tracks=tracks
-    )
+        read_scores(scores, paper), scores, paper, answers,
+        look=look, verdicts=verdicts, tracks=tracks, limits=limits or {},
+    )  # fmt: skip
     write_text(scores / CARD, card.to_json())
     return card
 
@@ -65,6 +68,7 @@ def make_card(
     look: bool,
     verdicts: bool,
     tracks: Path | None,
+    limits: Mapping[str, Mapping[str, float]],
 ) -> Card:
     """The card, not written."""
     index = found.index
@@ -86,6 +90,7 @@ def make_card(
         ),
         versions=versions_of(found),
         thresholds=thresholds(),
+        limits={scenario: dict(its) for scenario, its in sorted(limits.items())},
         hashes=HashesOfCard(
             answers=files,
             all_answers=hash_of(files),

@@ -166,6 +166,9 @@ class Card(_Noun):
     scoring: ScoringOfCard
     versions: VersionsOfCard
     thresholds: dict[str, float]
+    limits: dict[str, dict[str, float]] = Field(
+        description="scenario -> what each verdict may not exceed in clips of the form of these answers"
+    )
     hashes: HashesOfCard
     summary: SummaryOfCard
     questions: dict[str, QuestionOfCard]

@@ -107,7 +107,8 @@ def compare(
         raise BadInput(f"no question of these cards has a number for {metric!r}")
     place = {name: index for index, name in enumerate(names)}
     columns = [[place[name] for name in cell.questions] for cell in cells]
-    scenes = [[cards[0].questions[name].scene for name in cell.questions] for cell in cells]
+    every_scene = np.unique([cards[0].questions[name].scene for name in names], return_inverse=True)[1]
+    scenes = [every_scene[its] for its in columns]
     labels = _labels(cards, paths)
     means = [
         [_summary(row[its], of, metric) for its, of in zip(columns, scenes, strict=True)] for row in table
@@ -141,7 +142,7 @@ def compare(
 def _differences(
     table: np.ndarray,
     columns: list[list[int]],
-    scenes: list[list[str]],
+    scenes: list[np.ndarray],
     counted: Callable[[Iterable[int]], Iterable[int]],
 ) -> list[Difference]:
     """Of a table (C, Q) in which more is better, its rows in order of rank."""
@@ -243,7 +244,7 @@ def _value(card: Card, name: str, metric: str) -> float:
     return math.nan if value is None else value
 
 
-def _summary(values: np.ndarray, scenes: Sequence[str], metric: str) -> Summary:
+def _summary(values: np.ndarray, scenes: np.ndarray, metric: str) -> Summary:
     return (mean_over if metric == "velocity_error" else share_over)(values.tolist(), scenes)
 
 

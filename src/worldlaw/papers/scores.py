@@ -88,12 +88,12 @@ class Scores:
 
         NaN where verdicts do not apply: in a scenario in which not even the truth has one.
         """
-        if question.scenario not in self._judged:
+        if question.scenario not in self.judged:
             return np.nan
         return self._over_expected(question, "abnormal", 1.0)
 
     @cached_property
-    def _judged(self) -> set[str]:
+    def judged(self) -> set[str]:
         """Scenarios in which the truth has a verdict."""
         judged = self.values.get((FLOOR, "abnormal"), {})
         return {one.scenario for one in self.questions if np.isfinite(judged.get(one.id, np.nan)).any()}

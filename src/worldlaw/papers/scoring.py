@@ -129,7 +129,7 @@ def score(
     with atomic_path(out / RESULTS) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
-    write_card(out, made.folder, found.folder, look=look, verdicts=verdicts, tracks=tracks)
+    write_card(out, made.folder, found.folder, look=look, verdicts=verdicts, tracks=tracks, limits=limits)
     if report:
         write_exam_report(out, made.folder, found.folder, secret=key)
     seconds["wall"] = time.perf_counter() - started

@@ -17,6 +17,8 @@ from worldlaw.papers.card_format import (
 )
 from worldlaw.papers.scores import ANSWERS, EXCLUDED, FLOOR, SCORED, Asked, Scores
 
+Scenes = Sequence[str] | np.ndarray  # the scene of every question, by any name
+
 
 def summary_of(scores: Scores) -> SummaryOfCard:
     """All lines of a card's summary, in the order of the paper."""
@@ -57,7 +59,7 @@ def questions_of(scores: Scores) -> dict[str, QuestionOfCard]:
     }
 
 
-def share_over(values: Sequence[float], scenes: Sequence[str]) -> Summary:
+def share_over(values: Sequence[float], scenes: Scenes) -> Summary:
     """The mean of per-question shares with its 95 % interval over scenes; ``num`` are questions.
 
     Wilson's score interval where every scene is all or nothing, whose width does not vanish where all are
@@ -76,7 +78,7 @@ def share_over(values: Sequence[float], scenes: Sequence[str]) -> Summary:
     return Summary(found.mean, found.low, found.high, int(counts.sum()), len(array) - int(counts.sum()))
 
 
-def mean_over(values: Sequence[float] | np.ndarray, scenes: Sequence[str]) -> Summary:
+def mean_over(values: Sequence[float] | np.ndarray, scenes: Scenes) -> Summary:
     """The mean of per-question values with its 95 % bootstrap interval over scenes; ``num`` are questions."""
     sums, counts = by_scene(np.asarray(values, float), scenes)
     num = int(counts.sum())
@@ -84,13 +86,11 @@ def mean_over(values: Sequence[float] | np.ndarray, scenes: Sequence[str]) -> Su
     return Summary(found.mean, found.low, found.high, num, len(values) - num)
 
 
-def by_scene(values: np.ndarray, scenes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def by_scene(values: np.ndarray, scenes: Scenes) -> tuple[np.ndarray, np.ndarray]:
     """(S,) sum and number of the finite ones of (Q,) values, for every scene that has one."""
     found = np.isfinite(values)
-    place: dict[str, int] = {}
-    at = [place.setdefault(scene, len(place)) for scene, finite in zip(scenes, found, strict=True) if finite]
-    sums = np.bincount(at, weights=values[found], minlength=len(place))
-    return sums, np.bincount(at, minlength=len(place))
+    names, at = np.unique(np.asarray(scenes)[found], return_inverse=True)
+    return np.bincount(at, weights=values[found], minlength=len(names)), np.bincount(at, minlength=len(names))
 
 
 def known(value: float) -> float | None:
@@ -146,7 +146,7 @@ def _beside(scores: Scores, questions: Sequence[Asked]) -> Iterator[str]:
                 yield name
 
 
-def _share(values: Sequence[float], scenes: Sequence[str]) -> ShareOfCard | None:
+def _share(values: Sequence[float], scenes: Scenes) -> ShareOfCard | None:
     found = share_over(values, scenes)
     if not found.num:
         return None
