@@ -74,7 +74,7 @@ class Marked:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
     def timed(self, part: str) -> _Timer:
-        """What the block takes is counted for a part."""
+        """The processor time of the block is counted for a part."""
         return _Timer(self.seconds, part)
 
 
@@ -83,10 +83,10 @@ class _Timer:
         self._seconds, self._part = seconds, part
 
     def __enter__(self) -> None:
-        self._started = time.perf_counter()
+        self._started = time.process_time()
 
     def __exit__(self, *_: object) -> None:
-        self._seconds[self._part] += time.perf_counter() - self._started
+        self._seconds[self._part] += time.process_time() - self._started
 
 
 def mark(

@@ -72,7 +72,7 @@ class Scored:
     statuses: tuple[dict[str, Any], ...]
     num_rows: int
     unknown: tuple[str, ...]  # videos that answer no question of the paper
-    seconds: dict[str, float]  # of all workers together, by part of the work; wall is the whole
+    seconds: dict[str, float]  # processor time of all workers, by part of the work; wall is by the clock
 
     def count(self, status: str) -> int:
         """Answers of a status."""
