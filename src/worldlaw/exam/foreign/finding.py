@@ -215,18 +215,21 @@ def look_at(
     radius = np.sqrt(area / np.pi)
     y, x = np.nonzero(mask)
     middle = np.array([x.mean() + 0.5, y.mean() + 0.5])
-    disc_outline = np.full(NUM_ANGLES, radius)
+    outline = _outline(mask, alike, middle)
+    edge = (frame, left, top, least_change(backdrop.noise))
     out = np.empty(10)
     kernels.fit(
-        frame, left, top, least_change(backdrop.noise), alike, disc_outline, *middle, 0.0, 1.0, 1.0,
-        num_rays(radius), max(0.45 * radius, 3.0), max(3.0, 0.12 * radius), False, out,
+        *edge, alike, np.full(NUM_ANGLES, radius), *middle, 0.0, 1.0, 1.0, num_rays(radius),
+        max(0.45 * radius, 3.0), max(3.0, 0.12 * radius), False, out,
     )  # fmt: skip
-    disc = bool(out[4] < max(ROUND * radius, 0.7) and out[5] > 0.85)
+    uneven = float(np.std(outline) / np.mean(outline))
+    disc = bool(out[4] < max(ROUND * radius, 0.7) and out[5] > 0.85 and uneven < ROUND + 0.4 / radius)
     if disc:
         middle, radius = out[:2].copy(), radius * out[3]
         outline = np.full(NUM_ANGLES, radius)
     else:
-        outline = _outline(mask, alike, middle)
+        middle, outline = _sharpened(edge, alike, middle, outline)
+        radius = float(np.sqrt(np.mean(outline**2)))
     at = (slice(top, bottom), slice(left, right))
     inner = ndimage.binary_erosion(mask, iterations=max(1, round(0.12 * radius)))
     inner = inner if inner.any() else mask
@@ -287,6 +290,32 @@ def _outline(mask: np.ndarray, alike: np.ndarray, middle: np.ndarray) -> np.ndar
     last = hit.shape[1] - 1 - hit[:, ::-1].argmax(axis=1)
     outline = np.where(hit.any(axis=1), radii[last] + 0.125, 1.0)
     return ndimage.gaussian_filter1d(outline, 0.7, mode="wrap")
+
+
+def _sharpened(
+    edge: tuple, alike: np.ndarray, middle: np.ndarray, outline: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """An outline moved to where colours change, about the middle of what it holds."""
+    frame, left, top, least = edge
+    beyond = np.zeros(NUM_ANGLES)
+    state = np.zeros(NUM_ANGLES, np.int64)
+    half = max(2.5, 0.06 * float(outline.mean()))
+    kernels.meet(alike, outline, *middle, 0.0, 1.0, NUM_ANGLES, half, beyond, state)
+    kernels.meet_colors(
+        frame, middle[0] + left, middle[1] + top, outline, 0.0, 1.0, NUM_ANGLES, half, least, beyond, state
+    )
+    outline = np.maximum(outline + np.where(state == 1, beyond, 0.0), 0.5)
+    angles = 2 * np.pi * np.arange(NUM_ANGLES) / NUM_ANGLES
+    points = outline[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    following = np.roll(points, -1, axis=0)
+    double = points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]  # of each triangle's area
+    shift = ((points + following) * double[:, None]).sum(axis=0) / (3 * double.sum())
+    moved = points - shift
+    turn = np.unwrap(np.arctan2(moved[:, 1], moved[:, 0]))
+    if (np.diff(turn) <= 0).any():
+        return middle, outline  # seen from there a part hides another
+    about = np.interp(angles, turn, np.hypot(*moved.T), period=2 * np.pi)
+    return middle + shift, about
 
 
 def _outstanding(picture: np.ndarray) -> np.ndarray:

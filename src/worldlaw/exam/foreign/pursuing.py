@@ -367,7 +367,14 @@ class _Pursuer:
                 reach = max(1, int(0.5 * self.radius[b] * fit.scale))
                 patch = frame.pixels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
                 found.color[t, b] = np.median(patch.reshape(-1, 3), axis=0) / 255
-        found.extra += [(t, *middle, area, *(color / 255)) for middle, area, color in pieces]
+        leaving = [b for b in active if found.status[t, b] in (CUT, OUTSIDE)]
+        for middle, area, color in pieces:
+            radius = math.sqrt(area / math.pi)
+            rest = not _whole(middle, 1.5 * radius, frame.pixels.shape) and any(
+                np.linalg.norm(self._expected(b, t)[0] - middle) < 1.5 * self.reach[b] + 4 for b in leaving
+            )
+            if not rest:
+                found.extra.append((t, *middle, area, *(color / 255)))
 
     def _why(self, b: int, expected: tuple, fits: list, shape: tuple) -> int:
         """Why a thing that was not found may not be seen."""
