@@ -17,7 +17,8 @@ from worldlaw.exam.foreign.things import Things
 
 COARSE = 144  # rows at which a picture is searched
 STANDS_OUT, ADJOINS = 6.0, 3.5  # distance from the surroundings, in their own spread
-SHARP = 0.33  # share of its depth by which a drawn edge changes in a px; a shadow's is softer
+PLAIN = 4.0  # levels by which a backdrop of one colour varies
+SHARP = 0.3  # share of its depth by which a drawn edge changes in a px; a shadow's is softer
 LEAST_RADIUS = 2.0  # px of the searched picture
 
 
@@ -125,6 +126,9 @@ def _suspect(first: np.ndarray, backdrop: Backdrop) -> tuple[np.ndarray, np.ndar
 
 def _drawn(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) -> bool:
     """Whether something that could be a shadow by its colour has an edge that no shadow has."""
+    rest = backdrop.picture[~suspect][::7]
+    if not len(rest) or np.quantile(np.abs(rest - np.median(rest, axis=0)), 0.9) > PLAIN:
+        return False  # light from somewhere
     gain = backdrop.gain[0]
     away = np.zeros((2, *suspect.shape), np.float32)
     kernels.unlike_ground(first, gain, backdrop.picture, 1, backdrop.shade, away[0])
