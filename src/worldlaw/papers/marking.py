@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ class _Timer:
 
 def mark(
     truth: Truth,
-    answers: Sequence[Read],
+    answers: Iterable[Read],
     *,
     failures: Mapping[int, str],
     limits: Mapping[str, float] | None,
@@ -143,7 +143,7 @@ def mark(
             }
         )  # fmt: skip
     for number, reason in failures.items():
-        if number not in [answer.number for answer, _ in answers]:
+        if number not in [status["answer"] for status in marked.statuses]:
             marked.statuses.append(_absent(truth, number, "excluded", reason, ground.horizon))
     if not marked.statuses:
         marked.statuses.append(_absent(truth, 0, "missing", "no answer", ground.horizon))
