@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from benchmarks.timing import Figure
 
 BENCHMARKS = ("synthesis", "assemblies", "filming", "tracking", "reading", "memory", "startup", "learning")
-SLOW = ("overfit", "poses", "verdicts")  # minutes or hours: only when named
+SLOW = (
+    "judge",
+    "overfit",
+    "poses",
+    "verdicts",
+    "scoring",
+    "adjustments",
+    "resampling",
+)  # minutes or hours: only when named
 
 
 def main() -> None:

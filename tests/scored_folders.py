@@ -42,7 +42,7 @@ class Folders:
             "name": self.name,
             "version": 1,
             "seed": 7,
-            "sections": list(SECTIONS),
+            "sections": [{"name": name, "stream": name.partition("-")[0]} for name in SECTIONS],
             "video": self.video,
         }
         index = {

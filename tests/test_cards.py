@@ -14,6 +14,7 @@ from worldlaw.papers.card import hashes_of, write_card
 from worldlaw.papers.card_format import CARD, card_schema, read_card
 from worldlaw.papers.scores import read_scores
 from worldlaw.papers.summary import share_over
+from worldlaw.papers.telling import card_lines
 
 MIXED = {
     **questions("fall-plain", 0.02, 0.5, "missing", "excluded"),
@@ -88,10 +89,23 @@ def test_a_question_on_which_the_truth_has_no_number_judges_nobody(tmp_path):
 
 
 def test_the_interval_of_none_out_of_many_does_not_shrink_to_nothing():
-    none = share_over([0.0] * 20)
+    names = [str(index) for index in range(20)]
+    none = share_over([0.0] * 20, names)
     assert none.low == 0
     assert 0.1 < none.high < 0.25  # Wilson: z² / (n + z²) = 0.161
-    assert share_over([0.5, 1.0, 0.0, 0.5]).low < 0.5
+    assert share_over([0.5, 1.0, 0.0, 0.5], names[:4]).low < 0.5
+
+
+def test_a_scene_filmed_in_two_ways_counts_once_in_an_interval():
+    once = share_over([1.0, 0.0, 1.0, 1.0], ["a", "b", "c", "d"])
+    twice = share_over([1.0, 0.0, 1.0, 1.0] * 2, ["a", "b", "c", "d"] * 2)
+    apart = share_over([1.0, 0.0, 1.0, 1.0] * 2, [str(index) for index in range(8)])
+    assert (twice.mean, twice.low, twice.high) == (once.mean, once.low, once.high)
+    assert (once.num, twice.num) == (4, 8)
+    assert apart.high - apart.low < twice.high - twice.low
+    uneven = share_over([1.0, 1.0, 0.0, np.nan], ["a", "a", "b", "c"])
+    assert uneven.mean == pytest.approx(2 / 3)  # questions weigh the same, scenes are drawn
+    assert (uneven.low, uneven.high, uneven.num_nan) == (0, 1, 1)
 
 
 def test_the_same_scores_give_the_same_bytes_and_the_card_reads_back(tmp_path):
@@ -221,3 +235,28 @@ def test_numbers_of_the_card_are_those_of_the_results(tmp_path):
     card = card_of(tmp_path, questions("drift-plain", *errors.tolist()))
     assert card.summary.all.solved.share == pytest.approx((errors <= 0.1).mean())
     assert card.summary.all.velocity_error.median == pytest.approx(np.median(errors))
+
+
+def test_a_declaration_that_no_card_can_carry_gets_one_line(tmp_path):
+    scores, paper, answers = Folders(tmp_path, questions("drift-plain", 0.02)).make()
+    for text in ('{"settings": {"cfg": NaN}}', '{"model": "half \\ud800 a character"}', "[" * 100_000):
+        (answers / "answers.json").write_text(text)
+        with pytest.raises(BadInput, match=r"answers\.json") as error:
+            write_card(scores, paper, answers)
+        assert "\n" not in str(error.value)
+
+
+def test_names_of_files_that_are_no_text_do_not_stop_the_card(tmp_path):
+    scores, paper, answers = Folders(tmp_path, questions("drift-plain", 0.02)).make()
+    name = b"caf\xe9.txt".decode(errors="surrogateescape")
+    (answers / name).write_text("x")
+    card = write_card(scores, paper, answers)
+    assert "caf\\udce9.txt" in card.hashes.answers
+    assert read_card(scores) == card
+
+
+def test_a_card_says_itself_in_lines(tmp_path):
+    said = [" ".join(line.split()) for line in card_lines(card_of(tmp_path))]
+    assert re.fullmatch("solved 62 % [0-9]+ – [0-9]+ % of 8 questions", said[0])
+    assert said[1].startswith("parabola, plain 25 %")
+    assert len(said) == 4

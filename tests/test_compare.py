@@ -187,6 +187,21 @@ def test_one_card_or_too_many_or_a_metric_without_numbers_get_one_line(tmp_path)
         compare([path, path], metric="abnormal")
 
 
+def test_scenes_asked_twice_do_not_make_a_difference_surer(tmp_path):
+    plain = {
+        name: questions("fall-plain", *[GOOD] * n, *[BAD] * (12 - n)) for name, n in {"a": 8, "b": 2}.items()
+    }
+    both = {
+        name: its | questions("fall-textured", *[one[0] for one in its.values()])
+        for name, its in plain.items()
+    }
+    once = compare([scored(tmp_path / "once", name, its) for name, its in plain.items()]).of_cell(0)[0]
+    twice = compare([scored(tmp_path / "twice", name, its) for name, its in both.items()]).of_cell(0)[0]
+    assert once.chance == twice.chance == pytest.approx(2 * 2**-6)
+    assert once.by.mean == twice.by.mean == 0.5
+    assert (once.by.low, once.by.high) == (twice.by.low, twice.by.high)
+
+
 def test_several_answers_are_compared_by_their_means(tmp_path):
     half = scored(tmp_path, "half", questions("drift-plain", *[[GOOD, BAD]] * 12))
     none = scored(tmp_path, "none", questions("drift-plain", *[[BAD, BAD]] * 12))

@@ -11,6 +11,7 @@ from worldlaw.cli import main
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.examining import examine
 from worldlaw.papers.running import seed_of
+from worldlaw.papers.sitting import as_video
 
 sit = functools.partial(examine, score=False)
 
@@ -25,6 +26,7 @@ import numpy as np
 from PIL import Image
 
 calls = []
+print("imported")
 
 def still(frames, num_new_frames):
     return np.repeat(frames[-1:], num_new_frames, axis=0)
@@ -51,6 +53,15 @@ def wanders(frames, n):
     import os
     os.makedirs("elsewhere", exist_ok=True)
     os.chdir("elsewhere")
+    return still(frames, n)
+
+def rambles(frames, n):
+    raise RuntimeError("x" * 10_000)
+
+def last_three_raise(frames, n):
+    calls.append(n)
+    if len(calls) > 2:
+        raise ValueError("tired")
     return still(frames, n)
 
 def leaves(frames, n):
@@ -244,6 +255,19 @@ def test_a_model_that_changes_the_working_folder_is_asked_on(paper):
     assert len(list((paper.parent / done.answers).glob("*.npz"))) == 5
 
 
+def test_questions_that_fail_every_time_do_not_keep_the_others_from_being_scored(paper):
+    assert len(examine(paper, "their_models:last_three_raise").ran.failed) == 3
+    done = examine(paper, "their_models:last_three_raise")
+    assert (done.ran.answered, done.ran.kept, len(done.ran.failed)) == (0, 2, 3)
+    assert done.scored.count("scored") == 2
+
+
+def test_a_long_reason_is_cut_and_still_says_where(paper):
+    with pytest.raises(Failed, match=r"x{100} … x+ \(their_models.py, line \d+\)$") as caught:
+        sit(paper, "their_models:rambles")
+    assert len(str(caught.value)) < 500
+
+
 def test_a_model_that_fails_on_the_first_three_questions_is_not_asked_the_rest(paper):
     with pytest.raises(Failed, match=r"first 3 questions: it ended the program \(3\)"):
         sit(paper, "their_models:leaves")
@@ -277,12 +301,22 @@ def test_floats_tensors_and_lists_of_frames_are_taken(paper, what):
     assert adjusted == (["floats in [0, 1] rounded to 8 bits"] if "float" in what else [])
 
 
+def test_a_tensor_of_half_precision_with_a_gradient_is_taken():
+    torch = pytest.importorskip("torch")
+    video, adjusted = as_video(
+        torch.full((2, 4, 4, 3), 0.5, dtype=torch.bfloat16, requires_grad=True), (2, 4, 4, 3)
+    )
+    assert (video == 128).all()
+    assert adjusted
+
+
 @pytest.mark.parametrize(
     ("model", "options", "says"),
     [
         ("their_models:stil", {}, "has no 'stil'"),
         ("no_such_file:still", {}, "no module 'no_such_file'"),
         ("copy_last", {}, "did you mean 'copy_last_frame'"),
+        ("their_models", {}, "one of your own is file:thing"),
         ("their_models:number", {}, "found int"),
         ("their_models:no_frames", {}, "takes frames and num_new_frames first"),
         ("their_models:needs", {}, "needs 'weights'"),
@@ -308,6 +342,18 @@ def test_answers_of_another_model_or_with_other_options_are_not_mixed(paper):
         sit(paper, "their_models:still", paper.parent / "out")
     done = sit(paper, "their_models:still", paper.parent / "out", fresh=True)
     assert done.ran.answered == 5
+
+
+def test_answers_to_public_and_held_out_questions_are_not_mixed(paper):
+    from worldlaw.papers.secret import make_secret
+
+    secret, out = paper.parent / "my.secret", paper.parent / "out"
+    hashed = make_secret(secret)
+    done = sit(paper, "their_models:still", paper.parent / "hidden", secret=secret)
+    assert declared(done)["settings"]["secret_hash"] == hashed
+    sit(done.paper, "their_models:still", out)
+    with pytest.raises(BadInput, match="secret_hash"):
+        sit(sit(paper, "their_models:still").paper, "their_models:still", out)
 
 
 def test_a_folder_with_other_files_is_left_alone(paper):

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "clips": {"core", "clips"},
     "models": {"core", "models", "clips.frames"},
     "exam": {"core", "worlds", "exam", "clips.media"},
+    "judge": {"core", "clips", "exam", "judge", "report"},
     "papers": {"core", "worlds", "clips", "exam", "report", "papers"},
     "report": {"core", "exam", "report", "clips.media"},
     "rating": {"core", "clips", "rating"},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
-from worldlaw import exam_cli
+from worldlaw import exam_cli, judge_cli
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.crew import helping
 
@@ -180,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     rate.add_argument("--csv", type=Path, metavar="FILE", help="write the results as a table, too")
 
     exam_cli.add_commands(commands, _Parser)
+    judge_cli.add_command(add)
     return parser
 
 

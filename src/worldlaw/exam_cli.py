@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 if TYPE_CHECKING:
     from worldlaw.papers import Paper
+    from worldlaw.papers.answers import Finding
 
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -157,8 +158,9 @@ def _check(arguments: argparse.Namespace) -> None:
         findings = check(arguments.paper, arguments.answers, workers=arguments.workers, progress=progress)
     if arguments.json:
         print(json.dumps([vars(finding) for finding in findings]))
-    for finding in () if arguments.json else findings:
-        print(f"{finding.level:8}  {finding.answer or 'all'}: {finding.code}: {finding.line}")
+    else:
+        for line in _grouped(findings):
+            print(line)
     fatal = [finding for finding in findings if finding.level == "fatal"]
     excluded = [finding for finding in findings if finding.level == "excluded"]
     if fatal:
@@ -170,6 +172,18 @@ def _check(arguments: argparse.Namespace) -> None:
         print("everything can be scored")
 
 
+def _grouped(findings: Sequence[Finding]) -> Iterator[str]:
+    """Findings in lines, the worst first; what is the same of several answers in one."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for one in findings:
+        groups.setdefault((one.level, one.code, one.line), []).append(one.answer)
+    order = ("fatal", "excluded", "adjusted", "note")
+    for (level, code, line), names in sorted(groups.items(), key=lambda group: order.index(group[0][0])):
+        first = names[0] or "all"
+        who = first if len(names) == 1 else f"{len(names):,} answers ({first}, …)"
+        yield f"{level:8}  {who}: {code}: {line}"
+
+
 def _add_score(add: Add) -> None:
     score = add(
         "score", _score, "measure a folder of answers against the truth, and the floor under each",
@@ -179,6 +193,11 @@ def _add_score(add: Add) -> None:
     _add_folders(score)
     score.add_argument("--out", type=Path, metavar="SCORES", help="(default: ANSWERS-scores)")
     score.add_argument("--look", action="store_true", help="metrics on pixels, too: PSNR, SSIM")
+    score.add_argument(
+        "--verdicts",
+        action="store_true",
+        help="which answers about rigid bodies are abnormal (minutes, once)",
+    )
     score.add_argument(
         "--tracks", type=Path, metavar="FOLDER", help="tracks of your own: one CSV file an answer"
     )
@@ -198,15 +217,27 @@ def _score(arguments: argparse.Namespace) -> None:
             look=arguments.look,
             tracks=arguments.tracks,
             secret=arguments.secret,
+            verdicts=arguments.verdicts,
             progress=progress,
         )
     counts = {status: done.count(status) for status in ("scored", "excluded", "missing")}
     if arguments.json:
-        print(json.dumps({"path": str(done.folder), **counts}))
+        print(json.dumps({"path": str(done.folder), **counts, "unknown": list(done.unknown)}))
         return
+    if done.unknown:
+        more = f" and {len(done.unknown) - 3} more" if len(done.unknown) > 3 else ""
+        print(f"no question is called as: {', '.join(done.unknown[:3])}{more}", file=sys.stderr)
     said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     print(f"{said}; every one with its reason in {done.folder / 'status.json'}", file=sys.stderr)
+    _say_card(done.folder)
     print(done.folder)
+
+
+def _say_card(scores: Path) -> None:
+    from worldlaw.papers.card_format import read_card
+    from worldlaw.papers.telling import card_lines
+
+    print("\n".join(card_lines(read_card(scores))), file=sys.stderr)
 
 
 def _add_secret(add: Add) -> None:
@@ -296,6 +327,8 @@ def _run(arguments: argparse.Namespace) -> None:
         paths = {"paper": done.paper, "answers": done.answers, "report": done.report}
         print(json.dumps({**{name: path and str(path) for name, path in paths.items()}, **counts}))
     else:
+        if done.report:
+            _say_card(done.report.parent)
         print(done.report or done.answers)
     if failed:
         first = next(iter(failed))
@@ -353,7 +386,7 @@ def _add_verify(add: Add) -> None:
     verify.add_argument(
         "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
     )
-    verify.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    verify.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
 
 
 def _verify(arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import sys
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from worldlaw.core.errors import BadInput
+from worldlaw.core.errors import BadInput, unknown
 from worldlaw.job import Progress, Quiet
 from worldlaw.models.model import models
 from worldlaw.papers.making import make_paper, open_paper
@@ -68,11 +69,12 @@ def examine(
     progress = progress or Quiet()
     settings = dict(options or {})
     name = model if isinstance(model, str) else _address(model)
-    thing = models.get(model) if isinstance(model, str) else model
     seeds = list(seeds)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise BadInput(f"seeds: expected different whole numbers of at least 0; found {seeds}")
-    sitting = sitter(thing, name, settings)  # before the paper: a typo must not cost minutes
+    with contextlib.redirect_stdout(sys.stderr):  # before the paper: a typo must not cost minutes
+        thing = _named(model) if isinstance(model, str) else model
+        sitting = sitter(thing, name, settings)
     if isinstance(paper, (str, Path)) and Path(paper).is_dir():
         made = open_paper(Path(paper))
         out = out or _default(Path(paper).resolve().name, name)
@@ -105,6 +107,14 @@ def examine(
         progress=progress,
     )
     return Examined(made.folder, out / "answers", ran, scored)
+
+
+def _named(model: str) -> object:
+    if ":" not in model and model not in models.names():
+        raise BadInput(
+            f"{unknown('model', model, models.names())}; one of your own is file:thing, as in my_model:answer"
+        )
+    return models.get(model)
 
 
 def _default(paper: str, model: str) -> Path:

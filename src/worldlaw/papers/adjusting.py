@@ -142,7 +142,7 @@ def _times(
     if time[-1] < last - slack:
         lost = int((np.arange(video.num_frames) / video.fps > time[-1] + slack).sum())
         found.append(
-            Adjustment("short", f"ends after {time[-1]:.3g} of {last:.3g} s: {lost} frames are unmeasured")
+            Adjustment("short", f"ends after {time[-1]:.3g} of {last:.3g} s: frames unmeasured: {lost}")
         )
     elif time[-1] > last + 1 / fps - slack:
         found.append(Adjustment("long", f"lasts {time[-1]:.3g} s: cut after {last:.3g} s"))
@@ -224,12 +224,13 @@ def _search(frame: np.ndarray, given: np.ndarray, video: Video, found: list[Adju
     across, down = round(video.width * scale), round(video.height * scale)
     fitted: Box = ((width - across) // 2, (height - down) // 2, across, down)
     picture = Image.fromarray(given)
-    cost = {box: _cost(frame, picture, box) for box in (whole, fitted, _trimmed(frame))}
+    likely = (whole, fitted, _trimmed(frame), _spread(_trimmed(frame), _trimmed(given), whole, given))
+    cost = {box: _cost(frame, picture, box) for box in likely}
     best = min(cost, key=lambda box: cost[box])
     for step in (4, 2, 1, 1):
-        for side in range(4):
+        for sides in ((0,), (1,), (2,), (3,), (0, 2), (1, 3)):  # one side, or opposite ones together
             for by in (-step, step):
-                tried = _moved(best, side, by, width, height)
+                tried = _moved(best, sides, by, width, height)
                 if tried is not None and tried not in cost:
                     cost[tried] = _cost(frame, picture, tried)
                     if cost[tried] < cost[best]:
@@ -260,10 +261,11 @@ def _search(frame: np.ndarray, given: np.ndarray, video: Video, found: list[Adju
     return best
 
 
-def _moved(box: Box, side: int, by: int, width: int, height: int) -> Box | None:
-    """A box with one side moved; None if it leaves the frame."""
+def _moved(box: Box, sides: tuple[int, ...], by: int, width: int, height: int) -> Box | None:
+    """A box with some sides moved; None if it leaves the frame."""
     edges = [box[0], box[1], box[0] + box[2], box[1] + box[3]]
-    edges[side] += by
+    for side in sides:
+        edges[side] += by
     left, top, right, bottom = edges
     if left < 0 or top < 0 or right > width or bottom > height or right - left < 8 or bottom - top < 8:
         return None
@@ -277,6 +279,17 @@ def _trimmed(frame: np.ndarray) -> Box:
     if not len(rows) or len(rows) < 8 or len(columns) < 8:
         return 0, 0, frame.shape[1], frame.shape[0]
     return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+def _spread(shown: Box, true: Box, whole: Box, given: np.ndarray) -> Box:
+    """The box of a frame whose bars have the background's colour, from where both trimmed pictures lie."""
+    edges = []
+    for axis, length in ((0, given.shape[1]), (1, given.shape[0])):
+        scale = shown[axis + 2] / true[axis + 2]
+        low = shown[axis] - true[axis] * scale
+        edges.append((max(0, round(low)), min(whole[axis + 2], round(low + length * scale))))
+    (left, right), (top, bottom) = edges
+    return (left, top, right - left, bottom - top) if min(right - left, bottom - top) >= 8 else whole
 
 
 def _cost(frame: np.ndarray, picture: Image.Image, box: Box) -> float:

@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +36,39 @@ PACKAGES = ("numpy", "scipy", "numba", "pyarrow", "pillow", "av")
 
 
 def write_card(
-    scores: Path, paper: Path, answers: Path, *, look: bool = False, tracks: Path | None = None
+    scores: Path,
+    paper: Path,
+    answers: Path,
+    *,
+    look: bool = False,
+    verdicts: bool = False,
+    tracks: Path | None = None,
+    limits: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Card:
     """Write ``card.json`` into a folder of scores; the same scores give the same bytes on one machine.
 
     ``paper`` is the folder that ``exam make`` wrote, ``tracks`` the folder of the user's own tracker, if it
-    was used. Raises BadInput for a folder that does not hold what it should.
+    was used, ``limits`` those of verdicts by scenario.
+    Raises BadInput for a folder that does not hold what it should.
     """
-    card = make_card(read_scores(scores, paper), scores, paper, answers, look=look, tracks=tracks)
+    card = make_card(
+        read_scores(scores, paper), scores, paper, answers,
+        look=look, verdicts=verdicts, tracks=tracks, limits=limits or {},
+    )  # fmt: skip
     write_text(scores / CARD, card.to_json())
     return card
 
 
 def make_card(
-    found: Scores, scores: Path, paper: Path, answers: Path, *, look: bool, tracks: Path | None
+    found: Scores,
+    scores: Path,
+    paper: Path,
+    answers: Path,
+    *,
+    look: bool,
+    verdicts: bool,
+    tracks: Path | None,
+    limits: Mapping[str, Mapping[str, float]],
 ) -> Card:
     """The card, not written."""
     index = found.index
@@ -66,9 +85,12 @@ def make_card(
             sampler_steps=declared.sampler_steps,
             seeds=declared.seeds,
         ),
-        scoring=ScoringOfCard(look=look, tracks=None if tracks is None else hashes_of(tracks)),
+        scoring=ScoringOfCard(
+            look=look, verdicts=verdicts, tracks=None if tracks is None else hashes_of(tracks)
+        ),
         versions=versions_of(found),
         thresholds=thresholds(),
+        limits={scenario: dict(its) for scenario, its in sorted(limits.items())},
         hashes=HashesOfCard(
             answers=files,
             all_answers=hash_of(files),
@@ -137,6 +159,7 @@ def thresholds() -> dict[str, float]:
         "extra_per_frame": trajectory.SOLVED_EXTRA,
         "forgiven": marking.FORGIVEN,
         "least_share": marking.LEAST_SHARE,
+        "most_floor": marking.MOST_FLOOR,
         "charge": trajectory.CHARGE,
     }
 
@@ -147,7 +170,7 @@ def hashes_of(folder: Path) -> dict[str, str]:
         raise BadInput(f"{folder}: no such folder")
     scored = {path.parent for path in folder.rglob(CARD)}
     return {
-        path.relative_to(folder).as_posix(): checksum(path)
+        path.relative_to(folder).as_posix().encode(errors="backslashreplace").decode(): checksum(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and not path.name.endswith(TEMPORARY)

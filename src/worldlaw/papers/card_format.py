@@ -61,6 +61,7 @@ class ScoringOfCard(_Noun):
     """What verify must know to score in the same way."""
 
     look: bool = Field(description="whether metrics of pixels were asked for")
+    verdicts: bool = Field(description="whether limits of verdicts were measured where none ship")
     tracks: dict[str, Sha256] | None = Field(description="files of the user's own tracker, if it read them")
 
 
@@ -90,7 +91,7 @@ class HashesOfCard(_Noun):
 
 
 class ShareOfCard(_Noun):
-    """A share with its 95 % interval over questions."""
+    """A share with its 95 % interval over scenes."""
 
     share: Share
     low: Share | None
@@ -144,6 +145,7 @@ class QuestionOfCard(_Noun):
     section: str
     scenario: str
     filming: str
+    scene: str = Field(description="questions about one scene, filmed in several ways, are not independent")
     answers: Annotated[int, Field(ge=1, description="expected")]
     scored: Count
     horizon: int | None = Field(description="frames that count, if fewer than all may")
@@ -164,6 +166,9 @@ class Card(_Noun):
     scoring: ScoringOfCard
     versions: VersionsOfCard
     thresholds: dict[str, float]
+    limits: dict[str, dict[str, float]] = Field(
+        description="scenario -> what each verdict may not exceed in clips of the form of these answers"
+    )
     hashes: HashesOfCard
     summary: SummaryOfCard
     questions: dict[str, QuestionOfCard]

@@ -12,9 +12,9 @@ import numpy as np
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.permutation import holm, sign_flip
-from worldlaw.core.stats import Summary, paired_difference, summarize
+from worldlaw.core.stats import Summary
 from worldlaw.papers.card_format import Card, read_card
-from worldlaw.papers.summary import share_over
+from worldlaw.papers.summary import by_scene, mean_over, share_over
 
 LEVEL = 0.05  # of the whole family of differences
 MOST_CARDS = 50
@@ -51,7 +51,7 @@ class Difference:
     first: int  # index of an entrant
     second: int
     cell: int  # index of a cell
-    by: Summary  # of how much better the first is, over questions; >= 0
+    by: Summary  # of how much better the first is; >= 0
     chance: float  # p-value of the sign-flip test
     corrected: float  # for all differences that were looked at
 
@@ -86,8 +86,9 @@ def compare(
 
     The cells are all questions, and the questions of each scenario and filming where there are several. In
     each cell every two cards are compared question by question: the mean difference with its bootstrap
-    interval over questions, which is not corrected, and a sign-flip test. Holm's correction is over all pairs
-    in all cells together. ``counted`` is told of the pairs as they are done.
+    interval, which is not corrected, and a sign-flip test, both over scenes, as questions about one scene
+    filmed in several ways are not independent. Holm's correction is over all pairs in all cells together.
+    ``counted`` is told of the pairs as they are done.
 
     Raises BadInput for fewer than two cards or more than 50, a file that is no card, cards that are not of
     the same paper, video and code, and a metric that no question has.
@@ -106,14 +107,18 @@ def compare(
         raise BadInput(f"no question of these cards has a number for {metric!r}")
     place = {name: index for index, name in enumerate(names)}
     columns = [[place[name] for name in cell.questions] for cell in cells]
+    every_scene = np.unique([cards[0].questions[name].scene for name in names], return_inverse=True)[1]
+    scenes = [every_scene[its] for its in columns]
     labels = _labels(cards, paths)
-    means = [[_summary(row[its], metric) for its in columns] for row in table]
+    means = [
+        [_summary(row[its], of, metric) for its, of in zip(columns, scenes, strict=True)] for row in table
+    ]
     sign = 1 if BEST_HIGH[metric] else -1
     order = sorted(
         range(len(cards)), key=lambda i: (_badness(sign, means[i][0].mean), labels[i], str(paths[i]))
     )
     table, cards = table[order], [cards[i] for i in order]
-    differences = _differences(sign * table, columns, counted)
+    differences = _differences(sign * table, columns, scenes, counted)
     better = [one for one in differences if one.cell == 0 and one.shown]
     entrants = [
         Entrant(
@@ -135,17 +140,21 @@ def compare(
 
 
 def _differences(
-    table: np.ndarray, columns: list[list[int]], counted: Callable[[Iterable[int]], Iterable[int]]
+    table: np.ndarray,
+    columns: list[list[int]],
+    scenes: list[np.ndarray],
+    counted: Callable[[Iterable[int]], Iterable[int]],
 ) -> list[Difference]:
     """Of a table (C, Q) in which more is better, its rows in order of rank."""
     pairs = list(itertools.combinations(range(len(table)), 2))
     found: list[tuple[int, int, int, Summary, float]] = []
     for index in counted(range(len(pairs))):
         one, other = pairs[index]
-        for cell, its in enumerate(columns):
-            by = paired_difference(table[one, its], table[other, its])
+        for cell, (its, of) in enumerate(zip(columns, scenes, strict=True)):
+            apart = table[one, its] - table[other, its]
+            by = mean_over(apart, of)
             turned = by.mean < 0  # ahead over all questions, behind on these
-            chance = sign_flip(table[one, its] - table[other, its])
+            chance = sign_flip(by_scene(apart, of)[0])
             if turned:
                 by = Summary(-by.mean, -by.high, -by.low, by.num, by.num_nan)
             found.append((cell, *((other, one) if turned else (one, other)), by, chance))
@@ -235,8 +244,8 @@ def _value(card: Card, name: str, metric: str) -> float:
     return math.nan if value is None else value
 
 
-def _summary(values: np.ndarray, metric: str) -> Summary:
-    return summarize(values) if metric == "velocity_error" else share_over(values.tolist())
+def _summary(values: np.ndarray, scenes: np.ndarray, metric: str) -> Summary:
+    return (mean_over if metric == "velocity_error" else share_over)(values.tolist(), scenes)
 
 
 def _badness(sign: int, mean: float) -> float:

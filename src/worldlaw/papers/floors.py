@@ -16,7 +16,8 @@ from jaxtyping import Float, UInt8
 from worldlaw.clips.film import Encoding
 from worldlaw.clips.recoding import recoded
 from worldlaw.core.colors import COLORS
-from worldlaw.core.types import Detections, Scene, Tracks, Trajectory
+from worldlaw.core.errors import BadInput
+from worldlaw.core.types import LOST, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.trackers import Extent, tracker
 from worldlaw.papers.adjusting import Fit, cropped, framed, resized
@@ -80,21 +81,24 @@ class Floor:
 
 
 def form_of(fit: Fit, truth: Truth, encoding: Encoding) -> Form:
-    """The form in which a truth is drawn to stand beside an answer."""
+    """The form in which a truth is drawn to stand beside an answer.
+
+    It lasts as long as was asked, even if the answer does not, up to the last frame that its rate has in that
+    time; with one more if the answer goes on that long.
+    """
     video = truth.paper.video
     last = (video.num_frames - 1) / video.fps
     slack = SLACK / fit.fps
-    if not fit.steady:
-        time = fit.time[fit.time <= last + 1 / fit.fps - slack]
-        if not fit.includes_given:
-            before = np.arange(math.floor(time[0] * fit.fps + SLACK), 0, -1) / fit.fps
-            time = np.concatenate([time[0] - before, time])
-        beyond = np.arange(1, max(0, math.ceil((last - time[-1]) * fit.fps - SLACK)) + 1) / fit.fps
-        return Form(fit, tuple(np.concatenate([time, time[-1] + beyond]).tolist()), encoding)
-    ahead = 0 if fit.includes_given else math.floor(fit.time[0] * fit.fps + SLACK)
-    start = float(fit.time[0]) - ahead / fit.fps
-    count = math.ceil((last - start) * fit.fps - SLACK) + 1
-    return Form(fit, tuple((start + np.arange(count) / fit.fps).tolist()), encoding)
+    time = fit.time
+    ahead = 0 if fit.includes_given else math.floor(time[0] * fit.fps + SLACK)
+    before = time[0] - np.arange(ahead, 0, -1) / fit.fps
+    enough = np.flatnonzero(time >= last - slack)
+    if len(enough):
+        kept = time[: int(enough[0]) + 1]
+    else:
+        lacking = math.floor((last - time[-1]) * fit.fps + SLACK)
+        kept = np.concatenate([time, time[-1] + np.arange(1, lacking + 1) / fit.fps])
+    return Form(fit, tuple(np.concatenate([before, kept]).tolist()), encoding)
 
 
 def plain_form(truth: Truth) -> Form:
@@ -131,14 +135,30 @@ def floor_of(truth: Truth, form: Form) -> Floor:
 def read(
     truth: Truth, shown: np.ndarray, form: Form, sight: Sight, motion: Trajectory
 ) -> tuple[tuple[str, ...], Tracks]:
-    """Looks and tracks of the scene's bodies in frames (S, h, w, 3) as the tracker is shown them."""
-    found, tracks = tracker(tracker_of(truth))(
-        shown, context=given_frames(form, truth), extent=sight.extent, fps=form.rate
-    )
+    """Looks and tracks of the scene's bodies in frames (S, h, w, 3) as the tracker is shown them.
+
+    All bodies are lost if the given frames do not show the tracker any.
+    """
+    try:
+        found, tracks = tracker(tracker_of(truth))(
+            shown, context=given_frames(form, truth), extent=sight.extent, fps=form.rate
+        )
+    except BadInput:
+        return ("",) * motion.num_bodies, _lost(motion[: len(shown)])
     tracks = _stretched(tracks, sight.stretch)
     partner = partners(tracks.bodies, motion)
     looks = tuple(found[one] if one >= 0 else "" for one in partner)
     return looks, _without_faint(truth, match(tracks, motion))
+
+
+def _lost(motion: Trajectory) -> Tracks:
+    """Tracks on which no body was found."""
+    blank = {name: np.full_like(getattr(motion, name), np.nan) for name in ("position", "size", "color")}
+    status = np.full_like(motion.status, LOST)
+    bodies = dataclasses.replace(
+        motion, **blank, status=status, confidence=np.zeros_like(motion.confidence), record=None
+    )
+    return Tracks(bodies, Detections.none())
 
 
 def given_frames(form: Form, truth: Truth) -> int:

@@ -6,8 +6,9 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from worldlaw.papers.answers import Answer, Finding
 from worldlaw.papers.floors import (
     SLACK,
     Floor,
+    Form,
     at_paper_times,
     closed_form,
     floor_of,
@@ -46,10 +48,12 @@ from worldlaw.papers.floors import (
     tracker_of,
 )
 from worldlaw.papers.questions import Truth
+from worldlaw.papers.told import told_tracks
 
 VERSION = 1  # raise it whenever the same answers would give other numbers
 FORGIVEN = 1.5  # times a floor's velocity_error, on top of what solved allows
-LEAST_SHARE = 0.9  # of the intervals a floor must measure; no form takes more from what solved asks
+LEAST_SHARE = 0.9  # of the intervals that a floor must measure for anybody to be judged above it
+MOST_FLOOR = 1 / 3  # of the true speed: so much of a velocity_error may a floor have, or SOLVED_ERROR
 ALWAYS = (
     "velocity_error", "charged_velocity_error", "measured_share", "mean_velocity_error", "position_error",
     "lost_share", "extra_detections",
@@ -87,70 +91,149 @@ class _Timer:
 
 def mark(
     truth: Truth,
-    answers: Sequence[Read],
+    answers: Iterable[Read],
     *,
     failures: Mapping[int, str],
     limits: Mapping[str, float] | None,
     look: bool,
+    own_tracks: Path | None,
     marked: Marked,
 ) -> Marked:
     """Rows and statuses of a question whose answers were read.
 
-    ``failures`` are the numbers of answers that a model did not give, with its reasons.
+    ``failures`` are the numbers of answers that a model did not give, with its reasons, ``own_tracks`` is a
+    folder of tracks by another tracker, ``limits`` are those of verdicts.
     """
-    horizon = truth.horizon
-    floors: dict[Any, Floor] = {}
-    with marked.timed("floor"):
-        shared = plain_form(truth)
-    first: Floor | None = None
+    ground = _Ground(truth, truth.horizon, limits, marked)
+    first: _Under | None = None
     for answer, found in answers:
-        status: dict[str, Any] = {
-            "question": truth.question.id, "answer": answer.number, "file": answer.path.name,
-            "status": "scored", "reason": "", "adjustments": [], "floor": {}, "horizon": horizon,
-        }  # fmt: skip
-        marked.statuses.append(status)
         if isinstance(found, Finding):
-            status |= {"status": "excluded", "reason": f"{found.code}: {found.line}"}
+            reason = f"{found.code}: {found.line}"
+            status = _absent(truth, answer.number, "excluded", reason, ground.horizon)
+            marked.statuses.append({**status, "file": answer.path.name})
             continue
         film, fit = found
-        status["adjustments"] = [dataclasses.asdict(one) for one in fit.adjustments]
-        form = form_of(fit, truth, film.encoding)
-        with marked.timed("floor"):
-            if form not in floors:
-                floors[form] = floor_of(truth, form)
-            floor = floors[form]
-        first = first or floor
-        under = _case(truth, floor, floor.tracks, horizon, floor.frames, limits)
-        status["floor"] = {
-            "through": floor.codec,
-            **{name: known(metrics.get(name)(under)) for name in ("velocity_error", "position_error")},
-        }
+        under = ground.under(form_of(fit, truth, film.encoding))
+        first = first or under
         try:
             with marked.timed("track"):
-                frames, tracks = _tracked(truth, film, fit, floor)
+                if own_tracks is None:
+                    frames, tracks = _tracked(truth, film, fit, under.floor)
+                else:
+                    frames, tracks = None, told_tracks(own_tracks, answer, film, fit, truth, under.floor)
         except BadInput as error:
-            status |= {"status": "excluded", "reason": f"untracked: {error}"}
+            status = _absent(truth, answer.number, "excluded", f"untracked: {error}", ground.horizon)
+            marked.statuses.append({**status, "file": answer.path.name})
             continue
-        case = _case(truth, floor, tracks, horizon, frames, limits)
         with marked.timed("judge"):
+            case = ground.case(under.floor, tracks, frames)
             marked.rows += _rows(case, answer.number, "answers", "model", under, truth)
         if look:
             with marked.timed("look"):
-                marked.rows += _look_rows(truth, film, fit, answer.number, horizon)
+                marked.rows += _look_rows(truth, film, fit, answer.number, ground.horizon)
+        adjustments = [dataclasses.asdict(one) for one in fit.adjustments]
+        if under.verdict == UNREADABLE:
+            detail = "not even the truth can be measured through this size, rate and codec: unsolved"
+            adjustments.append({"what": "form", "detail": detail})
+        marked.statuses.append(
+            {
+                "question": truth.question.id, "answer": answer.number, "file": answer.path.name,
+                "status": "scored", "reason": "", "adjustments": adjustments, "floor": under.told,
+                "horizon": ground.horizon,
+            }
+        )  # fmt: skip
     for number, reason in failures.items():
-        if number not in [answer.number for answer, _ in answers]:
-            marked.statuses.append(_absent(truth, number, "excluded", reason, horizon))
+        if number not in [status["answer"] for status in marked.statuses]:
+            marked.statuses.append(_absent(truth, number, "excluded", reason, ground.horizon))
     if not marked.statuses:
-        marked.statuses.append(_absent(truth, 0, "missing", "no answer", horizon))
+        marked.statuses.append(_absent(truth, 0, "missing", "no answer", ground.horizon))
     marked.statuses.sort(key=lambda status: status["answer"])
-    with marked.timed("floor"):
-        first = first or floor_of(truth, shared)
+    under = first or ground.plain
     with marked.timed("judge"):
-        under = _case(truth, first, first.tracks, horizon, first.frames, limits)
-        marked.rows += _rows(under, -1, "floor", "floor", under, truth)
-        for name, case in _references(truth, first, horizon):
+        marked.rows += _rows(under.case, -1, "floor", "floor", under, truth)
+        for name, tracks in _references(truth, under.floor):
+            case = ground.case(under.floor, tracks, None)
             marked.rows += _rows(case, -1, name, "reference", under, truth)
     return marked
+
+
+JUDGES, UNREADABLE, NOBODY = "judges", "unreadable", "nobody"
+
+
+@dataclass(frozen=True)
+class _Under:
+    """The floor under some answers."""
+
+    floor: Floor
+    case: Case
+    verdict: str  # JUDGES; UNREADABLE where only this form is not to be measured in; NOBODY where none is
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a status says of it."""
+        numbers = ("velocity_error", "position_error", "measured_share")
+        return {
+            "through": self.floor.codec,
+            **{name: known(metrics.get(name)(self.case)) for name in numbers},
+        }
+
+
+class _Ground:
+    """One question: its truth, and the floors under its answers, each made once."""
+
+    def __init__(
+        self, truth: Truth, horizon: int, limits: Mapping[str, float] | None, marked: Marked
+    ) -> None:
+        self.truth, self.horizon = truth, horizon
+        self._limits, self._marked = limits, marked
+        self._made: dict[Form, _Under] = {}
+
+    @property
+    def plain(self) -> _Under:
+        """Under an answer that is just as asked and lossless."""
+        return self.under(plain_form(self.truth))
+
+    def under(self, form: Form) -> _Under:
+        """Under an answer of this form."""
+        if form not in self._made:
+            with self._marked.timed("floor"):
+                floor = floor_of(self.truth, form)
+            case = self.case(floor, floor.tracks, floor.frames)
+            verdict = JUDGES if judges(case) else NOBODY
+            if verdict == NOBODY and form != plain_form(self.truth):
+                verdict = UNREADABLE if self.plain.verdict == JUDGES else NOBODY
+            self._made[form] = _Under(floor, case, verdict)
+        return self._made[form]
+
+    def case(self, floor: Floor, tracks: Tracks, frames: np.ndarray | None) -> Case:
+        """The frames that count of some tracks beside the truth."""
+        return case_of(self.truth, floor, tracks, frames, horizon=self.horizon, limits=self._limits)
+
+
+def case_of(
+    truth: Truth,
+    floor: Floor,
+    tracks: Tracks,
+    frames: np.ndarray | None,
+    *,
+    horizon: int,
+    limits: Mapping[str, float] | None,
+) -> Case:
+    """The first ``horizon`` frames of some tracks, and of the ``frames`` they are from, beside the truth."""
+    bodies = _padded(tracks.bodies, horizon)
+    extra = tracks.extra
+    kept = extra.frame < horizon
+    cut = Detections(extra.frame[kept], extra.position[kept], extra.size[kept], extra.color[kept])
+    return Case(
+        clip=truth.question.index,
+        scene=truth.scene,
+        context=truth.paper.video.context,
+        truth=as_seen(truth.trajectory, truth.scene)[:horizon],
+        tracked=Tracks(bodies, cut),
+        true_video=functools.partial(_itself, floor.frames),
+        generated_video=None if frames is None else functools.partial(_itself, frames),
+        limits=None if limits is None else dict(limits),
+    )
 
 
 def known(value: float) -> float | None:
@@ -178,32 +261,6 @@ def _tracked(truth: Truth, film: Film, fit: Fit, floor: Floor) -> tuple[np.ndarr
     return frames, at_paper_times(tracks, floor.form, truth)
 
 
-def _case(
-    truth: Truth,
-    floor: Floor,
-    tracks: Tracks,
-    horizon: int,
-    frames: np.ndarray | None,
-    limits: Mapping[str, float] | None,
-) -> Case:
-    """The frames that count of some tracks beside the truth."""
-    seen = as_seen(truth.trajectory, truth.scene)[:horizon]
-    bodies = _padded(tracks.bodies, horizon)
-    extra = tracks.extra
-    counted = extra.frame < horizon
-    cut = Detections(extra.frame[counted], extra.position[counted], extra.size[counted], extra.color[counted])
-    return Case(
-        clip=truth.question.index,
-        scene=truth.scene,
-        context=truth.paper.video.context,
-        truth=seen,
-        tracked=Tracks(bodies, cut),
-        true_video=functools.partial(_itself, floor.frames),
-        generated_video=None if frames is None else functools.partial(_itself, frames),
-        limits=None if limits is None else dict(limits),
-    )
-
-
 def _padded(bodies: Trajectory, num_frames: int) -> Trajectory:
     """The first frames of a trajectory; what it lacks of them is lost."""
     lacking = num_frames - bodies.num_frames
@@ -229,13 +286,14 @@ def _itself(frames: np.ndarray) -> np.ndarray:
     return frames
 
 
-def _rows(case: Case, number: int, predictor: str, kind: str, under: Case, truth: Truth) -> Iterator[Row]:
+def _rows(case: Case, number: int, predictor: str, kind: str, under: _Under, truth: Truth) -> Iterator[Row]:
     """All numbers of a case."""
     for name in _names(case, truth):
         metric = metrics.get(name)
         with blamed(f"metric {name}"):
             yield number, predictor, kind, name, metric(case), metric.unit, metric.best
-    yield number, predictor, kind, "solved", solved(case, under), "", 1.0
+    good = {JUDGES: solved(case, under.case), UNREADABLE: 0.0, NOBODY: math.nan}[under.verdict]
+    yield number, predictor, kind, "solved", good, "", 1.0
     found = findings(case)
     if found is not None and case.limits is not None:
         for name, one in found.items():
@@ -262,17 +320,30 @@ def solved(case: Case, under: Case) -> float:
 
     As the metric of that name, but what the form takes from the truth is no fault of a model's: a velocity
     error of ``FORGIVEN`` times the floor's is allowed on top, and the share to be measured is that of what
-    the floor could measure (at least ``LEAST_SHARE``). 0 or 1; NaN if the truth shows no body in full after
-    the given frames.
+    the floor could measure. 0 or 1; NaN if the truth shows no body in full after the given frames.
     """
     share, possible = (metrics.get("measured_share")(one) for one in (case, under))
     if math.isnan(share):
         return math.nan
-    floor_error = metrics.get("velocity_error")(under)
-    allowed = SOLVED_ERROR + FORGIVEN * (floor_error if math.isfinite(floor_error) else 0.0)
+    allowed = SOLVED_ERROR + FORGIVEN * metrics.get("velocity_error")(under)
     alone = case.extra_per_frame <= SOLVED_EXTRA
     error = metrics.get("velocity_error")(case)
-    return float(share >= SOLVED_SHARE * max(possible, LEAST_SHARE) and error <= allowed and alone)
+    return float(share >= SOLVED_SHARE * possible and error <= allowed and alone)
+
+
+def judges(under: Case) -> bool:
+    """Whether a floor is low enough for answers to be judged above it.
+
+    At least ``LEAST_SHARE`` measured, nothing seen that is not there, and a velocity error of at most
+    ``MOST_FLOOR`` of the mean true speed, so that no answer that stands still is forgiven.
+    """
+    speed = np.linalg.norm(under.truth.velocity, axis=-1)[under.counted]
+    most = max(SOLVED_ERROR, MOST_FLOOR * float(speed.mean())) if len(speed) else SOLVED_ERROR
+    return (
+        metrics.get("measured_share")(under) >= LEAST_SHARE
+        and metrics.get("velocity_error")(under) <= most
+        and under.extra_per_frame <= SOLVED_EXTRA
+    )
 
 
 def _look_rows(truth: Truth, film: Film, fit: Fit, number: int, horizon: int) -> Iterator[Row]:
@@ -295,7 +366,7 @@ def _look_rows(truth: Truth, film: Film, fit: Fit, number: int, horizon: int) ->
         yield number, "answers", "model", name, value, metric.unit, metric.best
 
 
-def _references(truth: Truth, floor: Floor, horizon: int) -> Iterator[tuple[str, Case]]:
+def _references(truth: Truth, floor: Floor) -> Iterator[tuple[str, Tracks]]:
     """Predictors on the tracked given frames that fit a question."""
     video = truth.paper.video
     given = floor.tracks.bodies[: video.context]
@@ -315,5 +386,4 @@ def _references(truth: Truth, floor: Floor, horizon: int) -> Iterator[tuple[str,
             with blamed(f"reference {name}"):
                 motions[name] = ready(name)(question)
     for name, position in motions.items():
-        tracks = Tracks(predicted(np.array(position), given), Detections.none())
-        yield name, _case(truth, floor, tracks, horizon, None, None)
+        yield name, Tracks(predicted(np.array(position), given), Detections.none())

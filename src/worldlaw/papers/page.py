@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,23 @@ import numpy as np
 import pyarrow as pa
 
 from worldlaw.core.artifact import write_text
-from worldlaw.core.stats import Summary, paired_difference
+from worldlaw.core.stats import Summary
+from worldlaw.papers.answer import answer_of, line_name, plural, shares
 from worldlaw.papers.card_format import Card, LineOfCard, read_card
+from worldlaw.papers.fates import adjustments, exclusions, fates, places
 from worldlaw.papers.figures import Bar, share_figure
 from worldlaw.papers.pages import template
-from worldlaw.papers.scores import ANSWERS, FLOOR, SCORED, Asked, Scores, read_scores
+from worldlaw.papers.scores import ANSWERS, FLOOR, Asked, Scores, read_scores
 from worldlaw.papers.showing import shots
 from worldlaw.papers.summary import share_over
 from worldlaw.report.cells import arrange
-from worldlaw.report.levels import level_groups, level_words
+from worldlaw.report.levels import level_groups
 from worldlaw.report.page import metric_rows
 from worldlaw.report.tables import all_metrics
 from worldlaw.report.wording import (
     GLOSSARY,
     NOTHING,
     aligned,
-    listed,
     number,
     percent,
     percents,
@@ -76,20 +76,20 @@ def exam_page(found: Scores, card: Card, films: Sequence[dict[str, Any]] = ()) -
     return template("exam.html.jinja").render(
         card=card,
         name=card.model.name,
-        answer=_answer(found, card, levels),
+        answer=answer_of(found, card, levels),
         tables=tables,
         judges=any(line.abnormal for line in card.summary.scenarios),
         figure=_figure(card),
         levels=levels,
         films=films,
         longest=max((shot["film"].num_frames for row in films for shot in row["shots"]), default=0),
-        rows=_rows(found),
+        rows=fates(found),
         choices={
             "law": list(dict.fromkeys(pretty(one.scenario) for one in found.questions)),
             "filming": list(dict.fromkeys(one.filming for one in found.questions)),
         },
-        adjustments=_adjustments(found),
-        exclusions=_exclusions(found),
+        adjustments=adjustments(found),
+        exclusions=exclusions(found),
         metrics=_metrics(found),
         num_answers=found.num_answers,
         manifest=card.to_json(),
@@ -98,98 +98,6 @@ def exam_page(found: Scores, card: Card, films: Sequence[dict[str, Any]] = ()) -
         else json.dumps(card.model.settings, ensure_ascii=False),
         glossary={**{word: GLOSSARY[word] for word in WORDS}, **OWN_WORDS},
     )
-
-
-def _answer(found: Scores, card: Card, levels: list[dict[str, Any]]) -> list[str]:
-    """The answer in sentences; the first is the one to remember."""
-    line = card.summary.all
-    laws = list(dict.fromkeys(one.scenario for one in found.questions))
-    about = f"{line.num_questions:,} {_plural(line.num_questions, 'question')} about "
-    about += pretty(laws[0]) if len(laws) == 1 else f"{len(laws)} laws"
-    if line.solved is None:
-        return [f"None of the {about} can be judged: the true videos have no number either."]
-    spread = _percents(line.solved.low, line.solved.high)
-    share, judged = line.solved.share, line.num_questions - line.not_scorable
-    if found.num_answers == 1:
-        solved = round(line.solved.share * judged)
-        first = (
-            f"Of {about}, {solved:,} {'was' if solved == 1 else 'were'} solved ({percent(line.solved.share)}"
-        )
-    else:
-        first = f"Of {about}, in the mean of {found.num_answers} answers to each, "
-        first += f"{share * judged:,.1f} were solved ({percent(share)}"
-    first += f", {spread})." if spread else ")."
-    sentences = [first]
-    sentences += _gone(line, found.num_answers)
-    sentences += _extremes(card.summary.scenarios)
-    sentences += _by_filming(found)
-    sentences += [level["sentence"] for level in levels if level["sentence"]]
-    if line.abnormal is not None:
-        sentences.append(
-            f"Of the answers about rigid bodies {percent(line.abnormal.share)} are abnormal"
-            f"{_bracket(line.abnormal.low, line.abnormal.high)}: more of some fault than true clips show."
-        )
-    return [*sentences, *_for_scale(line)]
-
-
-def _for_scale(line: LineOfCard) -> list[str]:
-    known = {name: one.solved for name, one in line.beside.items() if one.solved is not None}
-    floor = known.pop(FLOOR, None)
-    said = []
-    if floor is not None:
-        said.append(f"of the true videos, put through the same, {percent(floor)} pass")
-    if known:
-        each = [f"{pretty(name)} solves {percent(share)}" for name, share in known.items()]
-        said.append(f"of the references, which read positions instead of pixels, {listed(each)}")
-    return [f"For scale: {'; '.join(said)}."] if said else []
-
-
-def _gone(line: LineOfCard, num_answers: int) -> list[str]:
-    parts = []
-    if line.missing:
-        parts.append(f"{line.missing:,} {_plural(line.missing, 'answer')} {_is(line.missing)} missing")
-    if line.excluded:
-        parts.append(f"{line.excluded:,} could not be scored")
-    several = f" {num_answers} answers to every question are expected, the most that any has." * (
-        num_answers > 1
-    )
-    said = [f"{_capital(listed(parts))}; they count as unsolved.{several}"] if parts else []
-    if line.not_scorable:
-        said.append(
-            f"On {line.not_scorable:,} {_plural(line.not_scorable, 'question')} nobody is judged: the truth "
-            "shows no body in full after the given frames."
-        )
-    return said
-
-
-def _extremes(lines: Sequence[LineOfCard]) -> list[str]:
-    known = [(line.solved.share, _line_name(line)) for line in lines if line.solved is not None]
-    if len({share for share, _ in known}) < 2:
-        return []
-    (most, best), (fewest, worst) = (pick(known, key=lambda one: one[0]) for pick in (max, min))
-    return [f"Most were solved of {best} ({percent(most)}), fewest of {worst} ({percent(fewest)})."]
-
-
-def _by_filming(found: Scores) -> list[str]:
-    """Plain against textured, on the scenes that were filmed in both ways."""
-    by_scene: dict[tuple[str, str], dict[str, float]] = {}
-    for one in found.questions:
-        scene = (one.scenario, one.id.rpartition("-")[2])
-        by_scene.setdefault(scene, {})[one.filming] = found.solved(one)
-    pairs = [its for its in by_scene.values() if {"plain", "textured"} <= its.keys()]
-    if len(pairs) < 2:
-        return []
-    plain, textured = (np.array([its[how] for its in pairs]) for how in ("plain", "textured"))
-    both = np.isfinite(plain) & np.isfinite(textured)
-    if not both.any():
-        return []
-    gap = paired_difference(plain, textured)
-    spread = "" if not np.isfinite(gap.low) else f" ({100 * gap.low:.0f} to {100 * gap.high:.0f})"
-    return [
-        f"Of the {int(both.sum()):,} scenes filmed in both ways, {percent(float(plain[both].mean()))} were "
-        f"solved drawn plain and {percent(float(textured[both].mean()))} drawn textured: a difference of "
-        f"{100 * gap.mean:.0f} points{spread}.".replace("-", "−")
-    ]
 
 
 def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
@@ -208,13 +116,13 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
         for row, text in zip(rows, aligned([_number(row["median"]) for row in rows]), strict=True):
             row["error"] = text
         counts = [
-            f"{line.num_questions:,} {_plural(line.num_questions, 'question')}",
+            f"{line.num_questions:,} {plural(line.num_questions, 'question')}",
             f"{line.answered:,} answered",
         ]
         counts += [f"{line.missing:,} missing"] * bool(line.missing)
         counts += [f"{line.excluded:,} excluded"] * bool(line.excluded)
         counts += [f"{line.not_scorable:,} not scorable"] * bool(line.not_scorable)
-        tables.append({"name": _line_name(line), "counts": ", ".join(counts), "rows": rows})
+        tables.append({"name": line_name(line), "counts": ", ".join(counts), "rows": rows})
     return tables
 
 
@@ -223,20 +131,18 @@ def _answers_row(line: LineOfCard) -> dict[str, Any]:
         "name": ANSWERS,
         "kind": "model",
         "solved": NOTHING if line.solved is None else percent(line.solved.share),
-        "interval": "" if line.solved is None else _percents(line.solved.low, line.solved.high),
+        "interval": "" if line.solved is None else shares(line.solved.low, line.solved.high),
         "median": line.velocity_error.median,
         "measured": _percent(line.measured_share),
         "few": line.measured_share is not None and line.measured_share < 0.75,
         "abnormal": NOTHING if line.abnormal is None else percent(line.abnormal.share),
-        "abnormal_interval": ""
-        if line.abnormal is None
-        else _percents(line.abnormal.low, line.abnormal.high),
+        "abnormal_interval": "" if line.abnormal is None else shares(line.abnormal.low, line.abnormal.high),
     }
 
 
 def _beside_row(found: Scores, asked: Sequence[Asked], name: str) -> dict[str, Any]:
     def mean(metric: str) -> Summary:
-        return share_over([found.mean(name, metric, one.id) for one in asked])
+        return share_over([found.mean(name, metric, one.id) for one in asked], [one.scene for one in asked])
 
     solved, measured, abnormal = mean("solved"), mean("measured_share"), mean("abnormal")
     errors = [found.mean(name, "velocity_error", one.id) for one in asked]
@@ -257,7 +163,7 @@ def _beside_row(found: Scores, asked: Sequence[Asked], name: str) -> dict[str, A
 def _figure(card: Card) -> str:
     bars = [
         Bar(
-            name=_line_name(line),
+            name=line_name(line),
             shares=(_as_summary(line),),
             beside={
                 name: np.nan if one.solved is None else one.solved for name, one in line.beside.items()
@@ -279,7 +185,7 @@ def _as_summary(line: LineOfCard) -> Summary:
 
 def _levels(found: Scores) -> list[dict[str, Any]]:
     """Per scenario whose training region is known: the share solved at each level."""
-    level_of, inside = _places(found)
+    level_of, inside = places(found)
     by_scenario: dict[str, list[Asked]] = {}
     for one in found.questions:
         if inside.get(one.id, "unknown") != "unknown":
@@ -290,7 +196,7 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
         rows = []
         for words, levels in groups.items():
             its = [one for one in asked if level_of[one.id] in levels]
-            share = share_over([found.solved(one) for one in its])
+            share = _share_of(found, its)
             errors = [found.mean(ANSWERS, "velocity_error", one.id) for one in its]
             finite = [error for error in errors if np.isfinite(error)]
             rows.append(
@@ -304,8 +210,7 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
                 }
             )
         sides = {
-            side: share_over([found.solved(one) for one in asked if inside[one.id] == side])
-            for side in ("yes", "no")
+            side: _share_of(found, [one for one in asked if inside[one.id] == side]) for side in ("yes", "no")
         }
         sentence = ""
         if sides["yes"].num and sides["no"].num:
@@ -317,99 +222,8 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
     return tables
 
 
-def _places(found: Scores) -> tuple[dict[str, str], dict[str, str]]:
-    """Question -> level, and question -> yes, no or unknown."""
-    columns = [found.results[name].to_pylist() for name in ("question", "level", "in_train_region")]
-    level_of: dict[str, str] = {}
-    inside: dict[str, str] = {}
-    for question, level, where in zip(*columns, strict=True):
-        level_of.setdefault(question, level)
-        inside.setdefault(question, where)
-    return level_of, inside
-
-
-def _rows(found: Scores) -> list[dict[str, Any]]:
-    """Every question in a line."""
-    level_of, inside = _places(found)
-    rows = []
-    for one in found.questions:
-        scored = one.count(SCORED)
-        solved = found.solved(one)
-        fate = (
-            "answered" if scored == found.num_answers else "in part" if scored else one.statuses[0]["status"]
-        )
-        reasons = Counter(str(s["reason"]) for s in one.statuses if s["status"] != SCORED and s.get("reason"))
-        adjusted = {str(a["what"]): None for s in one.statuses for a in s.get("adjustments") or ()}
-        error, floor = (found.mean(who, "velocity_error", one.id) for who in (ANSWERS, FLOOR))
-        rows.append(
-            {
-                "id": one.id,
-                "law": pretty(one.scenario),
-                "filming": one.filming,
-                "level": level_words(level_of[one.id]) if inside.get(one.id, "unknown") != "unknown" else "",
-                "status": fate,
-                "verdict": _verdict(solved),
-                "solved": percent(solved) if found.num_answers > 1 else _verdict(solved),
-                "error": number(error),
-                "floor": number(floor),
-                "measured": percent(found.mean(ANSWERS, "measured_share", one.id)),
-                "adjusted": ", ".join(adjusted),
-                "reason": "; ".join(reasons),
-            }
-        )
-    return rows
-
-
-def _verdict(solved: float) -> str:
-    if not np.isfinite(solved):
-        return "not scorable"
-    return "solved" if solved == 1 else "not solved" if solved == 0 else "in part"
-
-
-def _adjustments(found: Scores) -> list[dict[str, Any]]:
-    """What was adjusted, how often, and how, the most frequent first."""
-    counts: Counter[str] = Counter()
-    details: dict[str, Counter[str]] = {}
-    total = sum(one.count(SCORED) for one in found.questions)
-    for one in found.questions:
-        for status in one.statuses:
-            for adjustment in status.get("adjustments") or ():
-                what = str(adjustment["what"])
-                counts[what] += 1
-                details.setdefault(what, Counter())[str(adjustment.get("detail", ""))] += 1
-    return [
-        {
-            "what": what,
-            "count": count,
-            "out_of": total,
-            "details": [f"{text} ({times:,})" for text, times in details[what].most_common(4) if text],
-            "more": max(len(details[what]) - 4, 0),
-        }
-        for what, count in counts.most_common()
-    ]
-
-
-def _exclusions(found: Scores) -> list[dict[str, Any]]:
-    """Answers that were not scored, by status and reason."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for one in found.questions:
-        for status in one.statuses:
-            if status["status"] != SCORED:
-                key = (status["status"], str(status.get("reason") or ""))
-                reasons.setdefault(key, []).append(str(status.get("file") or one.id))
-        absent = found.num_answers - len(one.statuses)
-        if absent:
-            reasons.setdefault(("missing", "other questions have more answers"), []).extend([one.id] * absent)
-    return [
-        {
-            "status": status,
-            "reason": reason,
-            "count": len(names),
-            "names": list(dict.fromkeys(names))[:5],
-            "more": len(dict.fromkeys(names)) > 5,
-        }
-        for (status, reason), names in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0]))
-    ]
+def _share_of(found: Scores, asked: Sequence[Asked]) -> Summary:
+    return share_over([found.solved(one) for one in asked], [one.scene for one in asked])
 
 
 def _metrics(found: Scores) -> list[dict[str, Any]]:
@@ -449,10 +263,6 @@ def _metrics(found: Scores) -> list[dict[str, Any]]:
     ]
 
 
-def _line_name(line: LineOfCard) -> str:
-    return f"{pretty(line.scenario or 'all')}, {line.filming}"
-
-
 def _called(name: str) -> str:
     return "floor" if name == FLOOR else pretty(name)
 
@@ -463,24 +273,3 @@ def _number(value: float | None) -> str:
 
 def _percent(value: float | None) -> str:
     return NOTHING if value is None else percent(value)
-
-
-def _percents(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else percents(low, high)
-
-
-def _bracket(low: float | None, high: float | None) -> str:
-    text = _percents(low, high)
-    return f" ({text})" if text else ""
-
-
-def _plural(num: int, what: str) -> str:
-    return what if num == 1 else f"{what}s"
-
-
-def _is(num: int) -> str:
-    return "is" if num == 1 else "are"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -53,12 +53,13 @@ def resample(tracks: Tracks, time: Float[np.ndarray, " S"], at: Float[np.ndarray
     status[outside] = LOST
     known = np.isfinite(bodies.position).all(axis=-1)
     both = known[left] & known[right] & ~outside[:, None]
-    size = np.nanmedian(np.where(known, bodies.size, np.nan), axis=0) if known.any() else np.ones(len(known))
     curve = np.full((len(at), bodies.num_bodies, 3), np.nan)
     angle = np.full(bodies.size.shape, np.nan) if bodies.angle is None else bodies.angle
     for b in range(bodies.num_bodies):
         states = np.concatenate([bodies.position[:, b], angle[:, b, None]], axis=1)  # (S, 3)
-        curve[:, b] = _curve(states, known[:, b], float(size[b]), time, at, left, exact)
+        sizes = bodies.size[np.isfinite(bodies.size[:, b]), b]
+        size = float(np.median(sizes)) if len(sizes) else 0.0
+        curve[:, b] = _curve(states, known[:, b], size, time, at, left, exact)
     curve[~both] = np.nan
     dt = float(at[-1] - at[0]) / (len(at) - 1) if len(at) > 1 else bodies.dt
     trajectory = dataclasses.replace(

@@ -62,7 +62,11 @@ def ask(
         sweep(answers)
         if fresh:
             _forget(answers, paper)
-        settings = {"options": dict(options), "paper": paper.paper.sha256}
+        settings = {
+            "options": dict(options),
+            "paper": paper.paper.sha256,
+            "secret_hash": paper.secret_hash,
+        }
         before = _earlier(answers, {"model": model.name, **settings}, list(seeds))
         codes = before.get("code", [])
         if code and codes and code not in codes:
@@ -79,9 +83,8 @@ def ask(
         names = {
             f"{each.id}__{k}": (each.id, seed) for k, seed in enumerate(seeds) for each in paper.questions
         }
-        _write_json(
-            answers / DECLARATION, declared
-        )  # before any answer: what a killed run left says what it is
+        # Before any answer, so that what a killed run leaves says what it is.
+        _write_json(answers / DECLARATION, declared)
         todo = [name for name in names if not _file(answers, name).exists()]
         old = _read_json(answers / FAILURES)
         ran = Ran(
@@ -160,10 +163,12 @@ class _Work:
         return Asked(name, self.paper.given(question), entry["prompt"], seed_of(seed, question))
 
     def _failed(self, name: str, error: Failed) -> None:
-        reason = " ".join(str(error).removeprefix(f"model {self.model.name}: ").split())[:LONGEST_REASON]
+        reason = " ".join(str(error).removeprefix(f"model {self.model.name}: ").split())
+        if len(reason) > LONGEST_REASON:  # its end says where
+            reason = f"{reason[: LONGEST_REASON - 100]} … {reason[-97:]}"
         self.ran.failed[name] = reason
         self.failures += 1
-        if self.failures == PATIENCE and not self.ran.answered:
+        if self.failures == PATIENCE and not self.ran.answered and not self.ran.kept:
             raise Failed(f"model {self.model.name} failed on the first {PATIENCE} questions: {reason}")
 
 

@@ -35,7 +35,7 @@ class Asked:
     section: str
     scenario: str
     filming: str
-    prompt: str
+    scene: str  # several questions may ask about one scene, filmed in several ways
     statuses: tuple[dict[str, Any], ...]  # of its answers, as status.json has them
 
     def count(self, status: str) -> int:
@@ -88,12 +88,12 @@ class Scores:
 
         NaN where verdicts do not apply: in a scenario in which not even the truth has one.
         """
-        if question.scenario not in self._judged:
+        if question.scenario not in self.judged:
             return np.nan
         return self._over_expected(question, "abnormal", 1.0)
 
     @cached_property
-    def _judged(self) -> set[str]:
+    def judged(self) -> set[str]:
         """Scenarios in which the truth has a verdict."""
         judged = self.values.get((FLOOR, "abnormal"), {})
         return {one.scenario for one in self.questions if np.isfinite(judged.get(one.id, np.nan)).any()}
@@ -131,14 +131,14 @@ def read_scores(scores: Path, paper: Path) -> Scores:
         if not its:
             raise BadInput(f"{scores / STATUS}: nothing about {name!r}; score the answers again")
     values, kinds = _values(results)
+    streams = {section["name"]: section["stream"] for section in index["paper"]["sections"]}
     return Scores(
         index=index,
         results=results,
         questions=tuple(
             Asked(
-                **{
-                    key: str(entry.get(key, "")) for key in ("id", "section", "scenario", "filming", "prompt")
-                },
+                **{key: str(entry[key]) for key in ("id", "section", "scenario", "filming")},
+                scene=f"{streams[entry['section']]}-{entry['id'].rpartition('-')[2]}",
                 statuses=tuple(by_question[entry["id"]]),
             )
             for entry in index["questions"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,17 +17,21 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.region import Region
 from worldlaw.core.types import Scene
 from worldlaw.core.workers import Workers
-from worldlaw.papers.answers import Answer, Answers, Declaration, open_answers
+from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, address_of, open_answers
 from worldlaw.papers.card import write_card
 from worldlaw.papers.checking import opened, read_answer
+from worldlaw.papers.floors import form_of
+from worldlaw.papers.limits import limits_of
 from worldlaw.papers.making import MadePaper
-from worldlaw.papers.marking import PARTS, Marked, Row, mark
+from worldlaw.papers.marking import PARTS, Marked, Read, Row, mark
 from worldlaw.papers.page import write_exam_report
 from worldlaw.papers.paper import PaperQuestion
 from worldlaw.papers.questions import Truth, truth_of
 from worldlaw.papers.secret import secret_of
+from worldlaw.worlds import scenarios
 
 RESULTS, STATUS = "results.parquet", "status.json"
+PLAIN = "plain"
 CHUNK = 8  # questions that a worker takes at a time
 SCHEMA = pa.schema(
     [
@@ -67,6 +71,7 @@ class Scored:
     folder: Path
     statuses: tuple[dict[str, Any], ...]
     num_rows: int
+    unknown: tuple[str, ...]  # videos that answer no question of the paper
     seconds: dict[str, float]  # of all workers together, by part of the work; wall is the whole
 
     def count(self, status: str) -> int:
@@ -83,6 +88,7 @@ def score(
     look: bool = False,
     tracks: Path | None = None,
     secret: Path | None = None,
+    verdicts: bool = False,
     report: bool = True,
     progress: Progress | None = None,
 ) -> Scored:
@@ -90,8 +96,9 @@ def score(
 
     Writes ``results.parquet``, ``status.json``, ``card.json`` and ``report.html``; the same answers give the
     same bytes, however many work on them. ``look`` adds metrics on pixels, ``tracks`` is a folder of CSV
-    files by the user's own tracker, ``secret`` the file of a held-out paper. What is wrong with one answer is
-    its status and stops no other.
+    files by the user's own tracker, ``secret`` the file of a held-out paper; with ``verdicts`` limits of what
+    true clips of rigid bodies show are measured where none ship, which takes minutes. What is wrong with one
+    answer is its status and stops no other.
     Raises BadInput for folders that are none, and if nothing in ``answers`` is an answer.
     """
     started = time.perf_counter()
@@ -102,14 +109,15 @@ def score(
     key = secret_of(secret, made.secret_hash)
     out = Path(out) if out is not None else Path(answers).with_name(f"{Path(answers).name}-scores")
     make_folder(out)
-    tasks = _tasks(made, found, key, look, tracks)
     rows: list[dict[str, list]] = []
     statuses: list[dict[str, Any]] = []
     seconds = dict.fromkeys(PARTS, 0.0)
-    if progress is not None:
-        progress.start("score", len(made.entries), "questions")
     team = Workers(workers)
     with team.pool():
+        limits = _limits(made, found, key, measured=verdicts, team=team, progress=progress)
+        tasks = _tasks(made, found, key, look, tracks, limits)
+        if progress is not None:
+            progress.start("score", len(made.entries), "questions")
         for part, its, spent in team.each(_score, tasks):
             rows.append(part)
             statuses += its
@@ -121,11 +129,12 @@ def score(
     with atomic_path(out / RESULTS) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
-    write_card(out, made.folder, found.folder, look=look, tracks=tracks)
+    write_card(out, made.folder, found.folder, look=look, verdicts=verdicts, tracks=tracks, limits=limits)
     if report:
         write_exam_report(out, made.folder, found.folder, secret=key)
     seconds["wall"] = time.perf_counter() - started
-    return Scored(out, tuple(statuses), table.num_rows, seconds)
+    unknown = tuple(one.answer for one in found.findings if one.code == "unknown")
+    return Scored(out, tuple(statuses), table.num_rows, unknown, seconds)
 
 
 def level_of(scene: Scene, training: Region | None) -> str:
@@ -133,27 +142,64 @@ def level_of(scene: Scene, training: Region | None) -> str:
     return "unknown" if training is None else training.level(scene.attributes)
 
 
+def _limits(
+    made: MadePaper,
+    found: Answers,
+    secret: bytes | None,
+    *,
+    measured: bool,
+    team: Workers,
+    progress: Progress | None,
+) -> dict[str, dict[str, float]]:
+    """Scenario -> limits of verdicts, for those read by pose, in the form of the first readable answer."""
+    limits: dict[str, dict[str, float]] = {}
+    questions = {question.id: question for question in made.questions}
+    tried: set[str] = set()
+    for answer in found.answers:
+        question = questions[answer.question]
+        scenario = question.section.scenario
+        posed = question.section.filming == PLAIN and scenarios.get(scenario).tracker == "poses"
+        if not posed or scenario in tried:
+            continue
+        read = read_answer(answer, made.given(question.id), made, found.declared)
+        if isinstance(read, Finding):
+            continue
+        tried.add(scenario)
+        film, fit = read
+        form = form_of(fit, truth_of(made.paper, question, secret), film.encoding)
+        thresholds = limits_of(
+            made.paper, scenario, form, made.folder, measured=measured, team=team, progress=progress
+        )
+        if thresholds is not None:
+            limits[scenario] = thresholds.limits
+    return limits
+
+
 def _tasks(
-    made: MadePaper, found: Answers, secret: bytes | None, look: bool, tracks: Path | None
+    made: MadePaper,
+    found: Answers,
+    secret: bytes | None,
+    look: bool,
+    tracks: Path | None,
+    limits: Mapping[str, Mapping[str, float]],
 ) -> list[tuple]:
     by_question: dict[str, list[Answer]] = {}
     for answer in found.answers:
         by_question.setdefault(answer.question, []).append(answer)
     failures: dict[str, dict[int, str]] = {}
     for name, reason in found.failures.items():
-        question, _, number = name.partition("__")
-        failures.setdefault(question, {})[int(number) if number.isdigit() else 0] = f"failed: {reason}"
+        question, number = address_of(name)
+        failures.setdefault(question, {})[number] = f"failed: {reason}"
     for finding in found.findings:
         if finding.question is not None:
-            number = finding.answer.removesuffix(Path(finding.answer).suffix).partition("__")[2]
-            place = int(number) if number.isdigit() else 0
-            failures.setdefault(finding.question, {})[place] = f"{finding.code}: {finding.line}"
+            _, number = address_of(finding.answer.removesuffix(Path(finding.answer).suffix))
+            failures.setdefault(finding.question, {})[number] = f"{finding.code}: {finding.line}"
     each = [
         (question, tuple(by_question.get(question.id, ())), failures.get(question.id, {}))
         for question in made.questions
     ]
     return [
-        (made.folder, each[start : start + CHUNK], found.declared, secret, look, tracks)
+        (made.folder, each[start : start + CHUNK], found.declared, secret, look, tracks, limits)
         for start in range(0, len(each), CHUNK)
     ]
 
@@ -165,6 +211,7 @@ def _score(
     secret: bytes | None,
     look: bool,
     tracks: Path | None,
+    limits: Mapping[str, Mapping[str, float]],
 ) -> tuple[dict[str, list], list[dict[str, Any]], dict[str, float]]:
     """Rows by column, statuses and seconds of some questions."""
     made = opened(folder)
@@ -174,15 +221,36 @@ def _score(
     for question, answers, failures in each:
         marked = Marked()
         truth = truth_of(made.paper, question, secret)
-        with marked.timed("decode"):
-            given = made.given(question.id)
-            read = [(answer, read_answer(answer, given, made, declared)) for answer in answers]
-        mark(truth, read, failures=failures, limits=None, look=look, marked=marked)
+        read = _read(made, question, answers, declared, marked)  # one at a time: films are large
+        mark(
+            truth,
+            read,
+            failures=failures,
+            limits=limits.get(question.section.scenario) if question.section.filming == PLAIN else None,
+            look=look,
+            own_tracks=tracks,
+            marked=marked,
+        )
         _add(columns, marked.rows, truth)
         statuses += marked.statuses
         for name, value in marked.seconds.items():
             seconds[name] += value
     return columns, statuses, seconds
+
+
+def _read(
+    made: MadePaper,
+    question: PaperQuestion,
+    answers: Sequence[Answer],
+    declared: Declaration,
+    marked: Marked,
+) -> Iterator[Read]:
+    with marked.timed("decode"):
+        given = made.given(question.id)
+    for answer in answers:
+        with marked.timed("decode"):
+            found = read_answer(answer, given, made, declared)
+        yield answer, found
 
 
 def _add(columns: dict[str, list], rows: Sequence[Row], truth: Truth) -> None:

@@ -84,10 +84,11 @@ def _choose(found: Scores, there: dict[tuple[str, int], Answer]) -> dict[tuple[s
         if predictor == ANSWERS and metric == CHARGED and body < 0 and value is not None:
             errors[question, answer] = value
     cells: dict[tuple[str, str], list[tuple[float, tuple[str, int]]]] = {}
-    for one in found.questions:
-        for place, error in errors.items():
-            if place[0] == one.id and place in there and np.isfinite(error):
-                cells.setdefault((one.scenario, one.filming), []).append((error, place))
+    cell_of = {one.id: (one.scenario, one.filming) for one in found.questions}
+    for place, error in errors.items():
+        if place in there and np.isfinite(error):
+            cells.setdefault(cell_of[place[0]], []).append((error, place))
+    cells = {cell: cells[cell] for cell in dict.fromkeys(cell_of.values()) if cell in cells}
     num_worst = 3 if len(cells) <= MOST_CELLS else 2
     chosen = {}
     for cell, its in cells.items():

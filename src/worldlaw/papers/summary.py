@@ -17,6 +17,8 @@ from worldlaw.papers.card_format import (
 )
 from worldlaw.papers.scores import ANSWERS, EXCLUDED, FLOOR, SCORED, Asked, Scores
 
+Scenes = Sequence[str] | np.ndarray  # the scene of every question, by any name
+
 
 def summary_of(scores: Scores) -> SummaryOfCard:
     """All lines of a card's summary, in the order of the paper."""
@@ -45,6 +47,7 @@ def questions_of(scores: Scores) -> dict[str, QuestionOfCard]:
             section=question.section,
             scenario=question.scenario,
             filming=question.filming,
+            scene=question.scene,
             answers=scores.num_answers,
             scored=question.count(SCORED),
             horizon=next((one["horizon"] for one in question.statuses if one.get("horizon")), None),
@@ -56,15 +59,38 @@ def questions_of(scores: Scores) -> dict[str, QuestionOfCard]:
     }
 
 
-def share_over(values: Sequence[float]) -> Summary:
-    """The mean of per-question shares, with its 95 % interval over questions.
+def share_over(values: Sequence[float], scenes: Scenes) -> Summary:
+    """The mean of per-question shares with its 95 % interval over scenes; ``num`` are questions.
 
-    Wilson's score interval where every question is all or nothing, whose width does not vanish where all are
-    alike; the bootstrap where several answers to a question differ.
+    Wilson's score interval where every scene is all or nothing, whose width does not vanish where all are
+    alike; else the bootstrap. A scene that is filmed in several ways counts once: its questions are not
+    independent.
     """
     array = np.asarray(values, float)
-    whole = np.isin(array[np.isfinite(array)], (0.0, 1.0)).all()
-    return proportion(array) if whole else summarize(array)
+    sums, counts = by_scene(array, scenes)
+    means = sums / counts
+    whole = bool(np.isin(means, (0.0, 1.0)).all())
+    if not whole or (len(set(counts)) > 1 and len(set(means)) > 1):
+        found = mean_over(array, scenes)
+        low, high = np.clip([found.low, found.high], 0, 1).tolist()
+        return Summary(found.mean, low, high, found.num, found.num_nan)
+    found = proportion(means)
+    return Summary(found.mean, found.low, found.high, int(counts.sum()), len(array) - int(counts.sum()))
+
+
+def mean_over(values: Sequence[float] | np.ndarray, scenes: Scenes) -> Summary:
+    """The mean of per-question values with its 95 % bootstrap interval over scenes; ``num`` are questions."""
+    sums, counts = by_scene(np.asarray(values, float), scenes)
+    num = int(counts.sum())
+    found = summarize(sums * len(sums) / max(num, 1))
+    return Summary(found.mean, found.low, found.high, num, len(values) - num)
+
+
+def by_scene(values: np.ndarray, scenes: Scenes) -> tuple[np.ndarray, np.ndarray]:
+    """(S,) sum and number of the finite ones of (Q,) values, for every scene that has one."""
+    found = np.isfinite(values)
+    names, at = np.unique(np.asarray(scenes)[found], return_inverse=True)
+    return np.bincount(at, weights=values[found], minlength=len(names)), np.bincount(at, minlength=len(names))
 
 
 def known(value: float) -> float | None:
@@ -81,6 +107,7 @@ def _line(
     filming: str | None = None,
 ) -> LineOfCard:
     solved = [scores.solved(one) for one in questions]
+    scenes = [one.scene for one in questions]
     expected = scores.num_answers * len(questions)
     there = sum(one.count(SCORED) + one.count(EXCLUDED) for one in questions)
     return LineOfCard(
@@ -92,14 +119,14 @@ def _line(
         excluded=sum(one.count(EXCLUDED) for one in questions),
         missing=expected - there,
         not_scorable=int(np.isnan(solved).sum()),
-        solved=_share(solved),
+        solved=_share(solved, scenes),
         measured_share=known(_mean([scores.mean(ANSWERS, "measured_share", one.id) for one in questions])),
         velocity_error=ErrorOfCard(
             median=known(_median(scores, ANSWERS, questions)),
             charged_median=known(_middle([scores.charged_error(one) for one in questions])),
             floor=known(_median(scores, FLOOR, questions)),
         ),
-        abnormal=_share([scores.abnormal(one) for one in questions]),
+        abnormal=_share([scores.abnormal(one) for one in questions], scenes),
         beside={
             name: ReferenceOfCard(
                 solved=known(_mean([scores.mean(name, "solved", one.id) for one in questions])),
@@ -119,8 +146,8 @@ def _beside(scores: Scores, questions: Sequence[Asked]) -> Iterator[str]:
                 yield name
 
 
-def _share(values: Sequence[float]) -> ShareOfCard | None:
-    found = share_over(values)
+def _share(values: Sequence[float], scenes: Scenes) -> ShareOfCard | None:
+    found = share_over(values, scenes)
     if not found.num:
         return None
     return ShareOfCard(share=found.mean, low=known(found.low), high=known(found.high))

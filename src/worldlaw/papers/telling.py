@@ -1,4 +1,4 @@
-"""A comparison of cards as lines for a terminal and as plain data."""
+"""A card, and a comparison of cards, as lines for a terminal; the comparison as plain data, too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from worldlaw.core.stats import Summary
+from worldlaw.papers.card_format import Card
 from worldlaw.papers.comparing import LEVEL, Cell, Comparison, Difference, Entrant
 from worldlaw.report.wording import NOTHING, interval, listed, number, percent, percents, pretty
 
@@ -21,7 +22,7 @@ FEW = 6  # entrants, up to which every pair gets its sentence
 def lines(found: Comparison) -> Iterator[str]:
     """The comparison as lines for a terminal."""
     yield heading(found)
-    yield f"{MEASURES[found.metric]}; mean and 95 % interval over questions"
+    yield f"{MEASURES[found.metric]}; mean over questions and 95 % interval over their scenes"
     for index, cell in enumerate(found.cells):
         yield ""
         yield f"{cell_name(cell)}: {len(cell.questions)} questions"
@@ -29,6 +30,24 @@ def lines(found: Comparison) -> Iterator[str]:
     yield ""
     yield from sentences(found)
     yield from notes(found)
+
+
+def card_lines(card: Card) -> Iterator[str]:
+    """The summary of one card as lines for a terminal."""
+    every = [card.summary.all, *(card.summary.scenarios if len(card.summary.scenarios) > 1 else [])]
+    names = [
+        "solved" if line.scenario is None else f"  {pretty(line.scenario)}, {line.filming}" for line in every
+    ]
+    for name, line in zip(names, every, strict=True):
+        if line.solved is None:
+            yield f"{name}: nobody can be judged on these {line.num_questions:,} questions"
+            continue
+        low, high = (math.nan if end is None else end for end in (line.solved.low, line.solved.high))
+        text = (
+            f"{percent(line.solved.share):>6}  {percents(low, high):>12}  of {line.num_questions:,} questions"
+        )
+        abnormal = "" if line.abnormal is None else f"; {percent(line.abnormal.share)} abnormal"
+        yield f"{name:<{max(map(len, names))}}  {text}{abnormal}"
 
 
 def heading(found: Comparison) -> str:
@@ -43,18 +62,22 @@ def heading(found: Comparison) -> str:
 
 def sentences(found: Comparison) -> Iterator[str]:
     """What is shown and what is not, over all questions and then in each cell."""
-    pairs = found.of_cell(0)
+    overall = found.of_cell(0)
     if len(found.entrants) > FEW:  # neighbours only; all are in the data
-        pairs = [one for one in pairs if one.second == one.first + 1]
+        overall = [one for one in overall if one.second == one.first + 1]
         yield "neighbours in the ranking, over all questions:"
     else:
         yield "over all questions:"
-    yield from (f"  {said(found, one)}" for one in pairs)
+    yield from (f"  {said(found, one)}" for one in overall)
     for index, cell in enumerate(found.cells[1:], start=1):
         every = found.of_cell(index)
         shown = [one for one in every if one.shown]
         yield f"{cell_name(cell)}: {len(shown):,} of {_counted(len(every), 'difference')} shown"
         yield from (f"  {said(found, one)}" for one in shown)
+        hidden = [one for one in every if not one.shown]
+        if hidden and len(found.entrants) <= FEW:
+            pairs = (" and ".join(found.entrants[i].label for i in (one.first, one.second)) for one in hidden)
+            yield f"  not shown: {'; '.join(pairs)}"
 
 
 def said(found: Comparison, one: Difference) -> str:
@@ -74,7 +97,7 @@ def said(found: Comparison, one: Difference) -> str:
 def notes(found: Comparison) -> Iterator[str]:
     """How it was decided, and what to know of single cards."""
     yield (
-        f"shown: a difference with p of at most {LEVEL:g} by a sign-flip test over the same questions, "
+        f"shown: a difference with p of at most {LEVEL:g} by a sign-flip test over the same scenes, "
         f"corrected for all {_counted(len(found.differences), 'difference')} looked at (Holm); "
         "intervals are not corrected"
     )

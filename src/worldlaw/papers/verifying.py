@@ -102,8 +102,8 @@ def verify(
         out = Path(place) / "scores"
         score(
             again, answers, out,
-            workers=workers, look=card.scoring.look, tracks=tracks, secret=secret, report=False,
-            progress=progress,
+            workers=workers, look=card.scoring.look, verdicts=card.scoring.verdicts, tracks=tracks,
+            secret=secret, report=False, progress=progress,
         )  # fmt: skip
         return compared(card_path, card, out)
 

@@ -50,7 +50,7 @@ def film(example: Example, allowance: int, *, lossless: bool = True) -> Film | N
     videos = [truth, shown]
     if example.training_video is not None:
         videos.append(example.training_video)
-    encoded = [_strip(video, allowance // len(videos), lossless) for video in videos]
+    encoded = [strip(video, allowance // len(videos), lossless=lossless) for video in videos]
     if any(uri is None for uri in encoded):
         return None
     num_frames, height, width, _ = truth.shape
@@ -98,7 +98,8 @@ def ring_coverage(tracked: Trajectory, height: int, width: int, extent: tuple[fl
     return coverage
 
 
-def _strip(video: np.ndarray, allowance: int, lossless: bool) -> str | None:
+def strip(video: UInt8[np.ndarray, "T H W 3"], allowance: int, *, lossless: bool = True) -> str | None:
+    """All frames from top to bottom as a data URI of at most ``allowance`` bytes; None if that cannot be."""
     from PIL import Image
 
     num_frames, height, width, _ = video.shape

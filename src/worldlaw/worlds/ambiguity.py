@@ -24,7 +24,7 @@ FIXED_RADIUS = STATIC_BALL / 2 * WIDTH  # m
 class _Ambiguous(Scenario):
     """One ball falls onto fixed ones; the attributes decide where it ends."""
 
-    version = 1
+    version = 2
     tracker = "poses"
     edges = "walls"
 

@@ -24,7 +24,7 @@ from worldlaw.worlds.render import coverage, polygon_coverage
 
 VERSION = 1  # raise it whenever the same rng and trajectory would give other pixels
 
-LEAST_CONTRAST = 40  # grey levels of the strongest channel between any lit part of a body and the backdrop
+LEAST_CONTRAST = 55  # grey levels of the strongest channel between any lit part of a body and the backdrop
 AMBIENT = 0.45  # share of the light that comes from everywhere
 SHADES = (0.6, 1.2)  # darkest and brightest part of a lit body, as a share of its own colour
 BACKDROP_SHADES = (0.82, 1.12)
@@ -44,8 +44,9 @@ BACKDROPS: tuple[tuple[tuple[int, int, int], str], ...] = (
     ((202, 206, 186), "plaster"),
     ((150, 116, 84), "wood"),
     ((128, 136, 142), "plaster"),
-    ((34, 98, 74), "felt"),
-    ((36, 68, 134), "felt"),
+    ((30, 140, 86), "felt"),
+    ((36, 70, 140), "felt"),
+    ((22, 136, 134), "felt"),
     ((112, 36, 48), "felt"),
     ((66, 58, 54), "wood"),
     ((46, 56, 66), "plaster"),

@@ -31,7 +31,7 @@ class Assembly(Scenario):
     """
 
     name = "assembly"
-    version = 1
+    version = 2
     tracker = "poses"
     edges = "walls"
     attributes = {

@@ -1,8 +1,4 @@
-"""The motion of rigid bodies that touch: Chipmunk (through pymunk) in fixed substeps, with what it notes.
-
-The constants are PHYRE's. Chipmunk multiplies friction and elasticity of two shapes, so that every shape gets
-the root of what a pair shall have.
-"""
+"""The motion of rigid bodies between walls, from rest, with contacts and energies. PHYRE's constants."""
 
 from __future__ import annotations
 
@@ -11,32 +7,23 @@ import threading
 from functools import lru_cache
 
 import numpy as np
-import pymunk
-import pymunk.batch
 
 from worldlaw.core.colors import COLORS
 from worldlaw.core.region import Attributes
-from worldlaw.core.types import CUT, VISIBLE, Body, Record, Scene, Trajectory
+from worldlaw.core.types import CUT, VISIBLE, Body, Polygon, Record, Scene, Trajectory
 from worldlaw.worlds.assembly.kinds import DENSITY, WIDTH, reach
+from worldlaw.worlds.assembly.stepping import BODY, CONTACT, PART, Law, advance
 
 GRAVITY = (0.0, -9.8)  # m/s²
 RESTITUTION = 0.2
 FRICTION = 0.5
 ANGULAR_DAMPING = 0.01  # 1/s
-SUBSTEPS = 120  # a second; docs/physics.md says what halving them changes
-ITERATIONS = 15
-DAMPED_EVERY = 20  # substeps
-SLOP = 0.01  # m that touching bodies may overlap; without it contacts at rest come and go
-WALL = 10.0  # m, thickness of the walls around the view
+SUBSTEPS = 120  # a second, and more where bodies meet; docs/physics.md says what halving them changes
+TOUCH = 1e-4  # m; what is nearer touches
+SLOW = 0.03  # m/s; slower impacts do not bounce, and what moves slower against what it touches rests on it
 BEYOND = 0.005  # share of the width that a body may dip into a wall, on impact, and still count as in view
 APART = 0.05  # s without touching after which a touch is a new contact
 WALLS = -1  # the number of a wall in contacts
-_FIELDS = (
-    pymunk.batch.BodyFields.POSITION
-    | pymunk.batch.BodyFields.ANGLE
-    | pymunk.batch.BodyFields.VELOCITY
-    | pymunk.batch.BodyFields.ANGULAR_VELOCITY
-)
 
 
 class Run:
@@ -50,104 +37,65 @@ class Run:
         self._lock = threading.RLock()  # two threads may ask for the same clip
         self.steps = 0  # done so far
         self.contacts: list[tuple[float, int, int, float]] = []  # s, first body, second body, m/s
-        self._touching: dict[tuple[int, int], int] = {}  # pair -> how many of their shapes touch
-        self._parted: dict[tuple[int, int], float] = {}  # pair -> the step after which they no longer touched
-        self._number: dict[pymunk.Shape, int] = {}
-        self._space = space = pymunk.Space()
-        space.gravity = GRAVITY
-        space.iterations = ITERATIONS
-        space.collision_slop = SLOP
-        width, height = extent
-        for left, low, right, high in (
-            (-WALL, -WALL, width + WALL, 0),
-            (-WALL, height, width + WALL, height + WALL),
-            (-WALL, 0, 0, height),
-            (width, 0, width + WALL, height),
-        ):
-            corners = [(left, low), (right, low), (right, high), (left, high)]
-            self._add(WALLS, [pymunk.Poly(space.static_body, corners)])
-        self._moving: list[pymunk.Body] = []
         self.inertia = np.array([moment(body) for body in bodies])  # kg m²
-        for number, body in enumerate(bodies):
-            if body.fixed:
-                owner, turn = (
-                    space.static_body,
-                    pymunk.Transform.translation(*body.position).rotated(body.angle),
-                )
-            else:
-                owner, turn = pymunk.Body(body.mass, float(self.inertia[number])), pymunk.Transform.identity()
-                owner.position, owner.angle = body.position, body.angle
-                # Half a substep of falling makes free motion in substeps equal to the closed form.
-                owner.velocity = (GRAVITY[0] / (2 * substeps), GRAVITY[1] / (2 * substeps))
-                space.add(owner)
-                self._moving.append(owner)
-            if body.parts:
-                shapes: list[pymunk.Shape] = [pymunk.Poly(owner, part, turn) for part in body.parts]
-            else:
-                shapes = [pymunk.Circle(owner, body.size, (turn.tx, turn.ty))]
-            self._add(number, shapes)
-        space.on_collision(begin=self._begin, separate=self._separate)
-        self._buffer = pymunk.batch.Buffer()
-        self._note()
-        self._read = np.zeros((0, len(bodies), 6))
+        finer = SUBSTEPS / substeps  # all that resolution hangs on goes with it
+        self._law = Law(
+            *GRAVITY, FRICTION, RESTITUTION, ANGULAR_DAMPING, float(extent[0]), float(extent[1]),
+            1 / substeps, TOUCH * finer, SLOW * finer,
+        )  # fmt: skip
+        self._forms = _forms(bodies, self.inertia)
+        place = np.array([(*body.position, body.angle) for body in bodies] + [(0, 0, 0)], float)
+        self._place, self._rate = place, np.zeros_like(place)
+        self._near = np.full((len(bodies) + 1, len(bodies) + 1), -math.inf)
+        parts, corners = len(self._forms[1]), len(self._forms[2])
+        room = 4 * corners + 2 * parts * (parts - 1) + 16  # all that can be found at once, and some
+        self._rooms = [np.zeros(room, CONTACT) for _ in range(2)]
+        self._in_use = -1  # no contacts have been looked for
+        self._states = np.concatenate([self._place, self._rate], axis=1)[None, :-1]
 
     def advance(self, steps: int) -> None:
         """Simulate until at least so many substeps are done."""
-        damping = (1 + ANGULAR_DAMPING / self.substeps) ** -DAMPED_EVERY
         with self._lock:
-            while self.steps < steps:
-                self.steps += 1
-                self._space.step(1 / self.substeps)
-                self._note()
-                if self.steps % DAMPED_EVERY == 0:
-                    for owner in self._moving:
-                        owner.angular_velocity *= damping
+            more = steps - self.steps
+            if more <= 0:
+                return
+            states = np.zeros((more, len(self.bodies), 6))
+            num_pairs = len(self.bodies) * (len(self.bodies) + 1) // 2
+            events = np.empty((num_pairs * (int(more / self.substeps / APART) + 2), 4))
+            self._in_use, num_events, swapped = advance(
+                self._law, *self._forms, self._place, self._rate, states, self.steps,
+                *self._rooms, self._in_use, self._near, APART, events,
+            )  # fmt: skip
+            if swapped:
+                self._rooms.reverse()
+            ground = len(self.bodies)
+            for time, low, high, speed in events[:num_events].tolist():
+                pair = (WALLS, int(low)) if high == ground else (int(low), int(high))
+                self.contacts.append((time, *pair, speed))
+            self._states = np.concatenate([self._states, states])
+            self.steps = steps
 
     @property
     def states(self) -> np.ndarray:
         """(steps + 1, B, 6) after each substep: x and y in m, angle in rad, and their rates of change."""
-        with self._lock:
-            if len(self._read) <= self.steps:
-                rows = np.frombuffer(self._buffer.float_buf(), float).reshape(self.steps + 1, -1, 6)
-                states = np.zeros((self.steps + 1, len(self.bodies), 6))
-                moving = [number for number, body in enumerate(self.bodies) if not body.fixed]
-                states[:, moving] = rows[:, : len(moving)]
-                for number, body in enumerate(self.bodies):
-                    if body.fixed:
-                        states[:, number, :3] = *body.position, body.angle
-                self._read = states
-            return self._read
+        return self._states
 
-    def _note(self) -> None:
-        pymunk.batch.get_space_bodies(self._space, _FIELDS, self._buffer)
 
-    def _add(self, number: int, shapes: list) -> None:
-        for shape in shapes:
-            shape.friction, shape.elasticity = math.sqrt(FRICTION), math.sqrt(RESTITUTION)
-            self._number[shape] = number
-            self._space.add(shape)
-
-    def _pair(self, arbiter: pymunk.Arbiter) -> tuple[int, int]:
-        first, second = (self._number[shape] for shape in arbiter.shapes)
-        return (first, second) if first < second else (second, first)
-
-    def _begin(self, arbiter: pymunk.Arbiter, space: pymunk.Space, data: object) -> None:
-        pair = self._pair(arbiter)
-        touching = self._touching.get(pair, 0)
-        self._touching[pair] = touching + 1
-        if touching == 0 and self.steps - self._parted.get(pair, -math.inf) >= APART * self.substeps:
-            first, second = arbiter.bodies
-            at = arbiter.contact_point_set
-            point = at.points[0].point_a
-            closing = (first.velocity_at_world_point(point) - second.velocity_at_world_point(point)).dot(
-                at.normal
-            )
-            self.contacts.append((self.steps / self.substeps, *pair, max(float(closing), 0.0)))
-
-    def _separate(self, arbiter: pymunk.Arbiter, space: pymunk.Space, data: object) -> None:
-        pair = self._pair(arbiter)
-        self._touching[pair] -= 1
-        self._parted[pair] = self.steps
+def _forms(bodies: tuple[Body, ...], inertia: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bodies with the ground after them, parts and their corners (C, 2), as ``stepping`` wants them."""
+    heavy = [
+        (0.0, 0.0) if body.fixed else (1 / body.mass, 1 / about)
+        for body, about in zip(bodies, inertia, strict=True)
+    ]
+    rows = [(*light, not body.parts, body.size) for light, body in zip(heavy, bodies, strict=True)]
+    parts: list[tuple[int, int, int, float]] = []
+    corners: list[tuple[float, float]] = []
+    for number, body in enumerate(bodies):
+        for part in body.parts or (((0.0, 0.0),),):
+            start = len(corners)
+            corners += part
+            parts.append((number, start, len(corners), 0.0 if body.parts else body.size))
+    return np.array([*rows, (0, 0, 0, 0)], BODY), np.array(parts, PART), np.array(corners, float)
 
 
 @lru_cache(maxsize=16)
@@ -157,7 +105,7 @@ def run(bodies: tuple[Body, ...], extent: tuple[float, float]) -> Run:
 
 
 def trajectory(scene: Scene, num_frames: int, dt: float) -> Trajectory:
-    """Poses at the frame times, between two substeps on the line between them, contacts and energies."""
+    """Poses at the frame times, contacts and energies."""
     return trajectory_of(run(scene.bodies, scene.extent), scene, num_frames, dt)
 
 
@@ -169,7 +117,7 @@ def trajectory_of(motion: Run, scene: Scene, num_frames: int, dt: float) -> Traj
     motion.advance(int(before[-1]) + 1)
     states = motion.states
     share = (at - before)[:, None, None]
-    poses = (1 - share) * states[before, :, :3] + share * states[before + 1, :, :3]
+    poses = _between(states[before], states[before + 1], share, 1 / motion.substeps)
     position, angle = poses[..., :2], poses[..., 2]
     num_bodies = len(scene.bodies)
     size = np.array([body.size for body in scene.bodies])
@@ -213,12 +161,18 @@ def scene_of(name: str, attributes: Attributes, bodies: tuple[Body, ...]) -> Sce
 def moment(body: Body) -> float:
     """Moment of inertia about the centre of mass, kg m²; overlapping parts count twice, as in the mass."""
     if not body.parts:
-        return pymunk.moment_for_circle(body.mass, 0, body.size)
-    areas = [pymunk.area_for_poly(part) for part in body.parts]
-    return sum(
-        pymunk.moment_for_poly(body.mass * area / sum(areas), part)
-        for area, part in zip(areas, body.parts, strict=True)
-    )
+        return body.mass * body.size**2 / 2
+    areas, moments = zip(*(_area_and_moment(part) for part in body.parts), strict=True)
+    return body.mass * sum(moments) / sum(areas)
+
+
+def _area_and_moment(part: Polygon) -> tuple[float, float]:
+    """Area, m², and second moment about the origin, m⁴, of a polygon: sums over triangles with the origin."""
+    here = np.array(part)
+    there = np.roll(here, -1, axis=0)
+    double = here[:, 0] * there[:, 1] - here[:, 1] * there[:, 0]
+    second = double * ((here * here).sum(1) + (here * there).sum(1) + (there * there).sum(1))
+    return float(double.sum() / 2), float(second.sum() / 12)
 
 
 def _status(scene: Scene, position: np.ndarray, angle: np.ndarray) -> np.ndarray:
@@ -238,15 +192,17 @@ def _status(scene: Scene, position: np.ndarray, angle: np.ndarray) -> np.ndarray
 
 
 def _energy(motion: Run, steps: np.ndarray) -> np.ndarray:
-    """(T, 2) J at some substeps: kinetic and potential.
-
-    Velocities stand half a substep after the places, so that those before and after are averaged.
-    """
-    states = motion.states
+    """(T, 2) J at some substeps: kinetic and potential."""
+    states = motion.states[steps]
     mass = np.array([0.0 if body.fixed else body.mass for body in motion.bodies])
     inertia = np.where(mass > 0, motion.inertia, 0.0)
-    rates = (states[np.maximum(steps - 1, 0), :, 3:] + states[steps, :, 3:]) / 2
-    rates[steps == 0] = 0.0
-    kinetic = (mass * (rates[..., :2] ** 2).sum(axis=-1) + inertia * rates[..., 2] ** 2).sum(axis=-1) / 2
-    potential = -(states[steps, :, :2] @ np.array(GRAVITY) * mass).sum(axis=-1)
+    kinetic = (mass * (states[..., 3:5] ** 2).sum(axis=-1) + inertia * states[..., 5] ** 2).sum(axis=-1) / 2
+    potential = -(states[..., :2] @ np.array(GRAVITY) * mass).sum(axis=-1)
     return np.stack([kinetic, potential], axis=-1)
+
+
+def _between(before: np.ndarray, after: np.ndarray, share: np.ndarray, step: float) -> np.ndarray:
+    """Poses between two states, by the cubic that has both their places and rates: exact for free fall."""
+    moved = after[..., :3] - before[..., :3]
+    lead, lag = step * before[..., 3:] - moved, moved - step * after[..., 3:]
+    return before[..., :3] + share * (moved + (1 - share) * ((1 - share) * lead + share * lag))

@@ -1,0 +1,201 @@
+"""One video file in, evidence out: decoded, followed, brought into the units that are known."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from worldlaw.clips.films import SUFFIXES, read_film
+from worldlaw.core.errors import BadInput
+from worldlaw.core.types import OPTIONAL_ARRAYS, TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
+from worldlaw.exam.foreign import Seen, read_tracks_csv, see
+from worldlaw.judge.evidence import Evidence, evidence_of
+from worldlaw.judge.hints import Hints
+from worldlaw.judge.judging import Judgement, judge
+
+FRAMES = (".png", ".jpg", ".jpeg")  # what a folder of frames holds
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A video that was judged, or why it could not be read."""
+
+    name: str
+    path: Path
+    fault: str = ""  # one line; then there is nothing else
+    evidence: Evidence | None = None
+    judgement: Judgement | None = None
+    size: tuple[int, int, int] = (0, 0, 0)  # frames, width, height in pixels
+    fps: float = math.nan  # Hz, that time was counted by; NaN: in frames
+    rate_from: str = ""  # file, hints or nothing
+    notes: tuple[str, ...] = ()
+
+
+def find_videos(places: list[Path]) -> list[tuple[str, Path]]:
+    """Name and path of every video among files and folders, in the order given; those of a folder sorted.
+
+    A folder that holds pictures and no video is one video. Names are paths below the folder given. Raises
+    BadInput for what is not there, for a folder with nothing in it, and for two videos of one name.
+    """
+    found: dict[str, Path] = {}
+    for place in places:
+        if not place.exists():
+            raise BadInput(f"{place}: no such file or folder")
+        inside = [(place.name, place)] if place.is_file() else _inside(place)
+        if not inside:
+            raise BadInput(
+                f"{place}: no videos here; expected {', '.join(SUFFIXES)}, or folders of PNG or JPEG frames"
+            )
+        for name, path in inside:
+            if name in found and found[name].resolve() != path.resolve():
+                raise BadInput(
+                    f"{path}: another video is called {name!r}, too; judge their folders one by one"
+                )
+            found[name] = path
+    return list(found.items())
+
+
+def watch(name: str, path: Path, hints: Hints) -> Watched:
+    """Read, follow and judge one video; what cannot be read has its fault in the answer."""
+    try:
+        film = read_film(path)
+        num, height, width, _ = film.frames.shape
+        extent = _extent(name, width, height, hints)
+        fps = hints.fps or film.fps
+        timed = bool(np.isfinite(fps) and fps > 0)
+        rate = float(fps) if timed else 1.0
+        seen = _seen(film.frames, rate, extent, hints)
+    except BadInput as error:
+        said = " ".join(str(error).split())
+        return Watched(name, path, fault=said.removeprefix(f"{path}: ").removeprefix(f"{name}: "))
+    notes = [line for _, line in film.notes]
+    if not film.steady and not hints.fps:
+        notes.append("its frames are unevenly spaced in time; judged as if they were not")
+    if seen is None:
+        evidence = nothing_seen(num, width / height)
+    else:
+        notes += seen.notes
+        evidence = evidence_from(seen, height, width, extent=extent, timed=timed, surfaces=hints.surfaces)
+    return Watched(
+        name, path, "", evidence, judge(evidence, gravity=hints.gravity), (num, width, height),
+        rate if timed else math.nan, ("hints" if hints.fps else "file") if timed else "", tuple(notes),
+    )  # fmt: skip
+
+
+def evidence_from(
+    seen: Seen,
+    height: int,
+    width: int,
+    *,
+    extent: tuple[float, float] | None,
+    timed: bool,
+    surfaces: tuple[tuple[float, float, float, float], ...] | None = None,
+) -> Evidence:
+    """What a tracker saw in frames of so many pixels as evidence; untimed tracks have a dt of 1."""
+    view = (width / height, 1.0) if extent is None else extent
+    pixel = view[1] / height
+    things = seen.things
+    return evidence_of(
+        seen.tracks,
+        seen.uncertainty,
+        names=things.name,
+        extent=view,
+        height=height,
+        reach=np.where(things.disc, things.radius, things.box[:, 2:].max(axis=1) / 2) * pixel,
+        scaled=extent is not None,
+        timed=timed,
+        moving_camera=seen.moving_camera,
+        surfaces=surfaces
+        and tuple(
+            (x0 * pixel, view[1] - y0 * pixel, x1 * pixel, view[1] - y1 * pixel)
+            for x0, y0, x1, y1 in surfaces
+        ),
+    )
+
+
+def nothing_seen(num_frames: int, aspect: float) -> Evidence:
+    """Evidence of a video in which there is nothing to follow."""
+    empty = np.zeros((num_frames, 0))
+    places, status = np.zeros((num_frames, 0, 2)), np.zeros((num_frames, 0), np.int8)
+    bodies = Trajectory(1.0, places, empty, np.zeros((num_frames, 0, 3)), status, empty)
+    tracks = Tracks(bodies, Detections.none())
+    return evidence_of(tracks, empty, names=(), extent=(aspect, 1.0), height=1, timed=False)
+
+
+def _extent(name: str, width: int, height: int, hints: Hints) -> tuple[float, float] | None:
+    """Width and height of the picture in m, in square pixels; None if nobody knows them."""
+    if hints.scale:
+        return (width / hints.scale, height / hints.scale)
+    if hints.extent is None:
+        return None
+    if abs(hints.extent[0] / hints.extent[1] * height / width - 1) > 0.02:
+        said = " x ".join(f"{side:g}" for side in hints.extent)
+        raise BadInput(f"{name}: an extent of {said} m does not fit {width} x {height} pixels")
+    return (width / height * hints.extent[1], hints.extent[1])
+
+
+def _seen(frames: np.ndarray, fps: float, extent: tuple[float, float] | None, hints: Hints) -> Seen | None:
+    """What a tracker saw; None if there is nothing to follow."""
+    num, height, width, _ = frames.shape
+    if hints.tracks is not None:
+        view = (width / height, 1.0) if extent is None else extent
+        return read_tracks_csv(hints.tracks, num_frames=num, fps=fps, extent=view, height=height)
+    if hints.boxes or hints.points:
+        return see(frames, fps=fps, boxes=hints.boxes, points=hints.points, extent=extent)
+    return see_from_anywhere(frames, fps=fps, extent=extent)
+
+
+def see_from_anywhere(
+    frames: UInt8[np.ndarray, "T H W 3"], *, fps: float, extent: tuple[float, float] | None
+) -> Seen | None:
+    """What a tracker sees; it starts at another frame if the first shows nothing. None if none does.
+
+    The backdrop stands still, so frames may be shown in another order: backwards, or from the middle on.
+    """
+    num = len(frames)
+    forward = np.arange(num)
+    for order in (forward, forward[::-1], *(np.roll(forward, -num * part // 4) for part in (2, 1, 3))):
+        with contextlib.suppress(BadInput):
+            return in_order(see(frames[order], fps=fps, extent=extent), order)
+    return None
+
+
+def in_order(seen: Seen, order: Int[np.ndarray, " T"]) -> Seen:
+    """Tracks of frames that were shown in some order, each with the frame that it is of."""
+    back = np.argsort(order)
+    bodies, extra = seen.tracks.bodies, seen.tracks.extra
+    names = (*TRAJECTORY_ARRAYS, *OPTIONAL_ARRAYS)
+    arrays = {name: values[back] for name in names if (values := getattr(bodies, name)) is not None}
+    first = np.argsort(order[extra.frame], kind="stable")
+    detections = Detections(
+        order[extra.frame][first], extra.position[first], extra.size[first], extra.color[first]
+    )
+    tracks = Tracks(dataclasses.replace(bodies, **arrays), detections)
+    return dataclasses.replace(seen, tracks=tracks, uncertainty=seen.uncertainty[back])
+
+
+def _inside(folder: Path) -> list[tuple[str, Path]]:
+    """The videos of a folder, and its sub-folders of frames."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder)
+        if any(part.startswith(".") for part in place.parts):
+            continue
+        if (path.is_file() and path.suffix.lower() in SUFFIXES) or (path.is_dir() and _holds_frames(path)):
+            found.append((place.as_posix(), path))
+    if not found and _holds_frames(folder):
+        found.append((folder.name, folder))
+    return found
+
+
+def _holds_frames(folder: Path) -> bool:
+    files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    return any(path.suffix.lower() in FRAMES for path in files) and not any(
+        path.suffix.lower() in SUFFIXES for path in files
+    )

@@ -1,0 +1,74 @@
+"""worldlaw judge: the physics of any video, without a paper."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from worldlaw.core.errors import BadInput, Failed
+
+if TYPE_CHECKING:
+    from worldlaw.judge.watching import Watched
+
+
+def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Hook ``worldlaw judge`` into the command line."""
+    judge = add(
+        "judge", _judge, "judge the physics of any videos: no prompts, no true videos, no language model",
+        "Follows what moves, measures accelerations, contacts and energy with intervals, and says which\n"
+        "videos show what cannot be. Writes judge.json, judge.parquet and report.html.\n"
+        "Exit codes: 0 all videos read, 1 some could not be, 2 none.",
+    )  # fmt: skip
+    judge.add_argument("videos", metavar="VIDEOS", nargs="+", type=Path, help="files, or folders of them")
+    judge.add_argument(
+        "--hints",
+        type=Path,
+        metavar="FILE",
+        help="what is known: scale, fps, gravity, boxes, tracks (JSON)",
+    )
+    judge.add_argument(
+        "--out", type=Path, default=Path("judged"), help="folder for results (default: judged)"
+    )
+    judge.add_argument(
+        "--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: one a core)"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; found {text!r}")
+    return int(text)
+
+
+def _judge(arguments: argparse.Namespace) -> None:
+    from worldlaw.judge.records import PAGE, UNREADABLE, as_json, reason_of, verdict_of
+    from worldlaw.judge.running import judge_videos
+    from worldlaw.progress import progress_for
+
+    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+
+        def watched(videos: Iterable[Watched], num: int) -> Iterator[Watched]:
+            progress.start("judge", num, "videos")
+            for video in videos:
+                yield video
+                progress.advance(1)
+
+        every = judge_videos(
+            arguments.videos, arguments.out, hints=arguments.hints, workers=arguments.workers, wrap=watched
+        )
+    unread = [video for video in every if verdict_of(video) == UNREADABLE]
+    if arguments.json:
+        print(json.dumps({"path": str(arguments.out / PAGE), **as_json(every)}, allow_nan=False))
+    else:
+        width = max(len(video.name) for video in every)
+        for video in every:
+            print(f"{video.name:<{width}}  {verdict_of(video):10}  {reason_of(video)}")
+        print(arguments.out / PAGE)
+    if unread:
+        said = f"{len(unread)} of {len(every)} videos could not be read"
+        raise BadInput(said) if len(unread) == len(every) else Failed(said)
