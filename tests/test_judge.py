@@ -183,6 +183,13 @@ def stepped(place, frame, velocity):
     return place
 
 
+def pushed(num=32):
+    """(T, 2, 2) m: two meet at x = 5 after 1.55 s and both go on to the right, as if both were pushed."""
+    t = np.arange(num) * DT - 1.55
+    velocity = np.where(t[:, None] < 0, [2.0, -1.0], [2.5, 3.5])
+    return np.stack([np.array([4.4, 5.36]) + velocity * t[:, None], np.full((num, 2), 5.0)], axis=-1)
+
+
 LEVEL = thrown(num=30, start=(2, 5), velocity=(1.8, 0), gravity=(0, 0))
 TURN = thrown(17)[-1]
 UPSIDE = np.concatenate([thrown(17), thrown(17, TURN, (1.5, -3.5), (0, 2.5))[1:]])
@@ -196,6 +203,7 @@ FAULTS = {
     "brakes and goes on": (stepped(LEVEL, 14, (0.6, 0.0)), "uncaused_motion"),
     "gravity turns over": (UPSIDE, "uncaused_motion"),
     "bounces too high": (bouncing(1.3, num=24, drop=2.0), "energy_gain"),
+    "both pushed the same way": (pushed(24), "imbalance"),
     "parts too fast": (collided(restitution=1.6), "energy_gain"),
 }
 

@@ -28,6 +28,7 @@ FRICTION = 45.0  # degrees between the impulse of a surface and its normal, at m
 ASIDE = 0.2  # of its greatest speed: what goes straight has no more of it across its acceleration
 FAR = 0.5  # of a thing's reach: a jump that nothing near excuses
 BLURRED = 1.5  # frames that the moment of a change of acceleration may be off
+PASSED = 6  # frames between two flights that may be passed over, in flights too short
 UNSEEN = 2  # frames without a place: whatever may have happened in more of them
 KINDS = ("contact", "edge", "surface", "uncaused", "force", "jump", "unseen", "nothing")
 
@@ -54,7 +55,7 @@ class Event:
     flight: int  # of the first thing, before it
     step: Float[np.ndarray, "2"]  # L/T, change of velocity of the first
     step_chance: float  # that noise alone makes it
-    gap: float  # L, by which the flights of the first miss each other
+    gap: float  # L, by which the flights of the first miss each other by more than a frame's way
     gap_chance: float
     speed_before: float  # L/T, relative to what it met
     restitution: Estimate = NONE  # parting over meeting, along the normal
@@ -145,7 +146,6 @@ def _event(
         "flight": knot.index,
         "step": knot.step,
         "step_chance": _anywhere(knot, float(np.linalg.norm(knot.step)), knot.step_deviation),
-        "gap": gap,
         # The moment was chosen where the gap is least, which leaves one direction.
         "gap_chance": _anywhere(knot, gap, knot.gap_deviation, axes=1),
         "speed_before": float(np.linalg.norm(knot.before.velocity(knot.time)[0])),
@@ -153,28 +153,35 @@ def _event(
     things = (knot.thing,)
     point = knot.before.position(knot.time)[0]
     edge = at_edge(evidence, knot.thing, point) or at_edge(evidence, knot.thing, point + knot.gap)
-    brief = _brief(knot)
-    far = gap > (2 * FAR if edge else FAR) * evidence.reach[knot.thing]
-    if common["gap_chance"] < CERTAIN and far and not brief:
+    between = knot.after.first - knot.before.last - 1
+    speeds = [np.linalg.norm(flight.velocity(knot.time)[0]) for flight in (knot.before, knot.after)]
+    room = float(np.mean(speeds)) * evidence.dt  # what may be off if more than one thing happened there
+    common["gap"] = max(0.0, gap - room)
+    far = common["gap"] > (2 * FAR if edge else FAR) * evidence.reach[knot.thing]
+    passed = slice(knot.before.last + 1, knot.after.first)
+    missed = between - int(evidence.measured[passed, knot.thing].sum())
+    unknown = missed > UNSEEN or between > PASSED
+    if common["gap_chance"] < CERTAIN and far and not unknown:
         return Event("jump", things=things, **common)
     if partner is not None:
         pair = _pair_knots(evidence, courses, knot, partner, other)
-        if pair is None or brief or _brief(pair):
+        if pair is None or between >= SHORTEST or min(pair.before.num, pair.after.num) <= SHORTEST:
             about = "seen too briefly before or after it"
+            return Event("contact", things=(knot.thing, partner), about=about, **common)
+        if edge or _crowded(evidence, courses, knot, pair):
+            about = "a third, or the edge, is near"
             return Event("contact", things=(knot.thing, partner), about=about, **common)
         return _contact(evidence, knot, pair, common)
     if edge:
         return Event("edge", things=things, **common)
     if _met_extra(evidence, knot.thing, point, knot.time):
         return Event("unseen", things=things, about="beside something that was not followed", **common)
-    if brief:
-        return Event("nothing", things=things, about="too short to say more", **common)
+    if unknown:
+        return Event("unseen", things=things, about="while it was not seen", **common)
     if smoothly(evidence, next(c for c in courses if c.thing == knot.thing), knot):
         return Event("force", things=things, about="what pulls it changes smoothly", **common)
     if common["gap_chance"] < CERTAIN:
         return Event("jump", things=things, **common)
-    if knot.after.first - knot.before.last > UNSEEN + 1:
-        return Event("unseen", things=things, about="while it was not seen", **common)
     # As the moment is known to a frame or so, a step that small may be a change of acceleration.
     bend = float(np.linalg.norm(knot.after.acceleration - knot.before.acceleration))
     long_enough = min(knot.before.num, knot.after.num) >= FEWEST
@@ -184,9 +191,15 @@ def _event(
     return _force(evidence, knot, common)
 
 
-def _brief(knot: Knot) -> bool:
-    """Whether a flight is so short that its cut may be a frame off: a shorter one cannot be."""
-    return min(knot.before.num, knot.after.num) <= SHORTEST
+def _crowded(evidence: Evidence, courses: Sequence[Course], knot: Knot, pair: Knot) -> bool:
+    """Whether two that meet touch a third or the edge, which would take part."""
+    for one, other in ((knot, pair), (pair, knot)):
+        point = one.before.position(one.time)[0]
+        if at_edge(evidence, one.thing, point):
+            return True
+        if near(evidence, courses, one.thing, point, one.time).keys() - {other.thing}:
+            return True
+    return False
 
 
 def _pair_knots(

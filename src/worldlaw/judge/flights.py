@@ -153,11 +153,15 @@ def course_of(evidence: Evidence, thing: int) -> Course:
 
 
 def knots_of(evidence: Evidence, course: Course) -> list[Knot]:
-    """What happened between the flights of a thing."""
-    found = []
-    for index, (before, after) in enumerate(pairwise(course.flights)):
-        found.append(meeting(course.thing, index, before, after, evidence.dt))
-    return found
+    """What happened between the flights of a thing; those of three frames are passed over.
+
+    They fit whatever three places there are, such as those of a tracker that has just found a thing again.
+    """
+    longer = [(index, flight) for index, flight in enumerate(course.flights) if flight.num > SHORTEST]
+    return [
+        meeting(course.thing, index, before, after, evidence.dt)
+        for (index, before), (_, after) in pairwise(longer)
+    ]
 
 
 def meeting(thing: int, index: int, before: Flight, after: Flight, dt: float) -> Knot:

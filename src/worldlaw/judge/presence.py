@@ -14,7 +14,7 @@ from worldlaw.judge.looks import alike, look_of
 from worldlaw.judge.sign import MISSED, Sign
 
 MOST_UNSURE = 0.5  # of a thing's reach: beyond it, where it should be is not known
-INSIDE, WELL_INSIDE = 1.3, 2.0  # reaches from the edge of the picture
+INSIDE, WELL_INSIDE = 1.15, 2.0  # reaches from the edge of the picture
 LEAST_SIZE = 0.5  # of the smallest thing's reach: what is smaller is no new thing
 # Of the reaches of two: nearer, one may cover the other; what looks like it is no second one; it is a shadow.
 COVERED, APART, FAR_APART = 1.1, 1.2, 1.8
@@ -113,13 +113,14 @@ def _due(evidence: Evidence, courses: Sequence[Course], course: Course, frame: i
     margin = INSIDE if before or evidence.status[frame, thing] == LOST else WELL_INSIDE
     if evidence.edge_distance(place) < margin * reach + 2 * deviation + 2 * evidence.pixel:
         return False
+    others = [course.thing for course in courses if course.thing != thing]
+    # What begins beside something that looks otherwise may be its shadow, but no second one of a kind is.
+    shadow = before and not any(_alike(evidence, thing, other) for other in others)
     for other in courses:
         beside = None if other.thing == thing else place_at(evidence, other, time)
         if beside is not None:
-            # What begins beside something else that it does not look like may be its shadow.
-            twin = not before or _alike(evidence, thing, other.thing)
             both = reach + evidence.reach[other.thing]
-            if np.linalg.norm(beside - place) < (COVERED if twin else FAR_APART) * both:
+            if np.linalg.norm(beside - place) < (FAR_APART if shadow else COVERED) * both:
                 return False
     return True
 
