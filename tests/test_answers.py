@@ -142,6 +142,23 @@ def test_a_misspelt_name_is_told_what_it_may_mean_and_what_is_missing_is_said(ma
     assert (found["fall-0002"].level, found["fall-0002"].code) == ("excluded", "missing")
 
 
+def test_a_video_of_another_name_is_named_when_scored(made, answers, capsys):
+    (answers / "fall-0002.mp4").rename(answers / "other.mp4")
+    assert main(["exam", "score", str(made.folder), str(answers), "--workers", "1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["scored"], told["missing"], told["unknown"]) == (2, 1, ["other.mp4"])
+
+
+def test_what_a_model_failed_on_is_told_with_its_reason(made, answers, capsys):
+    (answers / "fall-0002.mp4").unlink()
+    (answers / "failures.json").write_text(json.dumps({"fall-0002__0": "ValueError: too hot"}))
+    found = check(made.folder, answers)
+    assert [(one.question, one.code) for one in found] == [("fall-0002", "failed")]
+    assert found[0].line == "the model failed: ValueError: too hot"
+    assert main(["exam", "check", str(made.folder), str(answers), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)[0]["code"] == "failed"
+
+
 def test_two_answers_with_one_name_are_both_excluded(made, videos, answers):
     write_video(answers / "fall-0000.gif", videos["fall-0000"], 10.0)
     np.savez(answers / "fall-0001__0.npz", video=videos["fall-0001"])

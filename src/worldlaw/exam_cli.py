@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 if TYPE_CHECKING:
     from worldlaw.papers import Paper
+    from worldlaw.papers.answers import Finding
 
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -157,8 +158,9 @@ def _check(arguments: argparse.Namespace) -> None:
         findings = check(arguments.paper, arguments.answers, workers=arguments.workers, progress=progress)
     if arguments.json:
         print(json.dumps([vars(finding) for finding in findings]))
-    for finding in () if arguments.json else findings:
-        print(f"{finding.level:8}  {finding.answer or 'all'}: {finding.code}: {finding.line}")
+    else:
+        for line in _grouped(findings):
+            print(line)
     fatal = [finding for finding in findings if finding.level == "fatal"]
     excluded = [finding for finding in findings if finding.level == "excluded"]
     if fatal:
@@ -168,6 +170,18 @@ def _check(arguments: argparse.Namespace) -> None:
         raise Failed(f"{len(excluded)} answers are excluded or missing: {kinds}")
     if not arguments.json:
         print("everything can be scored")
+
+
+def _grouped(findings: Sequence[Finding]) -> Iterator[str]:
+    """Findings in lines, the worst first; what is the same of several answers in one."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for one in findings:
+        groups.setdefault((one.level, one.code, one.line), []).append(one.answer)
+    order = ("fatal", "excluded", "adjusted", "note")
+    for (level, code, line), names in sorted(groups.items(), key=lambda group: order.index(group[0][0])):
+        first = names[0] or "all"
+        who = first if len(names) == 1 else f"{len(names):,} answers ({first}, …)"
+        yield f"{level:8}  {who}: {code}: {line}"
 
 
 def _add_score(add: Add) -> None:
@@ -208,8 +222,11 @@ def _score(arguments: argparse.Namespace) -> None:
         )
     counts = {status: done.count(status) for status in ("scored", "excluded", "missing")}
     if arguments.json:
-        print(json.dumps({"path": str(done.folder), **counts}))
+        print(json.dumps({"path": str(done.folder), **counts, "unknown": list(done.unknown)}))
         return
+    if done.unknown:
+        more = f" and {len(done.unknown) - 3} more" if len(done.unknown) > 3 else ""
+        print(f"no question is called as: {', '.join(done.unknown[:3])}{more}", file=sys.stderr)
     said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     print(f"{said}; every one with its reason in {done.folder / 'status.json'}", file=sys.stderr)
     _say_card(done.folder)

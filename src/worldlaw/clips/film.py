@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 
 from worldlaw.core.errors import BadInput
 
-MOST_PIXELS = 300_000_000  # frames x height x width: 0.9 GB as RGB, a minute of 480p at 12 Hz
+MOST_PIXELS = 600_000_000  # frames x height x width: 1.8 GB as RGB, a minute of 480p at 24 Hz
 MOST_FRAMES = 100_000
 
 Note = tuple[str, str]  # a code of one word, and a line for people

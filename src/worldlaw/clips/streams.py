@@ -29,7 +29,7 @@ def read_stream(path: Path, kind: str, most_pixels: int) -> Film:
 
 def _read(av: Any, path: Path, kind: str, most_pixels: int) -> Film:
     notes: list[Note] = []
-    pictures: list[np.ndarray] = []
+    pictures = _Pile()
     times: list[float | None] = []
     rotation, corrupt = 0, 0
     with (
@@ -46,24 +46,22 @@ def _read(av: Any, path: Path, kind: str, most_pixels: int) -> Film:
         check_size(
             path, max(1, stream.frames), context.height or 1, context.width or 1, most_pixels=most_pixels
         )
-        reformatter = (
-            av.video.reformatter.VideoReformatter()
-        )  # one for all frames: a new one for each costs more than to decode
+        # One for all frames, and one thread: otherwise this costs many times what decoding does.
+        reformatter = av.video.reformatter.VideoReformatter()
         try:
             for frame in source.decode(stream):
                 check_size(path, len(pictures) + 1, frame.height, frame.width, most_pixels=most_pixels)
                 rotation = frame.rotation
                 corrupt += frame.is_corrupt
-                pictures.append(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray())
+                if not pictures.add(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()):
+                    raise BadInput(f"{path}: its frames differ in size")
                 times.append(frame.time)
         except (av.FFmpegError, OSError, ValueError) as error:
-            if isinstance(error, BadInput) or not pictures:
+            if isinstance(error, BadInput) or not len(pictures):
                 raise
             notes.append(("damaged", f"breaks off after {len(pictures)} frames: {line_of(error)}"))
-        if not pictures:
+        if not len(pictures):
             raise BadInput(f"{path}: no frame can be decoded")
-        if len({picture.shape for picture in pictures}) > 1:
-            raise BadInput(f"{path}: its frames differ in size")
         if not notes and len(source.streams) == 1:
             notes += _ending(times, (source.duration or 0) / 1e6)
         if corrupt:
@@ -74,7 +72,7 @@ def _read(av: Any, path: Path, kind: str, most_pixels: int) -> Film:
         rate = float(stream.average_rate or stream.guessed_rate or math.nan)
         codec = {"libdav1d": "av1", "libaom-av1": "av1"}.get(context.name, context.name)
         encoding = _encoding(path, codec, context.pix_fmt or "", len(pictures), stream)
-    frames = np.stack(pictures)
+    frames = pictures.frames
     if turns := round(rotation / 90) % 4:
         frames = np.ascontiguousarray(np.rot90(frames, turns, axes=(1, 2)))
         notes.append(("rotated", f"shown turned by {rotation} degrees, as the file says"))
@@ -82,6 +80,34 @@ def _read(av: Any, path: Path, kind: str, most_pixels: int) -> Film:
     notes += told
     container = {"webm": "webm" if path.suffix.lower() == ".webm" else "matroska"}.get(kind, kind)
     return Film(frames, time, container, codec, encoding, tuple(notes))
+
+
+class _Pile:
+    """Frames of one size on top of each other, in memory once."""
+
+    def __init__(self) -> None:
+        self._frames = np.empty((0, 0, 0, 3), np.uint8)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, picture: np.ndarray) -> bool:
+        """Put a frame on top; False if it has another size."""
+        if not self._count:
+            self._frames = np.empty((16, *picture.shape), np.uint8)
+        elif picture.shape != self._frames.shape[1:]:
+            return False
+        elif self._count == len(self._frames):
+            self._frames.resize((2 * self._count, *picture.shape), refcheck=False)
+        self._frames[self._count] = picture
+        self._count += 1
+        return True
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(T, H, W, 3)."""
+        return self._frames[: self._count]
 
 
 def _ending(times: Sequence[float | None], duration: float) -> list[Note]:

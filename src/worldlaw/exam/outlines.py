@@ -210,7 +210,7 @@ def traced(alpha: np.ndarray, known: np.ndarray) -> list[Fit]:
             break
     if not count:
         return []
-    loops = [loop / finer - 1.0 for loop in _boundaries(labels == 1 + sizes.argmax())]
+    loops = [loop / finer - 1.0 for loop in boundaries(labels == 1 + sizes.argmax())]
     fits = []
     for tolerance in (0.9, 0.6, 0.4):
         contours = [simple for loop in loops if len(simple := _simplified(loop, tolerance)) >= 3]
@@ -235,7 +235,7 @@ class _Free:
         return [np.ascontiguousarray(c) for c in np.split(parameters.reshape(-1, 2), self.splits)]
 
 
-def _boundaries(mask: np.ndarray) -> list[np.ndarray]:
+def boundaries(mask: np.ndarray) -> list[np.ndarray]:
     """Closed loops (N, 2) of x, y along the sides of a mask's pixels, the mask on the right."""
     padded = np.pad(mask, 1)
     ahead: dict[tuple[int, int], list[tuple[int, int]]] = {}

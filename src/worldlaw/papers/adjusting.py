@@ -142,7 +142,7 @@ def _times(
     if time[-1] < last - slack:
         lost = int((np.arange(video.num_frames) / video.fps > time[-1] + slack).sum())
         found.append(
-            Adjustment("short", f"ends after {time[-1]:.3g} of {last:.3g} s: {lost} frames are unmeasured")
+            Adjustment("short", f"ends after {time[-1]:.3g} of {last:.3g} s: frames unmeasured: {lost}")
         )
     elif time[-1] > last + 1 / fps - slack:
         found.append(Adjustment("long", f"lasts {time[-1]:.3g} s: cut after {last:.3g} s"))

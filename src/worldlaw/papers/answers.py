@@ -83,7 +83,7 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
             continue
         read = path.is_dir() or path.suffix.lower() in SUFFIXES
         stem = path.name if path.is_dir() else path.name[: len(path.name) - len(path.suffix)]
-        name, number = _address(stem)
+        name, number = address_of(stem)
         if name in known and read and number < MOST_ANSWERS:
             found.setdefault((name, number), []).append(path)
         elif name in known and not read:
@@ -113,7 +113,7 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
     return Answers(folder, _declared(folder), tuple(answers), tuple(findings), _failures(folder))
 
 
-def _address(stem: str) -> tuple[str, int]:
+def address_of(stem: str) -> tuple[str, int]:
     """Question and number of an answer, from its name."""
     found = re.fullmatch(r"(.+)__(\d{1,9})", stem)
     return (found[1], int(found[2])) if found else (stem, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from worldlaw.clips.films import read_film
 from worldlaw.core.errors import BadInput
 from worldlaw.core.workers import Workers
 from worldlaw.papers.adjusting import Fit, Unfit, fit
-from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, open_answers
+from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, address_of, open_answers
 from worldlaw.papers.making import MadePaper, open_paper
 
 CHUNK = 16  # answers that a worker takes at a time
@@ -30,18 +31,16 @@ def check(
     made = open_paper(paper_folder)
     found = open_answers(answers, made.entries)
     team = Workers(workers)
-    tasks = [
-        (made.folder, found.answers[start : start + CHUNK], found.declared)
-        for start in range(0, len(found.answers), CHUNK)
-    ]
+    chunks = [found.answers[start : start + CHUNK] for start in range(0, len(found.answers), CHUNK)]
+    tasks = [(made.folder, chunk, found.declared) for chunk in chunks]
     about_files: list[Finding] = []
     advance = getattr(progress, "advance", lambda count: None)
     if progress is not None:
         progress.start("check", len(found.answers), "answers")  # type: ignore[attr-defined]
     with team.pool():
-        for part in team.each(_check, tasks):
+        for chunk, part in zip(chunks, team.each(_check, tasks), strict=True):
             about_files += part
-            advance(CHUNK)
+            advance(len(chunk))
     return (*names_of(made, found), *about_files)
 
 
@@ -51,19 +50,19 @@ def names_of(made: MadePaper, found: Answers) -> Iterator[Finding]:
         line = f"no answer in {found.folder} to any of the {len(made.entries)} questions"
         yield Finding("", None, "fatal", "empty", line)
     yield from found.findings
-    answered = {answer.question for answer in found.answers}
-    numbers = {question: 0 for question in answered}
-    for answer in found.answers:
-        numbers[answer.question] += 1
+    there = Counter(answer.question for answer in found.answers)
+    absent = set(made.entries) - set(there)
+    given = {(answer.question, answer.number) for answer in found.answers}
+    for name, why in found.failures.items():
+        question, number = address_of(name)
+        if question in made.entries and (question, number) not in given:
+            absent.discard(question)
+            yield Finding(name, question, "excluded", "failed", f"the model failed: {why}")
     for question in made.entries:
-        if question not in answered:
-            failed = next(
-                (why for name, why in found.failures.items() if name.split("__")[0] == question), ""
-            )
-            line = f"the model failed: {failed}" if failed else "no answer"
-            yield Finding(question, question, "excluded", "failed" if failed else "missing", line)
-    if len(set(numbers.values())) > 1:
-        line = f"between {min(numbers.values())} and {max(numbers.values())} answers to a question"
+        if question in absent:
+            yield Finding(question, question, "excluded", "missing", "no answer")
+    if len(set(there.values())) > 1:
+        line = f"between {min(there.values())} and {max(there.values())} answers to a question"
         yield Finding("", None, "note", "uneven-count", line)
 
 

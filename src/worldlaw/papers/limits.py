@@ -27,7 +27,7 @@ from worldlaw.worlds.render import VERSION as RENDERER
 
 SHIPPED = Path(__file__).parent / "shipped" / "limits"
 FOLDER = "limits"  # in a paper's folder
-CLIPS = 500  # true clips; at most 1 % of fresh ones exceed a limit, with 90 % confidence
+CLIPS = 1000  # true clips; at most 1 % of fresh ones exceed a limit, with 90 % confidence
 CHUNK = 10  # clips that a worker takes at a time
 STREAM = "calibration"  # in the names of random streams: no question is among them
 

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Marked:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
     def timed(self, part: str) -> _Timer:
-        """What the block takes is counted for a part."""
+        """The processor time of the block is counted for a part."""
         return _Timer(self.seconds, part)
 
 
@@ -83,15 +83,15 @@ class _Timer:
         self._seconds, self._part = seconds, part
 
     def __enter__(self) -> None:
-        self._started = time.perf_counter()
+        self._started = time.process_time()
 
     def __exit__(self, *_: object) -> None:
-        self._seconds[self._part] += time.perf_counter() - self._started
+        self._seconds[self._part] += time.process_time() - self._started
 
 
 def mark(
     truth: Truth,
-    answers: Sequence[Read],
+    answers: Iterable[Read],
     *,
     failures: Mapping[int, str],
     limits: Mapping[str, float] | None,
@@ -143,7 +143,7 @@ def mark(
             }
         )  # fmt: skip
     for number, reason in failures.items():
-        if number not in [answer.number for answer, _ in answers]:
+        if number not in [status["answer"] for status in marked.statuses]:
             marked.statuses.append(_absent(truth, number, "excluded", reason, ground.horizon))
     if not marked.statuses:
         marked.statuses.append(_absent(truth, 0, "missing", "no answer", ground.horizon))

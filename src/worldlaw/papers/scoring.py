@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,13 +17,13 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.region import Region
 from worldlaw.core.types import Scene
 from worldlaw.core.workers import Workers
-from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, open_answers
+from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, address_of, open_answers
 from worldlaw.papers.card import write_card
 from worldlaw.papers.checking import opened, read_answer
 from worldlaw.papers.floors import form_of
 from worldlaw.papers.limits import limits_of
 from worldlaw.papers.making import MadePaper
-from worldlaw.papers.marking import PARTS, Marked, Row, mark
+from worldlaw.papers.marking import PARTS, Marked, Read, Row, mark
 from worldlaw.papers.page import write_exam_report
 from worldlaw.papers.paper import PaperQuestion
 from worldlaw.papers.questions import Truth, truth_of
@@ -71,7 +71,8 @@ class Scored:
     folder: Path
     statuses: tuple[dict[str, Any], ...]
     num_rows: int
-    seconds: dict[str, float]  # of all workers together, by part of the work; wall is the whole
+    unknown: tuple[str, ...]  # videos that answer no question of the paper
+    seconds: dict[str, float]  # processor time of all workers, by part of the work; wall is by the clock
 
     def count(self, status: str) -> int:
         """Answers of a status."""
@@ -132,7 +133,8 @@ def score(
     if report:
         write_exam_report(out, made.folder, found.folder, secret=key)
     seconds["wall"] = time.perf_counter() - started
-    return Scored(out, tuple(statuses), table.num_rows, seconds)
+    unknown = tuple(one.answer for one in found.findings if one.code == "unknown")
+    return Scored(out, tuple(statuses), table.num_rows, unknown, seconds)
 
 
 def level_of(scene: Scene, training: Region | None) -> str:
@@ -186,13 +188,12 @@ def _tasks(
         by_question.setdefault(answer.question, []).append(answer)
     failures: dict[str, dict[int, str]] = {}
     for name, reason in found.failures.items():
-        question, _, number = name.partition("__")
-        failures.setdefault(question, {})[int(number) if number.isdigit() else 0] = f"failed: {reason}"
+        question, number = address_of(name)
+        failures.setdefault(question, {})[number] = f"failed: {reason}"
     for finding in found.findings:
         if finding.question is not None:
-            number = finding.answer.removesuffix(Path(finding.answer).suffix).partition("__")[2]
-            place = int(number) if number.isdigit() else 0
-            failures.setdefault(finding.question, {})[place] = f"{finding.code}: {finding.line}"
+            _, number = address_of(finding.answer.removesuffix(Path(finding.answer).suffix))
+            failures.setdefault(finding.question, {})[number] = f"{finding.code}: {finding.line}"
     each = [
         (question, tuple(by_question.get(question.id, ())), failures.get(question.id, {}))
         for question in made.questions
@@ -220,9 +221,7 @@ def _score(
     for question, answers, failures in each:
         marked = Marked()
         truth = truth_of(made.paper, question, secret)
-        with marked.timed("decode"):
-            given = made.given(question.id)
-            read = [(answer, read_answer(answer, given, made, declared)) for answer in answers]
+        read = _read(made, question, answers, declared, marked)  # one at a time: films are large
         mark(
             truth,
             read,
@@ -237,6 +236,21 @@ def _score(
         for name, value in marked.seconds.items():
             seconds[name] += value
     return columns, statuses, seconds
+
+
+def _read(
+    made: MadePaper,
+    question: PaperQuestion,
+    answers: Sequence[Answer],
+    declared: Declaration,
+    marked: Marked,
+) -> Iterator[Read]:
+    with marked.timed("decode"):
+        given = made.given(question.id)
+    for answer in answers:
+        with marked.timed("decode"):
+            found = read_answer(answer, given, made, declared)
+        yield answer, found
 
 
 def _add(columns: dict[str, list], rows: Sequence[Row], truth: Truth) -> None:

@@ -25,6 +25,7 @@ class Backdrop:
     picture: Float[np.ndarray, "H W 3"]  # levels
     gain: Float[np.ndarray, "T 3"]  # light of each frame
     noise: float  # levels: standard deviation of a channel from frame to frame
+    shade: float = kernels.SHADE_LEAST  # what light shadows leave at least; 1 where there are none
 
     @property
     def noise_power(self) -> float:
@@ -100,7 +101,8 @@ def without(
     known = np.zeros(suspect.shape, np.bool_)
     picture = ground.copy()
     kernels.uncovered(
-        video, frames, backdrop.gain, suspect, ground, paint.astype(np.float32), backdrop.noise,
+        video, frames, backdrop.gain, suspect, ground, paint.astype(np.float32), backdrop.shade,
+        backdrop.noise,
         min(3, len(frames)), picture, known,
     )  # fmt: skip
     return dataclasses.replace(backdrop, picture=inpainted(picture, suspect & ~known))

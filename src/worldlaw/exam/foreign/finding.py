@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
 from worldlaw.core.errors import BadInput
 from worldlaw.exam.foreign import kernels
 from worldlaw.exam.foreign.backdrop import LEAST_FRAMES, Backdrop, inpainted, read_backdrop, without
-from worldlaw.exam.foreign.things import NUM_ANGLES, Things
+from worldlaw.exam.foreign.looking import LEAST_STEP, Look, bounded, look_at, paints_of, things_of
+from worldlaw.exam.foreign.things import Things
 
 COARSE = 144  # rows at which a picture is searched
 STANDS_OUT, ADJOINS = 6.0, 3.5  # distance from the surroundings, in their own spread
-LEAST_STEP = 14.0  # levels: what differs less is no thing
+PLAIN = 4.0  # levels by which a backdrop of one colour varies
+SHARP = 0.3  # share of its depth by which a drawn edge changes in a px; a shadow's is softer
 LEAST_RADIUS = 2.0  # px of the searched picture
-PAINTS = 6
-MOVED = 0.2  # share of a thing's pixels that change in the course of the video if it moves
-ROUND = 0.06  # rms of a circle's radius below which an outline is a disc
 
 
 Rows = Sequence[Sequence] | None
@@ -49,6 +48,8 @@ def find(
     for seed in pointed:
         suspect |= ndimage.binary_dilation(seed.area, iterations=2)
     guess = inpainted(backdrop.picture, suspect)
+    if _drawn(first, replace(backdrop, picture=guess), suspect):
+        backdrop = replace(backdrop, shade=1.0)
     seeds = pointed or _standing_out(first, replace(backdrop, picture=guess), suspect)
     paints = []
     for seed in seeds:
@@ -65,7 +66,7 @@ def find(
         frame, gain = frames[seed.frame], backdrop.gain[seed.frame]
         look = look_at(frame, gain, backdrop, seed.area, paint)
         share = float(moved[seed.area].mean())
-        if look is not None and (pointed or _bounded(frame / gain, look, backdrop.noise, share)):
+        if look is not None and (pointed or bounded(frame / gain, look, backdrop.noise, share)):
             looks.append(replace(look, frame=seed.frame, name=seed.name))
         elif pointed:
             raise BadInput(f"{seed.name}: nothing there stands out from its surroundings")
@@ -116,11 +117,39 @@ def _suspect(first: np.ndarray, backdrop: Backdrop) -> tuple[np.ndarray, np.ndar
     small = _shrunk(first / backdrop.gain[0], factor)
     suspect = _grown(_outstanding(ndimage.gaussian_filter(small, (0.8, 0.8, 0))), STANDS_OUT, ADJOINS)
     change = np.zeros(suspect.shape, np.float32)
-    kernels.unlike_ground(first, backdrop.gain[0], backdrop.picture, factor, change, False)
+    kernels.unlike_ground(first, backdrop.gain[0], backdrop.picture, factor, 1.0, change)
     step = max(LEAST_STEP, 5 * backdrop.noise / factor)
     moved = _grown(ndimage.uniform_filter(change, 3), 1.5 * step, step)
     suspect = ndimage.binary_dilation(suspect | moved, iterations=2)
     return _enlarged(suspect, factor, (height, width)), _enlarged(moved, factor, (height, width))
+
+
+def _drawn(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) -> bool:
+    """Whether something that could be a shadow by its colour has an edge that no shadow has."""
+    rest = backdrop.picture[~suspect][::7]
+    if not len(rest) or np.quantile(np.abs(rest - np.median(rest, axis=0)), 0.9) > PLAIN:
+        return False  # light from somewhere
+    gain = backdrop.gain[0]
+    away = np.zeros((2, *suspect.shape), np.float32)
+    kernels.unlike_ground(first, gain, backdrop.picture, 1, backdrop.shade, away[0])
+    kernels.unlike_ground(first, gain, backdrop.picture, 1, 1.0, away[1])
+    step = max(LEAST_STEP, 4 * backdrop.noise)
+    surely = ndimage.binary_dilation(ndimage.uniform_filter(away[0], 3) > step, iterations=3)
+    perhaps = (ndimage.uniform_filter(away[1], 3) > 1.5 * step) & suspect & ~surely
+    labels, _ = ndimage.label(perhaps)
+    bright = ndimage.gaussian_filter((first / gain).mean(axis=-1), 0.7)
+    slope = np.hypot(ndimage.sobel(bright, 0), ndimage.sobel(bright, 1)) / 8  # levels per px
+    for k, place in enumerate(ndimage.find_objects(labels), 1):
+        inside = labels[place] == k
+        if inside.sum() < np.pi * (2 * LEAST_RADIUS) ** 2:
+            continue
+        depth = float(np.median(away[1][place][inside])) / np.sqrt(3)
+        around = tuple(slice(max(0, s.start - 2), s.stop + 2) for s in place)
+        part = labels[around] == k
+        rim = ndimage.binary_dilation(part, iterations=2) & ~ndimage.binary_erosion(part) & ~surely[around]
+        if rim.sum() > 12 and np.quantile(slope[around][rim], 0.75) > SHARP * depth:
+            return True
+    return False
 
 
 def _standing_out(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) -> list[Seed]:
@@ -128,7 +157,7 @@ def _standing_out(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) ->
     height, width, _ = first.shape
     factor = max(1, round(min(height, width) / COARSE))
     away = np.zeros((height // factor, width // factor), np.float32)
-    kernels.unlike_ground(first, backdrop.gain[0], backdrop.picture, factor, away, True)
+    kernels.unlike_ground(first, backdrop.gain[0], backdrop.picture, factor, backdrop.shade, away)
     step = max(LEAST_STEP, 5 * backdrop.noise / factor)
     found = _enlarged(ndimage.uniform_filter(away, 3) > step, factor, (height, width)) & suspect
     labels, _ = ndimage.label(found)
@@ -140,153 +169,6 @@ def _standing_out(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) ->
             area[place] = inside
             seeds.append(Seed(area))
     return seeds
-
-
-@dataclass(frozen=True)
-class Look:
-    """One thing in one frame."""
-
-    position: np.ndarray  # (2,) px
-    radius: float
-    color: np.ndarray
-    box: tuple[float, ...]
-    disc: bool
-    outline: np.ndarray  # (A,)
-    paint: np.ndarray  # (P, 3)
-    frame: int = 0
-    name: str = ""
-
-
-def things_of(looks: list[Look]) -> Things:
-    """Things from looks at each."""
-    return Things(
-        name=tuple(look.name or f"thing {k}" for k, look in enumerate(looks)),
-        position=np.array([look.position for look in looks]),
-        radius=np.array([look.radius for look in looks]),
-        color=np.array([look.color for look in looks]).astype(np.uint8),
-        box=np.array([look.box for look in looks]),
-        disc=np.array([look.disc for look in looks]),
-        outline=np.array([look.outline for look in looks]),
-        paint=np.array([look.paint for look in looks]),
-        frame=np.array([look.frame for look in looks]),
-    )
-
-
-def paints_of(picture: Float[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"]) -> np.ndarray:
-    """(P, 3): the colours of a surface: means of clusters, begun along its strongest direction of change."""
-    colors = picture[mask].astype(float)
-    colors = colors[:: max(1, len(colors) // 2000)]
-    center = colors.mean(axis=0)
-    _, axes = np.linalg.eigh(np.cov((colors - center).T) + 1e-6 * np.eye(3) if len(colors) > 1 else np.eye(3))
-    along = (colors - center) @ axes[:, -1]
-    levels = np.quantile(along, (np.arange(PAINTS) + 0.5) / PAINTS)
-    paint = center + levels[:, None] * axes[:, -1]
-    for _ in range(5):
-        nearest = ((colors[:, None] - paint[None]) ** 2).sum(axis=-1).argmin(axis=1)
-        for k in range(PAINTS):
-            if (nearest == k).any():
-                paint[k] = colors[nearest == k].mean(axis=0)
-    return paint
-
-
-def look_at(
-    frame: np.ndarray, gain: np.ndarray, backdrop: Backdrop, seed: np.ndarray, paint: np.ndarray
-) -> Look | None:
-    """A thing that covers about ``seed``, from the pixels that are like its surface and not its backdrop."""
-    rows, columns = np.nonzero(seed)
-    reach = 0.5 * max(np.ptp(rows), np.ptp(columns)) + 1
-    margin = int(0.6 * reach + 6)
-    top, left = max(0, rows.min() - margin), max(0, columns.min() - margin)
-    bottom = min(frame.shape[0], rows.max() + margin + 1)
-    right = min(frame.shape[1], columns.max() + margin + 1)
-    alike = np.empty((bottom - top, right - left))
-    nothing = np.zeros((0, 3))
-    kernels.likeness(frame, gain, backdrop.picture, paint, nothing, backdrop.noise_power, left, top, alike)
-    solid = ndimage.uniform_filter(alike, 3) > 0.5
-    labels, _ = ndimage.label(solid)
-    counts = np.bincount(labels[seed[top:bottom, left:right] & solid], minlength=1)
-    if counts.sum() == 0:
-        return None
-    mask = labels == counts.argmax()
-    holes = ndimage.binary_fill_holes(mask) & ~mask
-    if holes.sum() < 0.15 * mask.sum():
-        mask |= holes
-    area = float(mask.sum())
-    radius = np.sqrt(area / np.pi)
-    y, x = np.nonzero(mask)
-    middle = np.array([x.mean() + 0.5, y.mean() + 0.5])
-    disc_outline = np.full(NUM_ANGLES, radius)
-    out = np.empty(10)
-    kernels.fit(
-        frame, left, top, least_change(backdrop.noise), alike, disc_outline, *middle, 0.0, 1.0, 1.0,
-        num_rays(radius), max(0.45 * radius, 3.0), max(3.0, 0.12 * radius), False, out,
-    )  # fmt: skip
-    disc = bool(out[4] < max(ROUND * radius, 0.7) and out[5] > 0.85)
-    if disc:
-        middle, radius = out[:2].copy(), radius * out[3]
-        outline = np.full(NUM_ANGLES, radius)
-    else:
-        outline = _outline(mask, alike, middle)
-    at = (slice(top, bottom), slice(left, right))
-    inner = ndimage.binary_erosion(mask, iterations=max(1, round(0.12 * radius)))
-    inner = inner if inner.any() else mask
-    picture = frame[at] / gain
-    color = np.median(picture[inner], axis=0)
-    box = tuple(map(float, (left + x.min(), top + y.min(), np.ptp(x) + 1, np.ptp(y) + 1)))
-    return Look(
-        middle + np.array([left, top]), float(radius), np.clip(color * gain, 0, 255).round(), box, disc,
-        outline, paints_of(picture, inner),
-    )  # fmt: skip
-
-
-def _bounded(picture: np.ndarray, look: Look, noise: float, moved: float) -> bool:
-    """Whether the picture changes across a thing's outline: a place where nothing is has no edge.
-
-    What did not move must also stand out more than the surroundings change by themselves.
-    """
-    angles = 2 * np.pi * np.arange(NUM_ANGLES) / NUM_ANGLES
-    ray = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    gap = max(2.0, 0.15 * look.radius)
-    inner, outer = np.maximum(look.outline - gap, 0.3 * look.outline), look.outline + gap
-    x, y = (look.position + ray * np.stack([inner, outer])[..., None] - 0.5).T  # (A, 2) each
-    colors = np.stack(
-        [ndimage.map_coordinates(picture[..., c], [y, x], order=1, mode="nearest") for c in range(3)]
-    )
-    across = colors[..., 0] - colors[..., 1]
-    step = np.linalg.norm(ndimage.gaussian_filter1d(across, 1.5, axis=1, mode="wrap"), axis=0)
-    least = max(LEAST_STEP, 2 * noise) * (1 + 4 / look.radius)  # a speck must be strong
-    if moved < MOVED:
-        lag = round(2 * gap)
-        smooth = ndimage.uniform_filter(picture, (3, 3, 1))
-        rough = np.linalg.norm(smooth[:, lag:] - smooth[:, :-lag], axis=-1)[::2, ::2]
-        least = max(2 * least, 3 * float(np.quantile(rough, 0.75)))
-    return bool((step > least).mean() > 0.6)
-
-
-def least_change(noise: float) -> float:
-    """Levels by which colours change across an edge that is to be measured."""
-    return max(LEAST_STEP, 1.5 * noise)
-
-
-def num_rays(radius: float) -> int:
-    """Rays that meet an outline about every second pixel."""
-    return int(np.clip(round(np.pi * radius), 16, NUM_ANGLES))
-
-
-def _outline(mask: np.ndarray, alike: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """(A,) px: how far a mask reaches in every direction, seen from far away."""
-    reach = np.hypot(*mask.shape)
-    radii = np.arange(0.25, reach, 0.25)
-    angles = 2 * np.pi * np.arange(NUM_ANGLES) / NUM_ANGLES
-    x = middle[0] + np.outer(np.cos(angles), radii) - 0.5
-    y = middle[1] + np.outer(np.sin(angles), radii) - 0.5
-    values = ndimage.map_coordinates(
-        ndimage.binary_dilation(mask, iterations=2) * np.maximum(alike, 0), [y, x], order=1
-    )
-    hit = values > 0.5
-    last = hit.shape[1] - 1 - hit[:, ::-1].argmax(axis=1)
-    outline = np.where(hit.any(axis=1), radii[last] + 0.125, 1.0)
-    return ndimage.gaussian_filter1d(outline, 0.7, mode="wrap")
 
 
 def _outstanding(picture: np.ndarray) -> np.ndarray:
@@ -346,9 +228,9 @@ def cleared(video: np.ndarray, backdrop: Backdrop, things: Things) -> Backdrop:
     suspect = np.zeros((height, width))
     for b in range(things.num_things):
         x, y = things.position[b]
-        kernels.block(suspect, 0, 0, x, y, things.outline[b], 0.0, 1.0, 4.0)
+        kernels.block(suspect, 0, 0, x, y, things.outline[b], things.normal[b], 0.0, 1.0, 4.0)
     moved = np.zeros((height, width), np.float32)
-    kernels.unlike_ground(video[0], backdrop.gain[0], backdrop.picture, 1, moved, False)
+    kernels.unlike_ground(video[0], backdrop.gain[0], backdrop.picture, 1, 1.0, moved)
     step = max(LEAST_STEP, 5 * backdrop.noise)
     full = (suspect < 0) | ndimage.binary_dilation(ndimage.uniform_filter(moved, 3) > step, iterations=2)
     paint = np.concatenate(list(things.paint))
@@ -371,6 +253,6 @@ def late_look(video: np.ndarray, backdrop: Backdrop, pieces: list[tuple[float, .
         seed = (columns + 0.5 - x) ** 2 + (rows + 0.5 - y) ** 2 < (0.7 * reach) ** 2
         corrected = video[t] / backdrop.gain[t]
         look = look_at(video[t], backdrop.gain[t], backdrop, seed, paints_of(corrected, seed))
-        if look is not None and _bounded(corrected, look, backdrop.noise, 1.0):
+        if look is not None and bounded(corrected, look, backdrop.noise, 1.0):
             return replace(look, frame=t)
     return None

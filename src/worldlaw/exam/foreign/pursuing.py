@@ -1,7 +1,7 @@
 """(video, things) -> tracks: a thing is sought where its motion takes it, then wherever paint is left over.
 
-A thing is where its outline, moved, meets the edge between its own colours and the backdrop's on all rays
-that no other thing blocks. What does not look like that is lost, and what far from its way looks like it must
+A thing is where its outline, moved, meets the edge between its own colours and the backdrop's wherever no
+other thing blocks it. What does not look like that is lost, and what far from its way looks like it must
 do so in two frames in a row.
 """
 
@@ -16,16 +16,18 @@ from scipy import ndimage
 from worldlaw.core.types import CUT, HIDDEN, LOST, OUTSIDE, VISIBLE
 from worldlaw.exam.foreign import kernels
 from worldlaw.exam.foreign.backdrop import Backdrop
-from worldlaw.exam.foreign.finding import COARSE, least_change, num_rays
+from worldlaw.exam.foreign.finding import COARSE
+from worldlaw.exam.foreign.looking import least_change, stride
 from worldlaw.exam.foreign.things import Things
 
 FILLED = 0.6  # mean likeness within an outline that is there
 STANDS_APART = 0.35  # how much less it is just outside
-MET = 0.65  # share of its rays that meet an edge
-FREE = 0.35  # share of rays that nothing blocks
+SEARCHED_ANGLES = 36
+MET = 0.65  # share of its points that meet an edge
+FREE = 0.35  # share of points that nothing blocks
 ROUGH = 0.10  # rms of what remains of the edge, in radii, at most
 GROWTH = 1.35  # how much larger or smaller than it was a thing may appear
-BIAS = 0.6  # px by which a place may be off all the same, per px by which the edge is: measured on films
+BIAS = 0.72  # px by which a place may be off all the same, per px by which the edge is: measured on films
 OTHER = 45.0  # levels by which two things' colours differ if they can be told apart
 STEP = 16.0  # levels from the backdrop at which paint belongs to something
 SMALLEST = 0.15  # of the area of the smallest thing: what is less is no extra thing
@@ -98,7 +100,6 @@ class _Frame:
         self.pixels = pursuer.video[t]
         self.gain = pursuer.backdrop.gain[t]
         self.pursuer = pursuer
-        self.window: dict[int, tuple[int, int, np.ndarray]] = {}
 
     def alike(self, b: int, place: np.ndarray, reach: float) -> tuple[int, int, np.ndarray] | None:
         """A window of likeness to a thing around a place; None if there is none in the picture."""
@@ -110,7 +111,8 @@ class _Frame:
         out = np.empty((bottom - top, right - left))
         kernels.likeness(
             self.pixels, self.gain, self.pursuer.backdrop.picture, self.pursuer.things.paint[b],
-            self.pursuer.rivals[b], self.pursuer.backdrop.noise_power, left, top, out,
+            self.pursuer.rivals[b], self.pursuer.backdrop.noise_power, self.pursuer.things.shade[b],
+            left, top, out,
         )  # fmt: skip
         return left, top, out
 
@@ -119,9 +121,8 @@ class _Pursuer:
     def __init__(self, video: np.ndarray, things: Things, backdrop: Backdrop) -> None:
         self.video, self.things, self.backdrop = video, things, backdrop
         count = things.num_things
-        self.outline = np.ascontiguousarray(things.outline)
         self.radius = things.radius
-        self.reach = things.outline.max(axis=1)
+        self.reach = np.linalg.norm(things.outline, axis=-1).max(axis=1)
         self.states = [_State(things.position[b].copy(), np.zeros(2)) for b in range(count)]
         self.rivals = [self._rivals(b) for b in range(count)]
 
@@ -214,6 +215,11 @@ class _Pursuer:
                 best = fit
             if best.score > 0.8:
                 break
+        if best is None and not self.things.disc[b]:
+            reach = min(self._leash(b, t), 1.5 * self.reach[b])
+            fit = self._searched(frame, b, expected[0], expected[1], others, reach)
+            if fit is not None and fit.good(self.radius[b], state.scale):
+                return fit
         return best
 
     def _leash(self, b: int, t: int) -> float:
@@ -223,29 +229,73 @@ class _Pursuer:
         speed = float(np.linalg.norm(state.step))
         return 1.2 * self.radius[b] * state.scale + (1.5 * speed + 0.15 * self.radius[b]) * min(gap, 4) + 3
 
-    def _fit(self, frame: _Frame, b: int, start: np.ndarray, angle: float, others: list) -> Fit | None:
-        state = self.states[b]
-        size = self.reach[b] * state.scale
-        if not _in_picture(start, size, frame.pixels.shape):
+    def _block(
+        self, out: np.ndarray, left: int, top: int, b: int, place: np.ndarray, angle: float, scale: float,
+        margin: float, factor: int = 1,
+    ) -> None:  # fmt: skip
+        """Mark what a thing covers of a window, or of a picture shrunk by a factor."""
+        outline = self.things.outline[b] / factor
+        at = place / factor
+        kernels.block(out, left, top, at[0], at[1], outline, self.things.normal[b], angle, scale, margin)
+
+    def _edge(self, b: int) -> tuple[np.ndarray, ...]:
+        things = self.things
+        return things.outline[b], things.normal[b], things.inner[b], things.outer[b]
+
+    def _window(
+        self, frame: _Frame, b: int, place: np.ndarray, reach: float, others: list
+    ) -> tuple[int, int, np.ndarray] | None:
+        """Likeness to a thing around a place, what other things cover of it blocked."""
+        if not _in_picture(place, self.reach[b] * self.states[b].scale, frame.pixels.shape):
             return None
-        window = frame.alike(b, start, 1.9 * size + 10)
+        window = frame.alike(b, place, reach)
+        if window is not None:
+            left, top, alike = window
+            for o, at, turned, scale in others:
+                self._block(alike, left, top, o, at, turned, scale, 1.0)
+        return window
+
+    def _fit(self, frame: _Frame, b: int, start: np.ndarray, angle: float, others: list) -> Fit | None:
+        """An outline fitted from a start; None if that is out of the picture."""
+        state = self.states[b]
+        radius = self.radius[b] * state.scale
+        window = self._window(frame, b, start, 1.5 * self.reach[b] * state.scale + 0.5 * radius + 10, others)
         if window is None:
             return None
         left, top, alike = window
-        for o, place, turned, scale in others:
-            kernels.block(alike, left, top, place[0], place[1], self.outline[o], turned, scale, 1.0)
         out = np.empty(10)
-        radius = self.radius[b] * state.scale
         kernels.fit(
-            frame.pixels, left, top, least_change(self.backdrop.noise), alike, self.outline[b],
-            start[0] - left, start[1] - top, angle, state.scale, state.scale, num_rays(radius),
+            frame.pixels, left, top, least_change(self.backdrop.noise), alike, *self._edge(b),
+            start[0] - left, start[1] - top, angle, state.scale, state.scale, stride(radius),
             max(0.5 * radius, 4.0), max(2.5, 0.12 * radius), not self.things.disc[b], out,
         )  # fmt: skip
-        filled, outer = kernels.filled(alike, self.outline[b], out[0], out[1], out[2], out[3])
+        filled, outer = kernels.filled(
+            alike, self.things.body[b], self.things.outline[b], self.things.normal[b], self.things.outer[b],
+            *out[:4],
+        )  # fmt: skip
         return Fit(
             np.array([out[0] + left, out[1] + top]), out[2], out[3], out[4], out[5], out[6],
             math.hypot(math.sqrt(max(0.5 * (out[7] + out[8]), 0.0)), BIAS * out[4]), out[9], filled, outer,
         )  # fmt: skip
+
+    def _searched(
+        self, frame: _Frame, b: int, start: np.ndarray, angle: float, others: list, reach: float
+    ) -> Fit | None:
+        """As ``_fit`` for a thing that turns, from the best of many places and angles around a start."""
+        scale = self.states[b].scale
+        window = self._window(frame, b, start, reach + 1.2 * self.reach[b] * scale + 8, others)
+        if window is None:
+            return None
+        left, top, alike = window
+        out = np.empty(4)
+        step = max(1.5, float(self.things.inner[b].min()) * scale, reach / 12)
+        kernels.search(
+            alike, self.things.body[b], self.things.outline[b], self.things.normal[b], start[0] - left,
+            start[1] - top, angle, scale, reach, step, SEARCHED_ANGLES, 2 * math.pi, out,
+        )  # fmt: skip
+        if out[3] < STANDS_APART:
+            return None
+        return self._fit(frame, b, out[:2] + np.array([left, top]), out[2], others)
 
     def _part(self, fits: list[Fit | None], expected: dict, active: list[int]) -> None:
         """Of two things laid on one place, the one that is farther from its way is not there."""
@@ -268,17 +318,16 @@ class _Pursuer:
         height, width, _ = frame.pixels.shape
         factor = max(1, round(min(height, width) / COARSE))
         away = np.empty((height // factor, width // factor), np.float32)
-        kernels.unlike_ground(frame.pixels, frame.gain, self.backdrop.picture, factor, away, True)
+        kernels.unlike_ground(
+            frame.pixels, frame.gain, self.backdrop.picture, factor, self.backdrop.shade, away
+        )
         step = max(STEP, 5 * self.backdrop.noise / factor)
         paint = ndimage.uniform_filter(away, 3) > step
         for b, fit in enumerate(fits):
             if fit is not None:
                 grown = np.zeros(away.shape)
                 margin = max(2.5, 0.15 * self.radius[b]) / factor
-                kernels.block(
-                    grown, 0, 0, fit.place[0] / factor, fit.place[1] / factor, self.outline[b] / factor,
-                    fit.angle, fit.scale, margin,
-                )  # fmt: skip
+                self._block(grown, 0, 0, b, fit.place, fit.angle, fit.scale, margin, factor)
                 paint &= grown == 0
         labels, count = ndimage.label(paint)
         if not count:
@@ -316,7 +365,10 @@ class _Pursuer:
                 continue
             if np.linalg.norm(self.things.paint[b] - color, axis=1).min() > 1.5 * OTHER:
                 continue
-            fit = self._fit(frame, b, middle, expected[1], others)
+            if self.things.disc[b]:
+                fit = self._fit(frame, b, middle, expected[1], others)
+            else:
+                fit = self._searched(frame, b, middle, expected[1], others, 0.3 * self.radius[b])
             if fit is None or not fit.good(self.radius[b], state.scale):
                 continue
             far = np.linalg.norm(fit.place - expected[0])
@@ -355,9 +407,7 @@ class _Pursuer:
             state.rumour = None
             found.angle[t, b], found.scale[t, b] = fit.angle, fit.scale
             found.confidence[t, b] = fit.score
-            edge = (
-                self.outline[b].max() * fit.scale if not self.things.disc[b] else self.radius[b] * fit.scale
-            )
+            edge = (self.radius if self.things.disc[b] else self.reach)[b] * fit.scale
             whole = _whole(fit.place, edge, frame.pixels.shape)
             found.status[t, b] = VISIBLE if whole else CUT
             if whole:
@@ -367,7 +417,14 @@ class _Pursuer:
                 reach = max(1, int(0.5 * self.radius[b] * fit.scale))
                 patch = frame.pixels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
                 found.color[t, b] = np.median(patch.reshape(-1, 3), axis=0) / 255
-        found.extra += [(t, *middle, area, *(color / 255)) for middle, area, color in pieces]
+        leaving = [b for b in active if found.status[t, b] in (CUT, OUTSIDE)]
+        for middle, area, color in pieces:
+            radius = math.sqrt(area / math.pi)
+            rest = not _whole(middle, 1.5 * radius, frame.pixels.shape) and any(
+                np.linalg.norm(self._expected(b, t)[0] - middle) < 1.5 * self.reach[b] + 4 for b in leaving
+            )
+            if not rest:
+                found.extra.append((t, *middle, area, *(color / 255)))
 
     def _why(self, b: int, expected: tuple, fits: list, shape: tuple) -> int:
         """Why a thing that was not found may not be seen."""

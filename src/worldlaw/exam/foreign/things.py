@@ -9,7 +9,8 @@ from jaxtyping import Float, Int, UInt8
 
 from worldlaw.core.types import Tracks
 
-NUM_ANGLES = 96  # directions in which an outline is known
+NUM_POINTS = 96  # of an outline
+NUM_INSIDE = 48  # points within it
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,13 @@ class Things:
     color: UInt8[np.ndarray, "B 3"]  # the median over the thing
     box: Float[np.ndarray, "B 4"]  # px: left, top, width, height
     disc: np.ndarray  # (B,) bool: the outline is a circle as far as can be seen, so it shows no angle
-    outline: Float[np.ndarray, "B A"]  # px from the middle, at A angles 2 pi k / A clockwise from x
+    outline: Float[np.ndarray, "B A 2"]  # px from the middle, evenly along it
+    normal: Float[np.ndarray, "B A 2"]  # outward, at its points
+    inner: Float[np.ndarray, "B A"]  # px from its points inward that are surely the thing
+    outer: Float[np.ndarray, "B A"]  # px outward that are surely not
+    body: Float[np.ndarray, "B N 2"]  # px from the middle: points within it
     paint: Float[np.ndarray, "B P 3"]  # the colours of its surface, in the light of its frame
+    shade: Float[np.ndarray, " B"]  # of the backdrop's light: darker is no shadow on it
     frame: Int[np.ndarray, " B"]  # in which it was described; 0 unless it came later
 
     @property

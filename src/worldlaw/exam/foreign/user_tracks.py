@@ -10,7 +10,8 @@ import numpy as np
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, VISIBLE, Detections, Tracks, Trajectory
-from worldlaw.exam.foreign.things import NUM_ANGLES, Seen, Things
+from worldlaw.exam.foreign.contours import FAR, circle
+from worldlaw.exam.foreign.things import Seen, Things
 
 NEEDED = ("frame", "object", "x", "y")
 ALLOWED = (*NEEDED, "radius", "visible")
@@ -107,6 +108,8 @@ def _seen(
     first = measured.argmax(axis=0)
     start = values[first, np.arange(len(names))]
     radius = start[:, 2]
+    unit = circle(1.0)
+    outline = unit.outline * radius[:, None, None]
     things = Things(
         name=names,
         position=start[:, :2],
@@ -114,7 +117,12 @@ def _seen(
         color=np.zeros((len(names), 3), np.uint8),
         box=np.stack([start[:, 0] - radius, start[:, 1] - radius, 2 * radius, 2 * radius], axis=1),
         disc=np.ones(len(names), bool),
-        outline=np.repeat(radius[:, None], NUM_ANGLES, axis=1),
+        outline=outline,
+        normal=np.repeat(unit.normal[None], len(names), axis=0),
+        inner=np.linalg.norm(outline, axis=-1) * 0.9,
+        outer=np.full(outline.shape[:2], FAR),
+        body=unit.body * radius[:, None, None],
+        shade=np.ones(len(names)),
         paint=np.full((len(names), 1, 3), np.nan),
         frame=first,
     )
