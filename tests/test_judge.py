@@ -262,6 +262,12 @@ def test_what_grows_changes_colour_or_comes_from_nowhere_is_found():
     assert [(sign.kind, sign.about) for sign in found] == [("duplicate", "a second a appears")]
 
 
+def test_what_appears_or_vanishes_is_told_with_its_frame():
+    for place, frame in ((gone(LEVEL, slice(0, 12)), 12), (gone(LEVEL, slice(18, None)), 18)):
+        (sign,) = [sign for sign in judge(evidence(place[:, None])).signs if sign.counts]
+        assert (sign.kind, sign.frame) == ("vanish", frame)
+
+
 def test_hints_say_whether_there_is_a_surface_to_bounce_off():
     place = bouncing(0.8)[:, None]
     assert judge(evidence(place, surfaces=())).verdict == "abnormal"
