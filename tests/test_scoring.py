@@ -352,9 +352,11 @@ def test_at_the_times_of_frames_nothing_changes():
         np.testing.assert_array_equal(getattr(found, name), getattr(tracks.bodies, name))
 
 
-def test_a_paper_made_of_nothing_is_no_paper(made, tmp_path):
+def test_a_paper_whose_given_frames_are_not_its_truths_is_refused(made, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(made.folder, broken)
-    (broken / "questions" / "fall-0000" / "given-001.png").unlink()
-    with pytest.raises(BadInput, match=r"given-001\.png: missing"):
+    index = json.loads((broken / "paper.json").read_text())
+    index["questions"][0]["sha256"] = index["questions"][1]["sha256"]
+    (broken / "paper.json").write_text(json.dumps(index))
+    with pytest.raises(BadInput, match=r"what was given of fall-0000 is not how its truth begins"):
         score(broken, write(tmp_path / "answers", true_videos(made)))
