@@ -66,7 +66,7 @@ def _measure(made: MadePaper, answers: Path, workers: int, look: bool, repetitio
         against=AGAINST,
         target=WITH if look else WITHOUT,
         spread=(float(wall.min()), float(wall.max())),
-        notes={"of the work": shares, "work of all workers": f"{busy:.1f} s"},
+        notes={"of the work": shares, "processor time of all workers": f"{busy:.1f} s"},
     )
 
 

@@ -74,7 +74,7 @@ class Marked:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
     def timed(self, part: str) -> _Timer:
-        """What the block takes is counted for a part."""
+        """The processor time of the block is counted for a part."""
         return _Timer(self.seconds, part)
 
 
@@ -83,10 +83,10 @@ class _Timer:
         self._seconds, self._part = seconds, part
 
     def __enter__(self) -> None:
-        self._started = time.perf_counter()
+        self._started = time.process_time()
 
     def __exit__(self, *_: object) -> None:
-        self._seconds[self._part] += time.perf_counter() - self._started
+        self._seconds[self._part] += time.process_time() - self._started
 
 
 def mark(
@@ -255,7 +255,7 @@ def _tracked(truth: Truth, film: Film, fit: Fit, floor: Floor) -> tuple[np.ndarr
     # The first of the form's frames that the film has, and how many it has from there on.
     offset = int(np.argmin(np.abs(times - fit.time[0])))
     count = min(len(film.frames), len(times) - offset)
-    new = show(film.frames[max(0, given - offset) : count], fit, floor.sight)
+    new = show(film.frames[max(0, given - offset) : count], truth, fit, floor.sight, film.encoding)
     frames = np.concatenate([floor.frames[: max(given, offset)], new])
     _, tracks = read(truth, frames, floor.form, floor.sight, floor.truth)
     return frames, at_paper_times(tracks, floor.form, truth)
