@@ -113,25 +113,24 @@ def _store(paper: Paper, made: MadePaper, folder: Path, rate: int) -> Clips:
 
 
 def _wrong(truth: Truth, last: int) -> Trajectory:
-    """The motion under the right law, after the given frames with velocities off by up to a third."""
+    """The true motion up to the last given frame, then the right law with velocities off by up to a third."""
     rng = rng_for(0, "rollout", truth.question.id)
-    scene = truth.scene
+    scene, true = truth.scene, truth.trajectory
     bodies = tuple(
         dataclasses.replace(
             body,
-            velocity=tuple(float(v * rng.uniform(2 / 3, 4 / 3)) for v in body.velocity),  # type: ignore[arg-type]
+            position=tuple(true.position[last, b].tolist()),
+            velocity=tuple(
+                float((v + g * last * true.dt) * rng.uniform(2 / 3, 4 / 3))
+                for v, g in zip(body.velocity, scene.gravity, strict=True)
+            ),
         )
-        for body in scene.bodies
+        for b, body in enumerate(scene.bodies)
     )
-    true = truth.trajectory
-    other = scenarios.get(scene.scenario)().simulate(
-        dataclasses.replace(scene, bodies=bodies), true.num_frames, true.dt
+    after = scenarios.get(scene.scenario)().simulate(
+        dataclasses.replace(scene, bodies=bodies), true.num_frames - last, true.dt
     )
-    position = true.position.copy()
-    position[last:] += (other.position[last:] - other.position[last]) - (
-        true.position[last:] - true.position[last]
-    )
-    return dataclasses.replace(true, position=position)
+    return dataclasses.replace(true, position=np.concatenate([true.position[:last], after.position]))
 
 
 def _scores(
@@ -149,7 +148,7 @@ def _scores(
         else:
             np.savez(place / question.id, video=frames, fps=fps)
     (place / "answers.json").write_text(json.dumps({"model": shape.name}))
-    scored = score(made.folder, place, report=False)
+    scored = score(made.folder, place, workers=2, report=False)
     found: dict[tuple[str, str, str], list[float]] = {}
     for row in pq.read_table(scored.folder / "results.parquet").to_pylist():
         if row["predictor"] in ("answers", "floor") and row["metric"] in METRICS:

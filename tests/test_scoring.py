@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import types
 from fractions import Fraction
 
 import av
@@ -16,8 +17,11 @@ from worldlaw.cli import main
 from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, OUTSIDE, VISIBLE, Detections, Tracks, Trajectory
-from worldlaw.papers import load_paper, scoring, truth_of, with_video
+from worldlaw.core.workers import Workers
+from worldlaw.exam.verdicts.measures import MEASURES
+from worldlaw.papers import limits, load_paper, questions, scoring, truth_of, with_video
 from worldlaw.papers.adjusting import resized
+from worldlaw.papers.floors import plain_form
 from worldlaw.papers.making import make_paper
 from worldlaw.papers.resampling import resample
 from worldlaw.papers.scoring import score
@@ -286,6 +290,46 @@ def test_what_is_no_folder_or_no_answer_is_one_line(made, tmp_path, capsys):
     assert "no answer to any of the 4 questions" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("quality", [None, 23], ids=["lossless", "h264"])
+def test_rigid_bodies_are_judged_by_limits_that_ship(tmp_path, quality):
+    paper = load_paper("assemblies-in")
+    sections = tuple(dataclasses.replace(section, num_questions=2) for section in paper.sections)
+    made = make_paper(dataclasses.replace(paper, sections=sections), tmp_path / "made")
+    videos = true_videos(made)
+    good, bad = videos
+    videos[bad] = videos[bad].copy()
+    videos[bad][4:8] = (255, 255, 255)  # everything is gone for a while
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    for name, video in videos.items():
+        if quality is None:
+            np.savez_compressed(answers / f"{name}.npz", video=video)
+        else:
+            (answers / f"{name}.mp4").write_bytes(encode_mp4(video, paper.video.fps, quality=quality))
+    scored = score(made.folder, answers)
+    assert values(scored, "abnormal") == {good: 0.0, bad: 1.0}
+    assert values(scored, "abnormal", "floor") == {good: 0.0, bad: 0.0}
+    assert values(scored, "abnormal_vanish") == {good: 0.0, bad: 1.0}
+    assert not (made.folder / "limits").exists()
+
+
+def test_limits_of_other_forms_are_measured_only_if_asked_for_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "CLIPS", 230)
+    monkeypatch.setattr(limits, "floor_of", lambda truth, form: plain)
+    monkeypatch.setattr(limits, "case_of", lambda truth, *_, **__: truth.question)
+    plain = types.SimpleNamespace(tracks=None, frames=None)
+    monkeypatch.setattr(limits, "numbers", lambda question: dict.fromkeys(MEASURES, float(question.index)))
+    paper = with_video(load_paper("assemblies-in"), size=(64, 64))
+    form = plain_form(truth_of(paper, questions(paper)[0]))
+    more = {"team": Workers(1), "progress": None}
+    assert limits.limits_of(paper, "assembly", form, tmp_path, measured=False, **more) is None
+    found = limits.limits_of(paper, "assembly", form, tmp_path, measured=True, **more)
+    assert found.limits["vanish"] == 229
+    assert len(list((tmp_path / "limits").iterdir())) == 1
+    monkeypatch.setattr(limits, "measure", None)
+    assert limits.limits_of(paper, "assembly", form, tmp_path, measured=True, **more) == found
+
+
 def moving(position, dt=0.1, **more):
     """Tracks of bodies at these places (T, B, 2)."""
     position = np.asarray(position, float)
@@ -352,9 +396,11 @@ def test_at_the_times_of_frames_nothing_changes():
         np.testing.assert_array_equal(getattr(found, name), getattr(tracks.bodies, name))
 
 
-def test_a_paper_made_of_nothing_is_no_paper(made, tmp_path):
+def test_a_paper_whose_given_frames_are_not_its_truths_is_refused(made, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(made.folder, broken)
-    (broken / "questions" / "fall-0000" / "given-001.png").unlink()
-    with pytest.raises(BadInput, match=r"given-001\.png: missing"):
+    index = json.loads((broken / "paper.json").read_text())
+    index["questions"][0]["sha256"] = index["questions"][1]["sha256"]
+    (broken / "paper.json").write_text(json.dumps(index))
+    with pytest.raises(BadInput, match=r"what was given of fall-0000 is not how its truth begins"):
         score(broken, write(tmp_path / "answers", true_videos(made)))

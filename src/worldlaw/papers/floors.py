@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from worldlaw.clips.film import Encoding
 from worldlaw.clips.recoding import recoded
 from worldlaw.core.colors import COLORS
+from worldlaw.core.compiled import compiled
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
@@ -28,6 +29,7 @@ from worldlaw.worlds import scenarios
 FOREIGN = "foreign"
 SLACK = 1e-4  # of a frame: times closer than this are one
 FAINT = 24 / 255  # of a channel beside the background: what is fainter a codec may have drawn
+FLAT = 16  # levels: pixels of lossy films this near to a plain background are taken as background
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,12 @@ def floor_of(truth: Truth, form: Form) -> Floor:
     given = given_frames(form, truth)
     sight = sight_of(truth, form.fit)
     # What was given is known without loss: a tracker learns from it what to follow.
-    shown = show(np.concatenate([filmed[:given], through[given:]]), form.fit, sight)
+    shown = np.concatenate(
+        [
+            show(filmed[:given], truth, form.fit, sight),
+            show(through[given:], truth, form.fit, sight, form.encoding),
+        ]
+    )
     seen = as_seen(motion, truth.scene)
     looks, tracks = read(truth, shown, form, sight, seen)
     return Floor(form, sight, looks, at_paper_times(tracks, form, truth), shown, seen, codec)
@@ -220,10 +227,37 @@ def sight_of(truth: Truth, fit: Fit) -> Sight:
     return Sight(view.width, view.height, view.box, scene.extent, 1.0)
 
 
-def show(frames: UInt8[np.ndarray, "S H W 3"], fit: Fit, sight: Sight) -> UInt8[np.ndarray, "S h w 3"]:
-    """Frames of an answer as the tracker is shown them."""
+def show(
+    frames: UInt8[np.ndarray, "S H W 3"],
+    truth: Truth,
+    fit: Fit,
+    sight: Sight,
+    encoding: Encoding = Encoding("raw"),  # noqa: B008 - frozen
+) -> UInt8[np.ndarray, "S h w 3"]:
+    """Frames of an answer as the tracker is shown them.
+
+    A lossy codec leaves specks of a few levels about what moves. On a plain background they are wiped away
+    for the tracker of blobs: they would join bodies that are far apart.
+    """
     inner = resized(cropped(frames, fit.box), sight.width, sight.height)
-    return np.ascontiguousarray(cropped(inner, sight.part))
+    shown = np.ascontiguousarray(cropped(inner, sight.part))
+    if encoding.codec == "raw" or tracker_of(truth) != "blobs":
+        return shown
+    wiped = shown.copy() if shown.base is not None or shown is frames else shown
+    _wipe(wiped.reshape(-1, 3), np.array(COLORS[truth.scene.background], np.int16), FLAT)
+    return wiped
+
+
+@compiled
+def _wipe(pixels, background, most):
+    """Set pixels (N, 3) that differ from the background by less than ``most`` in every channel to it."""
+    for i in range(len(pixels)):
+        away = 0
+        for channel in range(3):
+            away = max(away, abs(pixels[i, channel] - background[channel]))
+        if away < most:
+            for channel in range(3):
+                pixels[i, channel] = background[channel]
 
 
 def _without_faint(truth: Truth, tracks: Tracks) -> Tracks:

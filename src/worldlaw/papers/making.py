@@ -53,7 +53,7 @@ class MadePaper:
         if entry is None:
             raise unknown("question", question, self.entries)
         frames = np.stack([_read_png(self.folder / name) for name in entry["frames"]])
-        if _sha256(frames) != entry["sha256"]:
+        if sha256_of(frames) != entry["sha256"]:
             raise BadInput(f"{self.folder}: the given frames of {question} are not those that were made")
         return frames
 
@@ -155,7 +155,7 @@ def _make(paper: Paper, question: PaperQuestion, secret: bytes | None, out: Path
         "frames": [f"{place}/{name}" for name in names],
         "clip": clip,
         "answer": f"{question.id}.mp4",
-        "sha256": _sha256(given),
+        "sha256": sha256_of(given),
     }
 
 
@@ -201,5 +201,6 @@ def _read_png(path: Path) -> np.ndarray:
         raise BadInput(f"{path}: missing, or no readable picture") from error
 
 
-def _sha256(frames: np.ndarray) -> str:
+def sha256_of(frames: np.ndarray) -> str:
+    """Hash of given frames (K, H, W, 3), as the index has it."""
     return hashlib.sha256(np.ascontiguousarray(frames).tobytes()).hexdigest()

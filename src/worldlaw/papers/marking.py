@@ -255,7 +255,7 @@ def _tracked(truth: Truth, film: Film, fit: Fit, floor: Floor) -> tuple[np.ndarr
     # The first of the form's frames that the film has, and how many it has from there on.
     offset = int(np.argmin(np.abs(times - fit.time[0])))
     count = min(len(film.frames), len(times) - offset)
-    new = show(film.frames[max(0, given - offset) : count], fit, floor.sight)
+    new = show(film.frames[max(0, given - offset) : count], truth, fit, floor.sight, film.encoding)
     frames = np.concatenate([floor.frames[: max(given, offset)], new])
     _, tracks = read(truth, frames, floor.form, floor.sight, floor.truth)
     return frames, at_paper_times(tracks, floor.form, truth)

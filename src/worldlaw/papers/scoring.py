@@ -22,7 +22,7 @@ from worldlaw.papers.card import write_card
 from worldlaw.papers.checking import opened, read_answer
 from worldlaw.papers.floors import form_of
 from worldlaw.papers.limits import limits_of
-from worldlaw.papers.making import MadePaper
+from worldlaw.papers.making import MadePaper, sha256_of
 from worldlaw.papers.marking import PARTS, Marked, Read, Row, mark
 from worldlaw.papers.page import write_exam_report
 from worldlaw.papers.paper import PaperQuestion
@@ -221,7 +221,7 @@ def _score(
     for question, answers, failures in each:
         marked = Marked()
         truth = truth_of(made.paper, question, secret)
-        read = _read(made, question, answers, declared, marked)  # one at a time: films are large
+        read = _read(made, truth, answers, declared, marked)  # one at a time: films are large
         mark(
             truth,
             read,
@@ -239,14 +239,19 @@ def _score(
 
 
 def _read(
-    made: MadePaper,
-    question: PaperQuestion,
-    answers: Sequence[Answer],
-    declared: Declaration,
-    marked: Marked,
+    made: MadePaper, truth: Truth, answers: Sequence[Answer], declared: Declaration, marked: Marked
 ) -> Iterator[Read]:
+    """The answers to a question, each with how it lies to it.
+
+    Raises BadInput if what was given of the question is not how its truth begins.
+    """
     with marked.timed("decode"):
-        given = made.given(question.id)
+        given = truth.video(made.paper.video.context)
+        if sha256_of(given) != made.entries[truth.question.id]["sha256"]:
+            raise BadInput(
+                f"{made.folder}: what was given of {truth.question.id} is not how its truth begins; was the "
+                "paper made by another worldlaw, or changed?"
+            )
     for answer in answers:
         with marked.timed("decode"):
             found = read_answer(answer, given, made, declared)
