@@ -141,6 +141,15 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paper", metavar="PAPER", type=Path, help="the folder that exam make wrote")
     parser.add_argument("answers", metavar="ANSWERS", type=Path, help="a folder of videos called ID.mp4, …")
     parser.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
+    _add_allow(parser)
+
+
+def _add_allow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow-scenario", dest="allow", action="append", default=[], metavar="module:Law",
+        help="a scenario of your own that the folder of a paper may name: its module is imported; "
+        "may be repeated",
+    )  # fmt: skip
 
 
 def _count(text: str) -> int:
@@ -155,7 +164,13 @@ def _check(arguments: argparse.Namespace) -> None:
     from worldlaw.progress import progress_for
 
     with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
-        findings = check(arguments.paper, arguments.answers, workers=arguments.workers, progress=progress)
+        findings = check(
+            arguments.paper,
+            arguments.answers,
+            workers=arguments.workers,
+            allow=arguments.allow,
+            progress=progress,
+        )
     if arguments.json:
         print(json.dumps([vars(finding) for finding in findings]))
     else:
@@ -218,6 +233,7 @@ def _score(arguments: argparse.Namespace) -> None:
             tracks=arguments.tracks,
             secret=arguments.secret,
             verdicts=arguments.verdicts,
+            allow=arguments.allow,
             progress=progress,
         )
     counts = {status: done.count(status) for status in ("scored", "excluded", "missing")}
@@ -289,6 +305,7 @@ def _add_run(add: Add) -> None:
         default=os.cpu_count() or 1,
         help="processes that score (default: one a core)",
     )
+    _add_allow(run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -319,6 +336,7 @@ def _run(arguments: argparse.Namespace) -> None:
             score=not arguments.no_score,
             workers=arguments.workers,
             look=arguments.look,
+            allow=arguments.allow,
             progress=progress,
         )
     failed = done.ran.failed
@@ -387,6 +405,7 @@ def _add_verify(add: Add) -> None:
         "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
     )
     verify.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
+    _add_allow(verify)
 
 
 def _verify(arguments: argparse.Namespace) -> None:
@@ -402,6 +421,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             secret=arguments.secret,
             tracks=arguments.tracks,
             workers=arguments.workers,
+            allow=arguments.allow,
             wrap=counted(progress, "make", "questions"),
             progress=progress,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +55,21 @@ OWN_WORDS = {
 
 
 def write_exam_report(
-    scores: Path, paper: Path, answers: Path | None = None, *, secret: bytes | None = None
+    scores: Path,
+    paper: Path,
+    answers: Path | None = None,
+    *,
+    secret: bytes | None = None,
+    allow: Collection[str] = (),
 ) -> Path:
     """Write ``report.html`` into a folder of scores; returns its path.
 
     ``paper`` is the folder that ``exam make`` wrote. With ``answers``, and for a held-out paper its secret,
-    answers move beside the truth. Raises BadInput for a folder that does not hold what it should.
+    answers move beside the truth; ``allow`` are scenarios of the user's own that it may name.
+    Raises BadInput for a folder that does not hold what it should.
     """
     found, card = read_scores(scores, paper), read_card(scores)
-    films = [] if answers is None else shots(found, paper, answers, secret=secret)
+    films = [] if answers is None else shots(found, paper, answers, secret=secret, allow=allow)
     path = scores / REPORT
     write_text(path, exam_page(found, card, films))
     return path

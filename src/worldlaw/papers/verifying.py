@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,12 +63,14 @@ def verify(
     secret: Path | None = None,
     tracks: Path | None = None,
     workers: int = 1,
+    allow: Collection[str] = (),
     wrap: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     progress: Any = None,
 ) -> Verification:
     """Hash the answers, score them again where nobody sees it, and compare.
 
-    ``paper`` is the folder that ``exam make`` wrote; a paper that ships is made again without it. All rows
+    ``paper`` is the folder that ``exam make`` wrote; a paper that ships is made again without it, and
+    ``allow`` are the scenarios of the user's own that the folder may name. All rows
     are compared where ``results.parquet`` lies beside the card as it was written, else the questions of the
     card. Numbers are the same if they differ by at most 1e-6, of the value where that is more than 1.
 
@@ -94,7 +96,7 @@ def verify(
             again = Path(place) / "paper"
             other = _remake(card, again, opened, wrap)
         else:
-            again, other = paper, _other_paper(card, paper)
+            again, other = paper, _other_paper(card, paper, allow)
         if other:
             return _unscored(OTHER_PAPER, versions=other)
         from worldlaw.papers.scoring import score
@@ -103,7 +105,7 @@ def verify(
         score(
             again, answers, out,
             workers=workers, look=card.scoring.look, verdicts=card.scoring.verdicts, tracks=tracks,
-            secret=secret, report=False, progress=progress,
+            secret=secret, report=False, allow=allow, progress=progress,
         )  # fmt: skip
         return compared(card_path, card, out)
 
@@ -235,8 +237,8 @@ def _remake(
     return {}
 
 
-def _other_paper(card: Card, folder: Path) -> dict[str, tuple[Any, Any]]:
-    made = open_paper(folder)
+def _other_paper(card: Card, folder: Path, allow: Collection[str]) -> dict[str, tuple[Any, Any]]:
+    made = open_paper(folder, allow=allow)
     return _papers_differ(card, made.paper.name, made.paper.version, made.paper.sha256, made.secret_hash)
 
 
