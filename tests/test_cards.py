@@ -10,7 +10,7 @@ import pytest
 from scored_folders import NAN, Folders, questions
 from worldlaw.core.errors import BadInput
 from worldlaw.papers import card_format
-from worldlaw.papers.card import hashes_of, write_card
+from worldlaw.papers.card import hashes_of_answers, write_card
 from worldlaw.papers.card_format import CARD, card_schema, read_card
 from worldlaw.papers.scores import read_scores
 from worldlaw.papers.summary import share_over
@@ -168,13 +168,24 @@ def test_another_video_or_definition_is_another_paper(tmp_path):
 def test_hashes_of_answers_name_every_file_and_skip_scores(tmp_path):
     scores, paper, answers = Folders(tmp_path, questions("drift-plain", 0.02)).make()
     write_card(scores, paper, answers)
-    before = hashes_of(answers)
+    asked = ["drift-plain-0000"]
+    before = hashes_of_answers(answers, asked)
     assert set(before) == {"answers.json", "drift-plain-0000__0.mp4"}
     shutil.copytree(scores, answers / "scores")
-    (answers / ".hidden").write_text("x")
-    assert hashes_of(answers) == before
+    shutil.copy(scores / "card.json", answers)
+    for name in (".hidden", "thumbs.db", "other-0000.mp4"):
+        (answers / name).write_text("x")
+    assert hashes_of_answers(answers, asked) == before
+    (answers / "failures.json").write_text("{}")
+    (answers / "drift-plain-0000__1").mkdir()
+    for name in ("1.png", "2.PNG", "notes.txt", "card.json"):
+        (answers / "drift-plain-0000__1" / name).write_bytes(b"x")
+    (answers / "drift-plain-0000__2.txt").write_text("an answer in no format of ours decides a status, too")
+    assert set(hashes_of_answers(answers, asked)) - set(before) == {
+        "failures.json", "drift-plain-0000__1/1.png", "drift-plain-0000__1/2.PNG", "drift-plain-0000__2.txt",
+    }  # fmt: skip
     (answers / "drift-plain-0000__0.mp4").write_bytes(b"other")
-    assert hashes_of(answers) != before
+    assert hashes_of_answers(answers, asked)["drift-plain-0000__0.mp4"] != before["drift-plain-0000__0.mp4"]
 
 
 def spoilt(tmp_path, change):
@@ -248,10 +259,11 @@ def test_a_declaration_that_no_card_can_carry_gets_one_line(tmp_path):
 
 def test_names_of_files_that_are_no_text_do_not_stop_the_card(tmp_path):
     scores, paper, answers = Folders(tmp_path, questions("drift-plain", 0.02)).make()
-    name = b"caf\xe9.txt".decode(errors="surrogateescape")
-    (answers / name).write_text("x")
+    frames = answers / "drift-plain-0000__1"
+    frames.mkdir()
+    (frames / b"caf\xe9.png".decode(errors="surrogateescape")).write_text("x")
     card = write_card(scores, paper, answers)
-    assert "caf\\udce9.txt" in card.hashes.answers
+    assert "drift-plain-0000__1/caf\\udce9.png" in card.hashes.answers
     assert read_card(scores) == card
 
 

@@ -238,11 +238,18 @@ def _score(arguments: argparse.Namespace) -> None:
         )
     counts = {status: done.count(status) for status in ("scored", "excluded", "missing")}
     if arguments.json:
-        print(json.dumps({"path": str(done.folder), **counts, "unknown": list(done.unknown)}))
+        print(
+            json.dumps(
+                {"path": str(done.folder), **counts, "unknown": list(done.unknown), "notes": list(done.notes)}
+            )
+        )
         return
     if done.unknown:
         more = f" and {len(done.unknown) - 3} more" if len(done.unknown) > 3 else ""
         print(f"no question is called as: {', '.join(done.unknown[:3])}{more}", file=sys.stderr)
+    if done.notes:
+        more = f" (and {len(done.notes) - 1} more)" if len(done.notes) > 1 else ""
+        print(f"{done.notes[0]}{more}", file=sys.stderr)
     said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     print(f"{said}; every one with its reason in {done.folder / 'status.json'}", file=sys.stderr)
     _say_card(done.folder)

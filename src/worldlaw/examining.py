@@ -79,7 +79,8 @@ def examine(
         sitting = sitter(thing, name, settings)
     if isinstance(paper, (str, Path)) and Path(paper).is_dir():
         made = open_paper(Path(paper), allow=allow)
-        secret_of(secret, made.secret_hash)  # before anything is asked
+        if score or secret is not None:  # to be asked held-out questions takes none
+            secret_of(secret, made.secret_hash)
         out = out or _default(Path(paper).resolve().name, name)
     else:
         wanted = paper if isinstance(paper, Paper) else load_paper(paper)

@@ -72,6 +72,7 @@ class Scored:
     statuses: tuple[dict[str, Any], ...]
     num_rows: int
     unknown: tuple[str, ...]  # videos that answer no question of the paper
+    notes: tuple[str, ...]  # about failures that the maker tells of and that do not count
     seconds: dict[str, float]  # processor time of all workers, by part of the work; wall is by the clock
 
     def count(self, status: str) -> int:
@@ -108,7 +109,7 @@ def score(
     if not found.answers and not found.failures:
         raise BadInput(f"{answers}: no answer to any of the {len(made.entries)} questions")
     key = secret_of(secret, made.secret_hash)
-    out = Path(out) if out is not None else Path(answers).with_name(f"{Path(answers).name}-scores")
+    out = _place(out, Path(answers))
     make_folder(out)
     rows: list[dict[str, list]] = []
     statuses: list[dict[str, Any]] = []
@@ -135,7 +136,19 @@ def score(
         write_exam_report(out, made.folder, found.folder, secret=key, allow=allow)
     seconds["wall"] = time.perf_counter() - started
     unknown = tuple(one.answer for one in found.findings if one.code == "unknown")
-    return Scored(out, tuple(statuses), table.num_rows, unknown, seconds)
+    notes = tuple(f"{one.answer}: {one.line}" for one in found.findings if one.code.startswith("failure-"))
+    return Scored(out, tuple(statuses), table.num_rows, unknown, notes, seconds)
+
+
+def _place(out: Path | None, answers: Path) -> Path:
+    """Where scores go. Raises BadInput for a place among the answers, which stay as they were."""
+    inside = answers.resolve()
+    if out is None:
+        named = answers if answers.name not in ("", "..") else inside
+        out = named.with_name(f"{named.name}-scores")
+    if inside in (out.resolve(), *out.resolve().parents):
+        raise BadInput(f"{out}: scores are not written among the answers; choose another --out")
+    return out
 
 
 def level_of(scene: Scene, training: Region | None) -> str:
@@ -193,7 +206,7 @@ def _tasks(
         question, number = address_of(name)
         failures.setdefault(question, {})[number] = f"failed: {reason}"
     for finding in found.findings:
-        if finding.question is not None:
+        if finding.question is not None and finding.level == "excluded":
             _, number = address_of(finding.answer.removesuffix(Path(finding.answer).suffix))
             failures.setdefault(finding.question, {})[number] = f"{finding.code}: {finding.line}"
     each = [
