@@ -23,6 +23,7 @@ SLOW = (
     "scoring",
     "adjustments",
     "resampling",
+    "foreign",
 )  # minutes or hours: only when named
 
 

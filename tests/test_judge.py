@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -262,6 +263,12 @@ def test_what_grows_changes_colour_or_comes_from_nowhere_is_found():
     assert [(sign.kind, sign.about) for sign in found] == [("duplicate", "a second a appears")]
 
 
+def test_what_appears_or_vanishes_is_told_with_its_frame():
+    for place, frame in ((gone(LEVEL, slice(0, 12)), 12), (gone(LEVEL, slice(18, None)), 18)):
+        (sign,) = [sign for sign in judge(evidence(place[:, None])).signs if sign.counts]
+        assert (sign.kind, sign.frame) == ("vanish", frame)
+
+
 def test_hints_say_whether_there_is_a_surface_to_bounce_off():
     place = bouncing(0.8)[:, None]
     assert judge(evidence(place, surfaces=())).verdict == "abnormal"
@@ -437,3 +444,11 @@ def test_a_scene_with_a_late_comer_is_still_followed(tmp_path):
     film(tmp_path, "late", true_trajectory(scene, place, 0.1), scene)
     (said,) = judge_videos([tmp_path / "late.npz"], tmp_path / "out")
     assert (said.judgement.verdict, said.evidence.num_things) == ("normal", 1)
+
+
+def test_the_hints_of_the_docs_can_be_read(tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "judge.md").read_text(encoding="utf-8")
+    (tmp_path / "hints.json").write_text(page.split("```json\n")[1].split("```")[0])
+    known = read_hints(tmp_path / "hints.json").known
+    assert known.scale == 96.0
+    assert known.videos["c.mp4"].extent == [4.0, 2.25]

@@ -187,6 +187,8 @@ def _event(
     long_enough = min(knot.before.num, knot.after.num) >= FEWEST
     smooth = long_enough and float(np.linalg.norm(knot.step)) <= BLURRED * evidence.dt * bend
     if common["step_chance"] < CERTAIN and not smooth:
+        if not long_enough:  # four places about a bounce may lie on a parabola of their own
+            return Event("nothing", things=things, about="too short to say more", **common)
         return _alone(evidence, knot, common)
     return _force(evidence, knot, common)
 

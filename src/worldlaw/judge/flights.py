@@ -1,7 +1,6 @@
 """A track cut into flights: stretches in which one constant acceleration explains every place.
 
-The price of a flight is that of the Bayesian information criterion (Schwarz 1978) for six coefficients and a
-place. A frame whose place fits neither side is left out at a price of its own, and kept as a spike.
+Each has a covariance that its own residuals set, so that velocities and accelerations have intervals.
 """
 
 from __future__ import annotations
@@ -14,17 +13,14 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from worldlaw.judge.cutting import SHORTEST, cheapest_cuts, roughness
+from worldlaw.judge.cutting import SHORTEST, design_of, fit, needed, roughness, without_spikes
 from worldlaw.judge.evidence import Evidence
 
-PARAMETERS = 7  # of a flight: six coefficients and where it starts
-SPIKE_PRICE = 25.0  # squared deviations that leaving out a frame must save
 BELIEF = 2.0  # degrees of freedom by which a tracker's own deviations are believed
 MOST_CORRELATED = 0.7  # residuals of neighbouring frames
 SLOW = 0.03  # pixels: error of a tracker that changes slowly, from textured films (docs/judge.md)
 SLOWNESS = 12  # times in a flight that such an error is another
 SMOOTHER = 15.0  # squared deviations that a smooth curve may cost more than two parabolas
-NEEDED = 0.01  # chance below which a cut is kept
 SETTLED = 3  # times that cuts are moved to where flights meet
 STEPS = 120  # at which the meeting of two flights is looked for
 
@@ -124,23 +120,8 @@ def course_of(evidence: Evidence, thing: int) -> Course:
         return Course(thing, frames, frames[:0], (), np.nan)
     place, deviation = evidence.position[frames, thing], evidence.deviation[frames, thing]
     deviation = deviation * roughness(frames, place, deviation)
-    kept = np.ones(len(frames), bool)
-    penalty = PARAMETERS * np.log(2 * len(frames))
-    cuts, cost = cheapest_cuts(frames, place, deviation, penalty)
-    while kept.sum() > 2 * SHORTEST and (~kept).sum() < len(frames) / 8:
-        # Only frames of the shortest flights, or far off their own, can be what makes a cut dear.
-        found = None
-        for at in _suspects(frames, place, deviation, kept, cuts):
-            without = kept.copy()
-            without[at] = False
-            trial = cheapest_cuts(frames[without], place[without], deviation[without], penalty)
-            if trial[1] + SPIKE_PRICE < cost and (found is None or trial[1] < found[1][1]):
-                found = at, trial
-        if found is None:
-            break
-        kept[found[0]] = False
-        cuts, cost = found[1]
-    cuts = _needed(frames[kept], place[kept], deviation[kept], cuts)
+    kept, cuts = without_spikes(frames, place, deviation)
+    cuts = needed(frames[kept], place[kept], deviation[kept], cuts)
     used, own = frames[kept], evidence.deviation[frames[kept], thing]
     flights, noise = _fitted(evidence, used, place[kept], own, cuts)
     for _ in range(SETTLED):
@@ -193,7 +174,7 @@ def smoothly(evidence: Evidence, course: Course, knot: Knot) -> bool:
     place, deviation = evidence.position[frames, course.thing], evidence.deviation[frames, course.thing]
     at = int((frames <= knot.before.last).sum())
     two = sum(
-        _fit(frames[part], place[part], deviation[part])[2] for part in (slice(None, at), slice(at, None))
+        fit(frames[part], place[part], deviation[part])[2] for part in (slice(None, at), slice(at, None))
     )
     span = np.linspace(-1, 1, last - first + 1)[frames - first]
     design = np.vander(span, 6) / deviation[:, None]
@@ -240,30 +221,6 @@ def _apart(before: Flight, after: Flight, time: float) -> float:
     return float(((before.position(time)[0] - after.position(time)[0]) ** 2).sum())
 
 
-def _needed(
-    frames: np.ndarray, place: np.ndarray, deviation: np.ndarray, cuts: list[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """The cuts without those that noise of the size of the residuals would give somewhere (F test)."""
-
-    def misfit(start: int, stop: int) -> float:
-        return _fit(frames[start:stop], place[start:stop], deviation[start:stop])[2]
-
-    edges = [0, *(stop for _, stop in cuts)]
-    while len(edges) > 2:
-        each = [misfit(*ends) for ends in pairwise(edges)]
-        freedom = 2 * (len(frames) - SHORTEST * len(each))
-        if freedom < SHORTEST:
-            break
-        scale = sum(each) / freedom
-        gains = [misfit(edges[at], edges[at + 2]) - each[at] - each[at + 1] for at in range(len(each) - 1)]
-        at = int(np.argmin(gains))
-        surprise = stats.f.sf(gains[at] / (2 * SHORTEST) / scale, 2 * SHORTEST, freedom) if scale > 0 else 0.0
-        if surprise * len(frames) < NEEDED:
-            break
-        del edges[at + 1]
-    return list(pairwise(edges))
-
-
 def _settled(
     evidence: Evidence,
     thing: int,
@@ -283,39 +240,6 @@ def _settled(
     return list(pairwise(edges))
 
 
-def _suspects(
-    frames: np.ndarray,
-    place: np.ndarray,
-    deviation: np.ndarray,
-    kept: np.ndarray,
-    cuts: list[tuple[int, int]],
-) -> list[int]:
-    """Places among all frames that may be spikes, at most a dozen, the farthest off first."""
-    used = np.flatnonzero(kept)
-    score = {}
-    for start, stop in cuts:
-        inside = used[start:stop]
-        terms, _, _ = _fit(frames[inside], place[inside], deviation[inside])
-        t = frames[inside] - frames[inside].mean()
-        off = np.linalg.norm(place[inside] - _design(t) @ terms, axis=1) / deviation[inside]
-        for at, far in zip(inside, off, strict=True):
-            if far > 3.5 or stop - start <= SHORTEST + 1:
-                score[int(at)] = float(far)
-    return sorted(score, key=lambda at: (-score[at], at))[:12]
-
-
-def _design(t: np.ndarray) -> np.ndarray:
-    return np.stack([np.ones_like(t), t, t**2 / 2], axis=1)
-
-
-def _fit(t: np.ndarray, y: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Terms (3, 2) about the mean of t, their unscaled covariance and the weighted squared residuals."""
-    design = _design(t - t.mean()) / deviation[:, None]
-    terms, *_ = np.linalg.lstsq(design, y / deviation[:, None], rcond=None)
-    residual = y / deviation[:, None] - design @ terms
-    return terms, np.linalg.inv(design.T @ design), float((residual**2).sum())
-
-
 def _fitted(
     evidence: Evidence,
     frames: np.ndarray,
@@ -333,11 +257,11 @@ def _fitted(
     products, squares, num = 0.0, 0.0, 0
     for start, stop in cuts:
         t, y, d = frames[start:stop] * evidence.dt, place[start:stop], deviation[start:stop]
-        terms, covariance, misfit = _fit(t, y, d)
+        terms, covariance, misfit = fit(t, y, d)
         fits.append((t, y, d, terms, covariance))
         total += misfit
         freedom += 2 * (stop - start - SHORTEST)
-        off = (y - _design(t - t.mean()) @ terms) / d[:, None]
+        off = (y - design_of(t - t.mean()) @ terms) / d[:, None]
         beside = np.diff(frames[start:stop]) == 1
         products += float((off[1:] * off[:-1])[beside].sum())
         squares += float((off**2).sum())
@@ -368,7 +292,7 @@ def _slow(t: np.ndarray, error: float) -> np.ndarray:
 
     As if places were off by so much independently, but only as often as ``SLOWNESS`` times in a flight.
     """
-    design = _design(t - t.mean())
+    design = design_of(t - t.mean())
     return error**2 * len(t) / SLOWNESS * np.linalg.inv(design.T @ design)
 
 

@@ -16,8 +16,8 @@ from worldlaw.judge.sign import MISSED, Sign
 MOST_UNSURE = 0.5  # of a thing's reach: beyond it, where it should be is not known
 INSIDE, WELL_INSIDE = 1.15, 2.0  # reaches from the edge of the picture
 LEAST_SIZE = 0.5  # of the smallest thing's reach: what is smaller is no new thing
-# Of the reaches of two: nearer, one may cover the other; what looks like it is no second one; it is a shadow.
-COVERED, APART, FAR_APART = 1.1, 1.2, 1.8
+COVERED, APART = 1.1, 1.2  # of the reaches of two: nearer, one may cover the other; they are no two
+SHADOW = 1.5  # of a thing's reach: how far from it what looks otherwise may be its shadow
 
 
 def missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> list[Sign]:
@@ -40,7 +40,7 @@ def missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> li
             if start > seen[-1]:
                 about = "it vanishes in the middle of the picture"
             elif frame <= seen[0]:
-                about = "it appears in the middle of the picture"
+                about, start = "it appears in the middle of the picture", int(seen[0])
                 twins = [other for other in range(thing) if _twins(evidence, thing, other, int(seen[0]))]
                 if twins:
                     kind, about = "duplicate", f"a second {evidence.names[twins[0]]} appears"
@@ -119,8 +119,9 @@ def _due(evidence: Evidence, courses: Sequence[Course], course: Course, frame: i
     for other in courses:
         beside = None if other.thing == thing else place_at(evidence, other, time)
         if beside is not None:
-            both = reach + evidence.reach[other.thing]
-            if np.linalg.norm(beside - place) < (FAR_APART if shadow else COVERED) * both:
+            its = float(evidence.reach[other.thing])
+            least = SHADOW * its + reach if shadow else COVERED * (its + reach)
+            if np.linalg.norm(beside - place) < least:
                 return False
     return True
 
@@ -130,8 +131,10 @@ def _alone(evidence: Evidence, at: int) -> bool:
     extra = evidence.extra
     places = evidence.position[extra.frame[at]]
     distance = np.linalg.norm(places - extra.position[at], axis=1)
-    factor = FAR_APART if _likeness(evidence, at) is None else APART
-    apart = distance - factor * (evidence.reach + extra.size[at])
+    if _likeness(evidence, at) is None:
+        apart = distance - SHADOW * evidence.reach - extra.size[at]
+    else:
+        apart = distance - APART * (evidence.reach + extra.size[at])
     return bool((apart[np.isfinite(apart)] > 0).all())
 
 

@@ -74,7 +74,13 @@ def find(
         raise BadInput("the first frame shows nothing that stands out, so there is nothing to follow")
     if not pointed:
         looks.sort(key=lambda look: (-look.radius, tuple(look.position)))
+        looks = [look for k, look in enumerate(looks) if not any(_holds(one, look) for one in looks[:k])]
     return things_of(looks), backdrop
+
+
+def _holds(one: Look, other: Look) -> bool:
+    """Whether another look is but a part of one."""
+    return bool(np.linalg.norm(one.position - other.position) < 0.7 * one.radius)
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ def _suspect(first: np.ndarray, backdrop: Backdrop) -> tuple[np.ndarray, np.ndar
     suspect = _grown(_outstanding(ndimage.gaussian_filter(small, (0.8, 0.8, 0))), STANDS_OUT, ADJOINS)
     change = np.zeros(suspect.shape, np.float32)
     kernels.unlike_ground(first, backdrop.gain[0], backdrop.picture, factor, 1.0, change)
-    step = max(LEAST_STEP, 5 * backdrop.noise / factor)
+    step = max(LEAST_STEP, 4 * backdrop.noise / factor)
     moved = _grown(ndimage.uniform_filter(change, 3), 1.5 * step, step)
     suspect = ndimage.binary_dilation(suspect | moved, iterations=2)
     return _enlarged(suspect, factor, (height, width)), _enlarged(moved, factor, (height, width))
@@ -158,7 +164,7 @@ def _standing_out(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) ->
     factor = max(1, round(min(height, width) / COARSE))
     away = np.zeros((height // factor, width // factor), np.float32)
     kernels.unlike_ground(first, backdrop.gain[0], backdrop.picture, factor, backdrop.shade, away)
-    step = max(LEAST_STEP, 5 * backdrop.noise / factor)
+    step = max(LEAST_STEP, 4 * backdrop.noise / factor)
     found = _enlarged(ndimage.uniform_filter(away, 3) > step, factor, (height, width)) & suspect
     labels, _ = ndimage.label(found)
     seeds = []
@@ -231,7 +237,7 @@ def cleared(video: np.ndarray, backdrop: Backdrop, things: Things) -> Backdrop:
         kernels.block(suspect, 0, 0, x, y, things.outline[b], things.normal[b], 0.0, 1.0, 4.0)
     moved = np.zeros((height, width), np.float32)
     kernels.unlike_ground(video[0], backdrop.gain[0], backdrop.picture, 1, 1.0, moved)
-    step = max(LEAST_STEP, 5 * backdrop.noise)
+    step = max(LEAST_STEP, 4 * backdrop.noise)
     full = (suspect < 0) | ndimage.binary_dilation(ndimage.uniform_filter(moved, 3) > step, iterations=2)
     paint = np.concatenate(list(things.paint))
     if len(video) >= LEAST_FRAMES:

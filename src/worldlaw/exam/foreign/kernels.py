@@ -8,7 +8,7 @@ import numpy as np
 
 from worldlaw.core.compiled import compiled
 
-SHADE_LEAST, SHADE_MOST = 0.45, 1.06  # what light a shadow leaves of the backdrop's; a little glare
+SHADE_LEAST, SHADE_MOST = 0.5, 1.06  # what light a shadow leaves of the backdrop's; a little glare
 BLOCKED = -1.0  # in a map of likeness: what covers the pixel is another thing
 LEAST_CONTRAST = 0.35  # of likeness, across an outline that is there
 

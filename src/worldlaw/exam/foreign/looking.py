@@ -120,6 +120,8 @@ def look_at(
     if disc:
         middle, radius = out[:2].copy(), radius * float(out[3])
         contour = circle(radius)
+        if not mask[_pixels_within(contour, middle, mask.shape)].mean() > 0.9:  # a ring
+            contour = dataclasses.replace(contour, body=completed(points, normal, mask)[1].body)
     else:
         middle, contour = _sharpened(edge, mask, points, normal)
     inner = ndimage.binary_erosion(mask, iterations=max(1, round(0.12 * radius)))
@@ -152,6 +154,14 @@ def _mask(alike: np.ndarray, seed: np.ndarray, *, thin: bool) -> np.ndarray | No
     mask = labels == counts.argmax()
     holes = ndimage.binary_fill_holes(mask) & ~mask
     return mask | holes if holes.sum() < 0.15 * mask.sum() else mask
+
+
+def _pixels_within(
+    contour: Contour, middle: np.ndarray, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the points within an outline."""
+    x, y = np.floor(contour.body + middle).astype(int).T
+    return np.clip(y, 0, shape[0] - 1), np.clip(x, 0, shape[1] - 1)
 
 
 def _sharpened(

@@ -321,7 +321,7 @@ class _Pursuer:
         kernels.unlike_ground(
             frame.pixels, frame.gain, self.backdrop.picture, factor, self.backdrop.shade, away
         )
-        step = max(STEP, 5 * self.backdrop.noise / factor)
+        step = max(STEP, 4 * self.backdrop.noise / factor)
         paint = ndimage.uniform_filter(away, 3) > step
         for b, fit in enumerate(fits):
             if fit is not None:

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import OUTSIDE, Detections, Tracks, Trajectory
 from worldlaw.exam.foreign.backdrop import Backdrop, read_backdrop
+from worldlaw.exam.foreign.camera import moved
 from worldlaw.exam.foreign.finding import Rows, cleared, find, late_look, things_of
 from worldlaw.exam.foreign.pursuing import Pursuit, pursue
 from worldlaw.exam.foreign.things import Seen, Things
@@ -142,4 +143,4 @@ def _seen(
         color=np.clip(extra[:, 4:], 0, 1),
     )
     uncertainty = np.where(measured, pursuit.deviation, np.nan) / scale
-    return Seen(things, Tracks(bodies, detections), uncertainty)
+    return Seen(things, Tracks(bodies, detections), uncertainty, moved(video))
