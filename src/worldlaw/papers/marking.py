@@ -207,7 +207,8 @@ class _Ground:
 
     def case(self, floor: Floor, tracks: Tracks, frames: np.ndarray | None) -> Case:
         """The frames that count of some tracks beside the truth."""
-        return case_of(self.truth, floor, tracks, frames, horizon=self.horizon, limits=self._limits)
+        horizon = min(self.horizon, floor.form.counted(self.truth))
+        return case_of(self.truth, floor, tracks, frames, horizon=horizon, limits=self._limits)
 
 
 def case_of(
