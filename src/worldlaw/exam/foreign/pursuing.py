@@ -28,6 +28,7 @@ FREE = 0.35  # share of points that nothing blocks
 ROUGH = 0.10  # rms of what remains of the edge, in radii, at most
 GROWTH = 1.35  # how much larger or smaller than it was a thing may appear
 BIAS = 0.72  # px by which a place may be off all the same, per px by which the edge is: measured on films
+REMEMBERED = 2  # frames in which a thing that was not found may still stand before another
 OTHER = 45.0  # levels by which two things' colours differ if they can be told apart
 STEP = 16.0  # levels from the backdrop at which paint belongs to something
 SMALLEST = 0.15  # of the area of the smallest thing: what is less is no extra thing
@@ -42,7 +43,7 @@ class _State:
     angle: float = 0.0
     spin: float = 0.0
     scale: float = 1.0
-    frame: int = -1  # in which it was last seen
+    frame: int = -1  # in which it was last seen, none if negative
     rumour: tuple[int, np.ndarray] | None = None  # far from its way: frame and place
 
 
@@ -50,16 +51,15 @@ class _State:
 class Fit:
     """An outline laid on a frame."""
 
-    place: np.ndarray
-    angle: float
-    scale: float
-    rms: float  # px
-    met: float
-    free: float
+    place: np.ndarray  # (2,) px
+    angle: float  # rad, clockwise
+    scale: float  # of its size in the frame in which it was described
+    rms: float  # px of what remains between the outline and the edge
+    met: float  # share of unblocked points that met an edge
+    free: float  # share of points that nothing blocks
     deviation: float  # px
-    inside: float
-    filled: float
-    outer: float
+    filled: float  # mean likeness within
+    outer: float  # and just outside
 
     def good(self, radius: float, scale: float) -> bool:
         """Whether the thing is there."""
@@ -149,7 +149,6 @@ class _Pursuer:
             deviation=np.full((num_frames, count), np.nan),
             color=np.full((num_frames, count, 3), np.nan),
         )
-        self.faint: list[tuple[float, float]] = []
         for t in range(num_frames):
             self._advance(t, found)
         return found
@@ -170,7 +169,11 @@ class _Pursuer:
             if turn and not self._crowded(fits, expected, active):
                 break
             for b in sorted(active, key=lambda b: -_score(fits[b])):
-                others = [(o, *self._laid(o, fits[o], expected[o])) for o in active if o != b]
+                others = [
+                    (o, *self._laid(o, fits[o], expected[o]))
+                    for o in active
+                    if o != b and (fits[o] is not None or t - self.states[o].frame <= REMEMBERED)
+                ]
                 fits[b] = self._best(frame, b, t, expected[b], others)
         self._part(fits, expected, active)
         pieces = self._pieces(frame, fits)
@@ -275,7 +278,7 @@ class _Pursuer:
         )  # fmt: skip
         return Fit(
             np.array([out[0] + left, out[1] + top]), out[2], out[3], out[4], out[5], out[6],
-            math.hypot(math.sqrt(max(0.5 * (out[7] + out[8]), 0.0)), BIAS * out[4]), out[9], filled, outer,
+            math.hypot(math.sqrt(max(0.5 * (out[7] + out[8]), 0.0)), BIAS * out[4]), filled, outer,
         )  # fmt: skip
 
     def _searched(
