@@ -107,7 +107,7 @@ def score(
     if not found.answers and not found.failures:
         raise BadInput(f"{answers}: no answer to any of the {len(made.entries)} questions")
     key = secret_of(secret, made.secret_hash)
-    out = Path(out) if out is not None else Path(answers).with_name(f"{Path(answers).name}-scores")
+    out = Path(out) if out is not None else beside(Path(answers))
     make_folder(out)
     rows: list[dict[str, list]] = []
     statuses: list[dict[str, Any]] = []
@@ -135,6 +135,17 @@ def score(
     seconds["wall"] = time.perf_counter() - started
     unknown = tuple(one.answer for one in found.findings if one.code == "unknown")
     return Scored(out, tuple(statuses), table.num_rows, unknown, seconds)
+
+
+def beside(answers: Path) -> Path:
+    """Where the scores of a folder of answers go: beside it, under its own name even if it is called ``.``.
+
+    Raises BadInput for the root of all folders.
+    """
+    named = answers if answers.name not in ("", "..") else answers.resolve()
+    if not named.name:
+        raise BadInput(f"{answers}: nothing lies beside it; say with out where the scores go")
+    return named.with_name(f"{named.name}-scores")
 
 
 def level_of(scene: Scene, training: Region | None) -> str:
