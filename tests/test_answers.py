@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from PIL import Image
 
 from worldlaw.cli import main
 from worldlaw.clips.film import Encoding, Film
+from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4, write_video
 from worldlaw.core.errors import BadInput
 from worldlaw.papers import load_paper, truth_of
-from worldlaw.papers.adjusting import Unfit, fit, framed, resized
+from worldlaw.papers.adjusting import Unfit, fit, framed, last_counted, resized
 from worldlaw.papers.answers import Declaration, open_answers
 from worldlaw.papers.checking import check
 from worldlaw.papers.making import make_paper
@@ -206,6 +208,60 @@ def test_a_wrong_declaration_is_one_line(made, answers):
     assert open_answers(answers, ["fall-0000"]).declared.fps == 10
 
 
+@pytest.mark.parametrize("fps", ["1e-300", "0.001", "1e5"])
+def test_a_rate_that_no_video_has_is_one_line(made, answers, fps):
+    (answers / "answers.json").write_text(f'{{"fps": {fps}}}')
+    with pytest.raises(
+        BadInput, match=r"answers\.json: fps: input should be (greater|less) than or equal to"
+    ):
+        open_answers(answers, ["fall-0000"])
+
+
+def test_a_pipe_and_a_link_out_of_the_folder_are_excluded_and_never_opened(made, answers, tmp_path, capsys):
+    first, second, third = sorted(answers.iterdir())
+    outside = tmp_path / "outside.mp4"
+    first.rename(outside)
+    first.symlink_to(outside)
+    second.unlink()
+    os.mkfifo(second)
+    frames = answers / third.stem
+    third.unlink()
+    frames.mkdir()
+    os.mkfifo(frames / "0.png")
+    found = {one.question: (one.code, one.line) for one in check(made.folder, answers)}
+    assert found["fall-0000"] == (
+        "link", "a link that leads out of the folder; put the video itself there"
+    )  # fmt: skip
+    assert found["fall-0001"] == ("unreadable", "no regular file")
+    assert found["fall-0002"] == ("unreadable", "0.png: no regular file")
+    assert main(["exam", "check", str(made.folder), str(answers)]) == 2
+    with pytest.raises(BadInput, match="no regular file"):
+        read_film(second)
+
+
+def test_a_declaration_from_elsewhere_is_refused(answers, tmp_path):
+    (tmp_path / "elsewhere.json").write_text("{}")
+    (answers / "answers.json").symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(BadInput, match="a link that leads out of the folder"):
+        open_answers(answers, ["fall-0000"])
+
+
+def test_an_answer_given_twice_is_counted_once(made, videos, answers, capsys):
+    np.savez(answers / "fall-0001.npz", video=videos["fall-0001"])
+    assert codes(made, answers) == {("fall-0001.mp4", "twice"), ("fall-0001.npz", "twice")}
+    assert main(["exam", "check", str(made.folder), str(answers)]) == 1
+    assert "1 answers are excluded or missing: 1 twice" in capsys.readouterr().err
+
+
+def test_an_answer_that_ends_long_before_is_warned_of(made, videos, answers):
+    (answers / "fall-0000.mp4").write_bytes(encode_mp4(videos["fall-0000"][:11], 10.0))
+    (answers / "fall-0001.mp4").write_bytes(encode_mp4(videos["fall-0001"][:9], 10.0))
+    (answers / "answers.json").write_text(json.dumps({"includes_given": True}))
+    found = [(one.answer, one.line) for one in check(made.folder, answers) if one.code == "form"]
+    line = "at most 78% of the new frames that count can be measured: it ends early"
+    assert found == [("fall-0001.mp4", line)]
+
+
 # How an answer lies to its question, on a ball that moves on white.
 
 VIDEO = Video(96, 64, 16, 10.0, 3)
@@ -306,20 +362,58 @@ def test_uneven_frames_keep_their_times():
 
 
 @pytest.mark.parametrize(
-    ("first", "declared", "included"),
-    [(0, None, True), (3, None, False), (3, False, False), (0, True, True)],
-)
-def test_whether_the_given_frames_are_in_it_is_declared_or_seen(first, declared, included):
-    frames = ball(WHOLE)[first:]
+    ("first", "declared", "begins"),
+    [
+        (0, None, 0), (2, None, 2), (3, None, 3),
+        (0, True, 0), (2, "last", 2), (3, False, 3), (0, False, 3), (3, "last", 2), (2, True, 0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_which_given_frame_a_film_begins_with_is_declared_or_seen(first, declared, begins, lacking):
+    frames = ball(WHOLE)[first : 16 - lacking]
     found = fit(film(frames, 10.0), GIVEN, VIDEO, Declaration(includes_given=declared))
-    assert found.includes_given is included
-    assert found.time[0] == pytest.approx(0.0 if included else 0.3)
-    assert ("given" in whats(found)) is not included
+    assert found.begins == begins
+    assert found.time[0] == pytest.approx(begins / 10)
+    said = [one.detail for one in found.adjustments if one.what == "given"]
+    expected = {0: [], 2: ["begins with the last given frame"], 3: ["begins after the given frames"]}[begins]
+    assert [line.partition(" (")[0] for line in said] == expected
+
+
+@pytest.mark.parametrize("first", [0, 2, 3])
+def test_where_all_given_frames_are_alike_the_number_of_frames_tells_with_which_a_film_begins(first):
+    slow = ball(WHOLE / 100)
+    given = slow[:3]
+    assert fit(film(slow[first:], 10.0), given, VIDEO, Declaration()).begins == first
+
+
+@pytest.mark.parametrize(("count", "begins"), [(16, 0), (15, 0), (9, 0)])
+def test_one_given_frame_at_the_beginning_is_seen_though_a_frame_lacks(count, begins):
+    video = Video(96, 64, 16, 10.0, 1)
+    frames = ball(WHOLE)
+    assert fit(film(frames[:count], 10.0), frames[:1], video, Declaration()).begins == begins
+    assert fit(film(frames[1:], 10.0), frames[:1], video, Declaration()).begins == 1
 
 
 def test_another_first_frame_is_said():
     found = fit(film(ball(WHOLE)[:, ::-1], 10.0), GIVEN, VIDEO, Declaration())
     assert "first-frame" in whats(found)
+
+
+@pytest.mark.parametrize(
+    ("frames", "fps", "context", "until"),
+    [
+        (16, 10, 3, 1.5),
+        (15, 10, 3, 1.4),  # a step less: forgiven
+        (14, 10, 3, 1.4),  # two: one is forgiven
+        (8, 5, 3, 1.4),  # every second of 16 frames
+        (6, 10 / 3, 3, 1.5),
+        (4, 2.5, 3, 1.2),  # a step of 0.4 s is more than a quarter of the 1.3 s asked: 0.325 s are forgiven
+        (2, 4 / 3, 3, 1.175),
+    ],
+)
+def test_a_step_of_its_own_may_lack_at_the_end_of_an_answer(frames, fps, context, until):
+    video = Video(96, 64, 16, 10.0, context)
+    assert last_counted(np.arange(frames) / fps, fps, video) == pytest.approx(until)
 
 
 def test_short_and_long_answers_say_so():
@@ -342,3 +436,11 @@ def test_failures_that_do_not_count_are_noted(made, answers):
     assert "too hot" in found["fall-0001"].line
     done = score(made.folder, answers)
     assert (done.count("scored"), len(done.notes)) == (3, 3)
+
+
+@pytest.mark.parametrize(("frames", "line"), [(15, "not counted: 1"), (12, "unmeasured: 3, not counted: 1")])
+def test_what_lacks_is_told_from_what_is_forgiven(frames, line):
+    found = fit(film(ball(WHOLE[:frames]), 10.0), GIVEN, VIDEO, Declaration())
+    assert [one.detail for one in found.adjustments] == [
+        f"ends after {(frames - 1) / 10} of 1.5 s: frames {line}"
+    ]

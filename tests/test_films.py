@@ -93,7 +93,8 @@ def test_uneven_times_are_kept(tmp_path):
 def test_how_strongly_a_file_was_compressed_is_read_from_it(tmp_path):
     write(tmp_path / "a.mp4", moving_square(), crf="31")
     (tmp_path / "b.mp4").write_bytes(encode_mp4(moving_square(), 10.0, quality=19))
-    assert read_film(tmp_path / "b.mp4").encoding == Encoding("h264", "yuv420p", "crf", 19.0)
+    found = read_film(tmp_path / "b.mp4").encoding
+    assert (found.codec, found.pixels, found.control, found.amount) == ("h264", "yuv420p", "crf", 19.0)
     write(tmp_path / "c.avi", moving_square(), codec="mpeg4")
     assert read_film(tmp_path / "c.avi").encoding.control == "bits"
 
@@ -220,7 +221,7 @@ class Evil:
         ({"video": np.zeros((5, 5, 5, 5), np.uint8)}, "shape .* expected"),
         ({"video": moving_square().astype(int) * 2}, "int64 from 0 to 510"),
         ({"video": moving_square() > 9}, "true and false"),
-        ({"video": moving_square(), "fps": np.array(-3.0)}, "fps: expected a positive number"),
+        ({"video": moving_square(), "fps": np.array(-3.0)}, "fps: expected a number from 0.1 to 10,000"),
         ({"video": np.array(["a"])}, "expected uint8"),
         ({"video": moving_square()[:1]}, "1 frame; a video has at least 2"),
     ],

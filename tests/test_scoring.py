@@ -7,6 +7,7 @@ import json
 import shutil
 import types
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -220,6 +221,72 @@ def test_an_answer_that_ends_early_is_charged_for_what_it_does_not_show(made, tm
         assert values(scored, "velocity_error")[question] < 0.01
         assert values(scored, "charged_velocity_error")[question] > 0.4
     assert "short" in [one["what"] for one in scored.statuses[0]["adjustments"]]
+
+
+@pytest.mark.parametrize("kind", ["mp4", "npz"])
+@pytest.mark.parametrize("first", [2, 3])
+def test_a_perfect_answer_that_begins_late_is_off_by_no_more_than_its_floor(made, tmp_path, kind, first):
+    answers = tmp_path / "answers"
+    videos = {name: video[first:] for name, video in true_videos(made).items()}
+    write(answers, videos if kind == "npz" else {})
+    if kind == "mp4":
+        for name, video in videos.items():
+            (answers / f"{name}.mp4").write_bytes(encode_mp4(video, 10.0))
+    scored = score(made.folder, answers)
+    assert [one["what"] for one in scored.statuses[0]["adjustments"]] == ["given"]
+    assert set(values(scored, "solved").values()) == {1.0}
+    assert values(scored, "velocity_error") == values(scored, "velocity_error", "floor")
+
+
+@pytest.mark.parametrize(("keep", "fps"), [(slice(15), 10.0), (slice(0, 16, 2), 5.0), (slice(0, 15, 2), 5.0)])
+def test_a_frame_that_lacks_at_the_end_is_not_charged_at_any_rate(made, tmp_path, keep, fps):
+    videos = {name: video[keep] for name, video in true_videos(made).items() if name.startswith("fall")}
+    scored = score(made.folder, write(tmp_path / "answers", videos, fps=fps))
+    assert set(values(scored, "solved").values()) == {1.0}
+    assert min(values(scored, "measured_share").values()) == 1.0
+
+
+def test_short_questions_are_solved_at_half_the_rate(tmp_path):
+    (tmp_path / "short.yaml").write_text(
+        "name: short\nseed: 4\nvideo: {width: 64, height: 64, num_frames: 8, fps: 10, context: 2}\n"
+        "sections:\n  fall: {scenario: parabola, questions: 3}\n"
+    )
+    made = make_paper(load_paper(tmp_path / "short.yaml"), tmp_path / "made")
+    videos = {name: video[::2] for name, video in true_videos(made).items()}
+    scored = score(made.folder, write(tmp_path / "answers", videos, fps=5.0))
+    assert set(values(scored, "solved").values()) == {1.0}
+
+
+@pytest.mark.parametrize("settings", ["", "mbtree=1:bframes=0:ref=1:aq-mode=0:subme=2:partitions=none"])
+@pytest.mark.parametrize("rate", [10, 30, 1000])
+def test_what_x264_made_of_the_truth_is_what_it_makes_of_the_floor(made, tmp_path, settings, rate):
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    for name, video in true_videos(made).items():
+        with av.open(str(answers / f"{name}.mp4"), "w") as out:
+            stream = out.add_stream("libx264", rate=rate)
+            stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+            stream.options = {"crf": "23", "x264-params": ":".join(filter(None, ["asm=0", settings]))}
+            stream.codec_context.thread_count = 1
+            for picture in video:
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            out.mux(stream.encode())
+    scored = score(made.folder, answers)
+    assert values(scored, "velocity_error") == pytest.approx(
+        values(scored, "velocity_error", "floor"), abs=1e-9
+    )
+    assert set(values(scored, "solved").values()) == {1.0}
+
+
+def test_scores_of_the_folder_one_is_in_go_beside_it(made, tmp_path, monkeypatch):
+    answers = write(tmp_path / "answers", true_videos(made))
+    (answers / "within").mkdir()
+    monkeypatch.chdir(answers)
+    assert score(made.folder, Path(), report=False).folder == tmp_path / "answers-scores"
+    monkeypatch.chdir(answers / "within")
+    assert scoring.beside(Path("..")) == tmp_path / "answers-scores"
+    with pytest.raises(BadInput, match="nothing lies beside it"):
+        scoring.beside(Path("/"))
 
 
 def test_several_answers_have_rows_of_their_own_and_one_floor(made, tmp_path):

@@ -181,10 +181,18 @@ def _check(arguments: argparse.Namespace) -> None:
     if fatal:
         raise BadInput(fatal[0].line)
     if excluded:
-        kinds = ", ".join(f"{count} {code}" for code, count in Counter(one.code for one in excluded).items())
-        raise Failed(f"{len(excluded)} answers are excluded or missing: {kinds}")
+        # Two files of one answer are two findings about it.
+        about = {(one.question, _number(one)) if one.question else one.answer: one.code for one in excluded}
+        kinds = ", ".join(f"{count} {code}" for code, count in Counter(about.values()).items())
+        raise Failed(f"{len(about)} answers are excluded or missing: {kinds}")
     if not arguments.json:
         print("everything can be scored")
+
+
+def _number(finding: Any) -> int:
+    from worldlaw.papers.answers import address_of
+
+    return address_of(finding.answer.removesuffix(Path(finding.answer).suffix))[1]
 
 
 def _grouped(findings: Sequence[Finding]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw.clips.film import Encoding, Film, Note, check_size, line_of
+from worldlaw.clips.film import LEAST_FPS, MOST_FPS, Encoding, Film, Note, check_size, line_of
 from worldlaw.core.errors import BadInput
 
 
@@ -60,8 +60,9 @@ def _array(path: Path, name: str, file: Any, size: int, most_pixels: int) -> np.
 
 def _number(path: Path, array: np.ndarray) -> float:
     value = float(array.ravel()[0]) if array.size == 1 else math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise BadInput(f"{path}: fps: expected a positive number; found {array!r:.60}")
+    if not LEAST_FPS <= value <= MOST_FPS:
+        line = f"expected a number from {LEAST_FPS:g} to {MOST_FPS:,.0f}; found {array!r:.60}"
+        raise BadInput(f"{path}: fps: {line}")
     return value
 
 

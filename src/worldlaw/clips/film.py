@@ -14,6 +14,7 @@ from worldlaw.core.errors import BadInput
 
 MOST_PIXELS = 600_000_000  # frames x height x width: 1.8 GB as RGB, a minute of 480p at 24 Hz
 MOST_FRAMES = 100_000
+LEAST_FPS, MOST_FPS = 0.1, 10_000.0  # Hz that are taken for a rate
 
 Note = tuple[str, str]  # a code of one word, and a line for people
 
@@ -28,6 +29,8 @@ class Encoding:
     amount: float = math.nan  # of that
     tables: tuple[tuple[int, ...], ...] = ()  # of a jpeg
     sampling: int = -1  # of a jpeg's colour
+    fps: float = field(default=0.0, repr=False)  # Hz that the file says; encoders spend bits by it
+    settings: str = field(default="", repr=False)  # of x264, as the file has them
 
     def __str__(self) -> str:
         said = f"{self.control} {self.amount:g}" if math.isfinite(self.amount) else ""

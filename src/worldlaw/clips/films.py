@@ -47,6 +47,8 @@ def read_film(path: Path, *, most_pixels: int = MOST_PIXELS, least_frames: int =
     path = Path(path)
     if path.is_dir():
         film = read_folder(path, most_pixels)
+    elif path.exists() and not path.is_file():
+        raise BadInput(f"{path}: no regular file")
     else:
         kind = _kind(path)
         try:

@@ -66,6 +66,8 @@ def read_folder(path: Path, most_pixels: int) -> Film:
     sizes, kinds, pictures = set(), set(), []
     encoding = Encoding("raw")
     for place, one in enumerate(found):
+        if one.exists() and not one.is_file():
+            raise BadInput(f"{one}: no regular file")
         try:
             with Image.open(one, formats=["PNG", "JPEG"]) as picture:
                 sizes.add(picture.size)

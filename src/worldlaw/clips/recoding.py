@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
-import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -34,9 +35,10 @@ def recoded(
 ) -> tuple[UInt8[np.ndarray, "T H W 3"], str]:
     """The frames encoded as a film was and decoded again, and in a few words how.
 
-    Where the film's file does not tell how strongly it was compressed, as many bits are spent on a frame as
-    the file has; WebP is taken at quality 80, GIF at 256 colours a frame; a codec that cannot be written here
-    is stood in for by H.264 at crf 23. Sides are padded to even ones where the codec wants it, and cut again.
+    ``fps`` is used where the film's file does not say a rate; x264's settings are those in the file. Where it
+    does not tell how strongly it was compressed, as many bits are spent on a frame as the file has; WebP is
+    taken at quality 80, GIF at 256 colours a frame; a codec that cannot be written here is stood in for by
+    H.264 at crf 23. Sides are padded to even ones where the codec wants it, and cut again.
     Raises BadInput if PyAV is not installed and needed.
     """
     if encoding.codec == "raw":
@@ -54,7 +56,7 @@ def recoded(
         return np.stack([np.asarray(frame.convert("RGB")) for frame in few]), "gif, 256 colours (assumed)"
     if encoding.codec in _ENCODERS:
         if not encoding.control:
-            encoding = Encoding(encoding.codec, encoding.pixels, ASSUMED.control, ASSUMED.amount)
+            encoding = dataclasses.replace(encoding, control=ASSUMED.control, amount=ASSUMED.amount)
         # An encoder may be missing, or refuse a size.
         with contextlib.suppress(pyav().FFmpegError):
             return _through(frames, encoding, fps), str(encoding)
@@ -78,7 +80,7 @@ def _through(frames: np.ndarray, encoding: Encoding, fps: float) -> np.ndarray:
     _, height, width, _ = frames.shape
     padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     name, options = _ENCODERS[encoding.codec]
-    rate = Fraction(fps if math.isfinite(fps) and fps > 0 else 10).limit_denominator(1000)
+    rate = Fraction(min(max(encoding.fps or fps, 0.01), 1e4)).limit_denominator(1001)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as out:
         stream = out.add_stream(name, rate=rate)
@@ -91,7 +93,10 @@ def _through(frames: np.ndarray, encoding: Encoding, fps: float) -> np.ndarray:
             context.bit_rate = max(1000, round(encoding.amount * rate))
             stream.options = dict(options)
         else:
-            stream.options = {**options, encoding.control: f"{encoding.amount:g}"}
+            told = {"x264-params": told_settings(encoding.settings, width)} if encoding.settings else {}
+            if " analyse=0:0 " in encoding.settings:
+                told["preset"] = "ultrafast"  # the only one without partitions, which no parameter says
+            stream.options = {**options, **told, encoding.control: f"{encoding.amount:g}"}
         context.colorspace = av.video.reformatter.Colorspace.SMPTE170M
         full = encoding.codec == "mjpeg" or stream.pix_fmt.startswith("yuvj")
         ranges = av.video.reformatter.ColorRange
@@ -108,6 +113,52 @@ def _through(frames: np.ndarray, encoding: Encoding, fps: float) -> np.ndarray:
         for t, frame in enumerate(source.decode(stream)):
             result[t] = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()[:height, :width]
     return result
+
+
+# What x264 writes into files -> what it wants to be told.
+_SETTINGS = {
+    "ref": "ref", "me": "me", "subme": "subme", "me_range": "merange", "mixed_ref": "mixed-refs",
+    "chroma_me": "chroma-me", "trellis": "trellis", "8x8dct": "8x8dct", "fast_pskip": "fast-pskip",
+    "cabac": "cabac", "nr": "nr", "decimate": "dct-decimate", "bframes": "bframes", "b_pyramid": "b-pyramid",
+    "b_adapt": "b-adapt", "b_bias": "b-bias", "weightb": "weightb", "weightp": "weightp",
+    "keyint": "keyint", "keyint_min": "min-keyint", "scenecut": "scenecut", "rc_lookahead": "rc-lookahead",
+    "mbtree": "mbtree", "qcomp": "qcomp", "qpmin": "qpmin", "qpmax": "qpmax", "qpstep": "qpstep",
+    "ip_ratio": "ipratio", "pb_ratio": "pbratio",
+}  # fmt: skip
+_DIRECT = {"0": "none", "1": "spatial", "2": "temporal", "3": "auto"}
+_PARTITIONS = {"i4x4": 0x1, "i8x8": 0x2, "p8x8": 0x10, "p4x4": 0x20, "b8x8": 0x100}
+NARROW = 128  # pixels: x264's vector code of mbtree reads beyond narrower pictures, so its bytes vary
+
+
+def told_settings(settings: str, width: int) -> str:
+    """Parameters that make x264 encode with the settings that it wrote into a file.
+
+    ``width`` is that of the picture. Settings not known here, or that are no plain numbers or words, are left
+    to x264.
+    """
+    said = dict(part.partition("=")[::2] for part in settings.split())
+    told = {
+        name: said[key]
+        for key, name in _SETTINGS.items()
+        if re.fullmatch(r"-?\w+(\.\d+)?", said.get(key, ""))
+    }
+    if told.get("keyint") == "infinite":
+        told["keyint"] = "1000"
+    if said.get("direct") in _DIRECT:
+        told["direct"] = _DIRECT[said["direct"]]
+    if found := re.fullmatch(r"[0-9a-fx]{1,6}:(0|0x[0-9a-f]{1,4})", said.get("analyse", "")):
+        chosen = [name for name, bit in _PARTITIONS.items() if int(found[1], 16) & bit]
+        told["partitions"] = ",".join(chosen) or "none"
+    if re.fullmatch(r"\d+(:\d+\.\d+)?", said.get("aq", "")):
+        told |= dict(zip(("aq-mode", "aq-strength"), said["aq"].split(":"), strict=False))
+    if re.fullmatch(r"-?\d+\.\d+:-?\d+\.\d+", said.get("psy_rd", "")):
+        told["psy-rd"] = said["psy_rd"].replace(":", ",")
+    if re.fullmatch(r"[01]:-?\d+:-?\d+", said.get("deblock", "")):
+        on, *strengths = said["deblock"].split(":")
+        told |= {"deblock": ",".join(strengths)} if on == "1" else {"no-deblock": "1"}
+    if told.get("mbtree") == "1" and width < NARROW:
+        told["asm"] = "0"
+    return ":".join(f"{name}={value}" for name, value in told.items())
 
 
 def _plainest(pixels: str) -> tuple[bool, bool, str]:

@@ -145,13 +145,15 @@ def _encoding(path: Path, codec: str, pixels: str, num_frames: int, stream: Any)
         said = dict(part.partition("=")[::2] for part in found[1].decode("ascii").split())
         for name in ("crf", "qp"):
             if re.fullmatch(r"\d+(\.\d+)?", said.get(name, "")):
-                return Encoding(codec, pixels, name, float(said[name]))
+                fps = float(stream.average_rate or 0)
+                settings = found[1].decode("ascii") if codec == "h264" else ""
+                return Encoding(codec, pixels, name, float(said[name]), fps=fps, settings=settings)
     rate = stream.codec_context.bit_rate
+    fps = float(stream.average_rate or 0)
     if codec in _LOSSLESS:
         return Encoding("raw")
-    fps = float(stream.average_rate or 0)
     bits = rate / fps if rate and fps else 8 * path.stat().st_size / num_frames
-    return Encoding(codec, pixels, "bits", float(round(bits)))
+    return Encoding(codec, pixels, "bits", float(round(bits)), fps=fps)
 
 
 _LOSSLESS = ("ffv1", "rawvideo", "png", "huffyuv", "utvideo")

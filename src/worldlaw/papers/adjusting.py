@@ -21,8 +21,11 @@ Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 ASPECT = 0.01  # of the width over the height: closer is rounding
 UNLIKE = 0.5  # of a given frame's contrast: a first frame further off is another picture
+FORGIVEN = 0.25  # of the time asked for may lack at the end of an answer of few frames a second
 CUT = 0.7  # as well must a picture cut at its sides fit for it to be believed
 TELLING = 30  # of 255: how far pixels of two frames must differ to tell which of them was copied
+LEAST_TELLING = 8  # pixels that do
+FAINT = 12  # of 255: less of a difference is a codec's
 
 
 class Unfit(Exception):  # noqa: N818
@@ -51,7 +54,7 @@ class Fit:
     fps: float  # Hz at which its frames are taken to be
     time: Float[np.ndarray, " S"]  # s of its frames since the first given one
     steady: bool  # whether these are even
-    includes_given: bool
+    begins: int  # the given frame that its first one is; as many as are given: it begins after them
     adjustments: tuple[Adjustment, ...]
 
     @property
@@ -66,10 +69,22 @@ def fit(film: Film, given: UInt8[np.ndarray, "K H W 3"], video: Video, declared:
     Raises Unfit if it ends before anything new, is cut at its sides, or shows another picture.
     """
     found: list[Adjustment] = [Adjustment(code, line) for code, line in film.notes]
-    box, bars, included = _place(film, given, video, declared, found)
-    fps, time = _times(film, video, declared, included, found)
+    box, bars, begins = _place(film, given, video, declared, found)
+    fps, time = _times(film, video, declared, begins, found)
     _, height, width, _ = film.frames.shape
-    return Fit((width, height), box, bars, fps, time, bool(_even(time)), included, tuple(found))
+    return Fit((width, height), box, bars, fps, time, bool(_even(time)), begins, tuple(found))
+
+
+def last_counted(time: Float[np.ndarray, " S"], fps: float, video: Video) -> float:
+    """When the part of an exam ends, in s, that an answer with frames at these times is held against.
+
+    It ends with what was asked, or with the answer if that lacks no more than a step of its own rate: at half
+    the rate the last of an even number of frames can not be there. The step is at most a quarter of what was
+    asked, or a frame of it; what lacks more counts up to where it would have been forgiven.
+    """
+    last = (video.num_frames - 1) / video.fps
+    step = min(1 / fps, max(1 / video.fps, FORGIVEN * (last - (video.context - 1) / video.fps)))
+    return min(last, max(float(time[-1]), last - step, video.context / video.fps))
 
 
 def cropped(frames: UInt8[np.ndarray, "T H W 3"], box: Box) -> UInt8[np.ndarray, "T h w 3"]:
@@ -101,10 +116,10 @@ def framed(frames: UInt8[np.ndarray, "T H W 3"], fit: Fit) -> UInt8[np.ndarray, 
 
 
 def _times(
-    film: Film, video: Video, declared: Declaration, included: bool, found: list[Adjustment]
+    film: Film, video: Video, declared: Declaration, begins: int, found: list[Adjustment]
 ) -> tuple[float, np.ndarray]:
     """The rate and the times of a film's frames."""
-    count, asked = len(film.frames), video.num_frames - (0 if included else video.context)
+    count, asked = len(film.frames), video.num_frames - begins
     fps, steady = video.fps, True
     if declared.fps is not None:
         fps = declared.fps
@@ -129,7 +144,8 @@ def _times(
         found.append(
             Adjustment(what, f"{'' if steady else 'about '}{fps:g} Hz for the {video.fps:g} Hz asked")
         )
-    start = 0.0 if included else (video.context - 1) / video.fps + 1 / fps
+    after = begins == video.context
+    start = (video.context - 1) / video.fps + 1 / fps if after else begins / video.fps
     time = start + (np.arange(count) / fps if steady or film.time is None else film.time)
     last = (video.num_frames - 1) / video.fps
     slack = 1e-4 / video.fps
@@ -140,10 +156,14 @@ def _times(
             f"the first new one of the {last:.3g} s asked",
         )
     if time[-1] < last - slack:
-        lost = int((np.arange(video.num_frames) / video.fps > time[-1] + slack).sum())
-        found.append(
-            Adjustment("short", f"ends after {time[-1]:.3g} of {last:.3g} s: frames unmeasured: {lost}")
-        )
+        at = np.arange(video.num_frames) / video.fps
+        beyond, until = at > time[-1] + slack, last_counted(time, fps, video)
+        lost = int((beyond & (at <= until + slack)).sum())
+        line = f"ends after {time[-1]:.3g} of {last:.3g} s: frames "
+        parts = [f"unmeasured: {lost}"] if lost else []
+        if left := int(beyond.sum()) - lost:
+            parts.append(f"not counted: {left}")
+        found.append(Adjustment("short", line + ", ".join(parts)))
     elif time[-1] > last + 1 / fps - slack:
         found.append(Adjustment("long", f"lasts {time[-1]:.3g} s: cut after {last:.3g} s"))
     return fps, time
@@ -162,8 +182,8 @@ def _alike(fps: float, asked: float, container: str = "") -> bool:
 
 def _place(
     film: Film, given: np.ndarray, video: Video, declared: Declaration, found: list[Adjustment]
-) -> tuple[Box, tuple[int, int, int], bool]:
-    """The box that shows what was asked, the colour beside it, and whether the given frames are in it."""
+) -> tuple[Box, tuple[int, int, int], int]:
+    """The box that shows what was asked, the colour beside it, and with which given frame it begins."""
     _, height, width, _ = film.frames.shape
     whole: Box = (0, 0, width, height)
     same_aspect = abs(width / height / (video.width / video.height) - 1) <= ASPECT
@@ -177,9 +197,10 @@ def _place(
         found.append(Adjustment("letterbox", f"box {_said(box)} declared"))
     elif letterbox == "measure" or (letterbox is None and not same_aspect):
         box = _search(film.frames[0], given[0], video, found)
-    included = _includes(film, given, video, declared, box, found)
-    if included:
-        unlike = _unlike(resized(cropped(film.frames[:1], box), video.width, video.height)[0], given[0])
+    begins = _begins(film, given, video, declared, box, found)
+    if begins < video.context:
+        first = resized(cropped(film.frames[:1], box), video.width, video.height)[0]
+        unlike = _unlike(first, given[begins])
         if unlike > UNLIKE:
             line = f"its first frame differs from the given one by {unlike:.0%} of that one's contrast"
             found.append(Adjustment("first-frame", line))
@@ -189,31 +210,52 @@ def _place(
     if abs(aspect) > ASPECT:
         how = "wider" if aspect > 0 else "narrower"
         found.append(Adjustment("stretch", f"{abs(aspect):.1%} {how} than asked: undone"))
-    return box, _bars(film.frames[0], box), included
+    return box, _bars(film.frames[0], box), begins
 
 
-def _includes(
+def _begins(
     film: Film, given: np.ndarray, video: Video, declared: Declaration, box: Box, found: list[Adjustment]
-) -> bool:
-    """Whether a film begins with the given frames."""
+) -> int:
+    """The given frame with which a film begins; as many as there are for one that begins after them."""
+    last, after = video.context - 1, video.context
     if declared.includes_given is not None:
-        if not declared.includes_given:
-            found.append(Adjustment("given", "begins after the given frames (declared)"))
-        return declared.includes_given
-    count = len(film.frames)
+        begins, why = {True: 0, False: after, "last": last}[declared.includes_given], "declared"
+    else:
+        begins, why = _begins_seen(film, given, video, box)
+    if begins == after:
+        found.append(Adjustment("given", f"begins after the given frames ({why})"))
+    elif begins:
+        found.append(Adjustment("given", f"begins with the last given frame ({why})"))
+    return begins
+
+
+def _begins_seen(film: Film, given: np.ndarray, video: Video, box: Box) -> tuple[int, str]:
+    """As ``_begins``, from the first two frames and the number of all, and why."""
+    last, after = video.context - 1, video.context
+    more = len(film.frames) - (video.num_frames - video.context)  # than there are new ones
+    ends = resized(cropped(film.frames[:2], box)[[0, -1]], video.width, video.height).astype(int)
+    first, second = ends
     telling = np.abs(given[0].astype(int) - given[-1]).max(axis=-1) > TELLING
-    if telling.sum() >= 8:
-        first = resized(cropped(film.frames[:1], box), video.width, video.height)[0].astype(int)
+    late, why = False, f"{len(film.frames)} frames"
+    if telling.sum() >= LEAST_TELLING:
         away, beyond = (np.abs(first - one)[telling].mean() for one in (given[0], given[-1]))
         if away < 0.5 * beyond:
-            return True
-        if beyond < 0.5 * away and count < video.num_frames:
-            found.append(Adjustment("given", "begins after the given frames (its first is like the last)"))
-            return False
-    if count == video.num_frames - video.context:
-        found.append(Adjustment("given", f"begins after the given frames ({count} frames are the new ones)"))
-        return False
-    return True
+            return 0, ""
+        late = bool(beyond < 0.5 * away)
+    if late or (video.context == 1 and more == 0):
+        # A film that goes on from the last given frame leaves it in its first step as in its second.
+        own, gone = _change(first, second), _change(given[-1].astype(int), first)
+        if (np.abs(second - first).max(axis=-1) > 3 * TELLING).sum() >= LEAST_TELLING:
+            limit = {0: 0.05, 1: 0.5}.get(more, 0.2)
+            return (last if gone < limit * own else after), "seen"
+    if more == 1:
+        return last, why
+    return (after if late or more == 0 else 0), why
+
+
+def _change(one: np.ndarray, other: np.ndarray) -> int:
+    """How much of two frames differs by more than codecs make of one."""
+    return int(np.clip(np.abs(other - one).max(axis=-1) - FAINT, 0, None).sum())
 
 
 def _search(frame: np.ndarray, given: np.ndarray, video: Video, found: list[Adjustment]) -> Box:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from worldlaw.clips.film import LEAST_FPS, MOST_FPS
 from worldlaw.clips.films import SUFFIXES
 from worldlaw.clips.pictures import is_frame
 from worldlaw.core.errors import BadInput
@@ -51,8 +52,8 @@ class Declaration(Strict):
     settings: Any = None
     sampler_steps: int | None = Field(default=None, ge=1)
     seeds: list[int] | None = None
-    fps: float | None = Field(default=None, gt=0, le=10_000)
-    includes_given: bool | None = None
+    fps: float | None = Field(default=None, ge=LEAST_FPS, le=MOST_FPS)
+    includes_given: bool | Literal["last"] | None = None  # "last": they begin with the last given frame
     letterbox: list[int] | Literal["none", "measure"] | None = None
     about: str = ""
 
@@ -84,7 +85,8 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
     """The answers in a folder, by their names alone; nothing is opened but what declares them.
 
     ``ID.mp4`` or ``ID__K.mp4``, any suffix that ``clips.films`` reads, or a folder ``ID`` or ``ID__K`` of
-    frames. Raises BadInput if there is no such folder or its declaration is wrong.
+    frames. What is no regular file, or a link that leads out of the folder, is not read.
+    Raises BadInput if there is no such folder or its declaration is wrong.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -98,7 +100,10 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
         read = path.is_dir() or path.suffix.lower() in SUFFIXES
         stem = path.name if path.is_dir() else path.name[: len(path.name) - len(path.suffix)]
         name, number = address_of(stem)
-        if name in known and read and number < MOST_ANSWERS:
+        odd = _odd(path, folder) if name in known and read else None
+        if odd is not None:
+            findings.append(Finding(path.name, name, "excluded", *odd))
+        elif name in known and read and number < MOST_ANSWERS:
             found.setdefault((name, number), []).append(path)
         elif name in known and not read:
             line = f"cannot read {path.suffix or 'a file without a suffix'}; expected {', '.join(SUFFIXES)}"
@@ -156,9 +161,21 @@ def address_of(stem: str) -> tuple[str, int]:
     return (found[1], int(found[2])) if found else (stem, 0)
 
 
+def _odd(path: Path, folder: Path) -> tuple[str, str] | None:
+    """Why a file, or a folder of frames, is not read: a code and a line."""
+    inside = folder.resolve()
+    for one in (path, *(sorted(path.iterdir()) if path.is_dir() else ())):
+        name = "" if one == path else f"{one.name}: "
+        if one.is_symlink() and not one.resolve().is_relative_to(inside):
+            return "link", f"{name}a link that leads out of the folder; put the video itself there"
+        if one.exists() and not (one.is_file() or one.is_dir()):
+            return "unreadable", f"{name}no regular file"
+    return None
+
+
 def _declared(folder: Path) -> Declaration:
     path = folder / DECLARATION
-    raw = _read(path)
+    raw = _read(folder, DECLARATION)
     if raw is None:
         return Declaration()
     if isinstance(raw.get("fps"), int) and not isinstance(raw["fps"], bool):
@@ -175,14 +192,19 @@ def _declared(folder: Path) -> Declaration:
 
 def _failures(folder: Path) -> dict[str, str]:
     path = folder / FAILURES
-    raw = _read(path) or {}
+    raw = _read(folder, FAILURES) or {}
     if not all(isinstance(reason, str) for reason in raw.values()):
         raise BadInput(f"{path}: expected the name of every answer with a reason")
     return {str(name): " ".join(reason.split()) for name, reason in raw.items()}
 
 
-def _read(path: Path) -> dict | None:
+def _read(folder: Path, name: str) -> dict | None:
     """An object of JSON; None if there is no such file."""
+    path = folder / name
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise BadInput(f"{path}: a link that leads out of the folder; put the file itself there")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path}: no regular file")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         json.dumps(raw, ensure_ascii=False, allow_nan=False).encode()  # NaN and half characters go no further

@@ -13,11 +13,12 @@ from worldlaw.clips.film import Film
 from worldlaw.clips.films import read_film
 from worldlaw.core.errors import BadInput
 from worldlaw.core.workers import Workers
-from worldlaw.papers.adjusting import Fit, Unfit, fit
+from worldlaw.papers.adjusting import Fit, Unfit, fit, last_counted
 from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, address_of, open_answers
 from worldlaw.papers.making import MadePaper, open_paper
 
 CHUNK = 16  # answers that a worker takes at a time
+LEAST_SHARE = 0.9  # of what counts: an answer that shows less is not solved
 NOTES = ("floats", "integers", "grey", "alpha", "pixels", "times")  # change nothing that is measured
 
 
@@ -57,7 +58,7 @@ def names_of(made: MadePaper, found: Answers) -> Iterator[Finding]:
         yield Finding("", None, "fatal", "empty", line)
     yield from found.findings
     there = Counter(answer.question for answer in found.answers)
-    absent = set(made.entries) - set(there)
+    absent = set(made.entries) - set(there) - {finding.question for finding in found.findings}
     given = {(answer.question, answer.number) for answer in found.answers}
     for name, why in found.failures.items():
         question, number = address_of(name)
@@ -104,7 +105,21 @@ def _check(
         if isinstance(read, Finding):
             findings.append(read)
             continue
-        for one in read[1].adjustments:
+        _, where = read
+        if (line := _unmeasurable(where, made)) is not None:
+            findings.append(Finding(answer.path.name, answer.question, "adjusted", "form", line))
+        for one in where.adjustments:
             level = "note" if one.what in NOTES else "adjusted"
             findings.append(Finding(answer.path.name, answer.question, level, one.what, one.detail))
     return findings
+
+
+def _unmeasurable(where: Fit, made: MadePaper) -> str | None:
+    """A line if most that can be measured of an answer is little, whatever it shows."""
+    video = made.paper.video
+    new = np.arange(video.context, video.num_frames) / video.fps
+    counted = new[new <= last_counted(where.time, where.fps, video) + 1e-4 / video.fps]
+    shown = (counted <= where.time[-1] + 1e-4 / video.fps).mean()
+    if shown >= LEAST_SHARE:
+        return None
+    return f"at most {shown:.0%} of the new frames that count can be measured: it ends early"

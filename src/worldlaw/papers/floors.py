@@ -21,7 +21,7 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.trackers import Extent, tracker
-from worldlaw.papers.adjusting import Fit, cropped, framed, resized
+from worldlaw.papers.adjusting import Fit, cropped, framed, last_counted, resized
 from worldlaw.papers.questions import Truth
 from worldlaw.papers.resampling import resample
 from worldlaw.worlds import scenarios
@@ -39,18 +39,27 @@ class Form:
     fit: Fit
     time: tuple[float, ...]  # s: of the frames that its tracker sees, from the first given one to the last
     encoding: Encoding
+    first: int  # the frame with which the answer begins; those before it are given
+    until: float  # s: later frames do not count
 
     def __hash__(self) -> int:
-        return hash((self.fit.size, self.fit.box, self.fit.bars, self.time, self.encoding))
+        return hash(self._told)
 
     def __eq__(self, other: object) -> bool:
         """Whether two answers have one floor."""
         if not isinstance(other, Form):
             return NotImplemented
-        mine, theirs = (
-            (form.fit.size, form.fit.box, form.fit.bars, form.time, form.encoding) for form in (self, other)
-        )
-        return mine == theirs
+        return self._told == other._told
+
+    @property
+    def _told(self) -> tuple:
+        fit = self.fit
+        return fit.size, fit.box, fit.bars, self.time, self.encoding, self.first, self.until
+
+    def counted(self, truth: Truth) -> int:
+        """How many of the paper's frames count."""
+        video = truth.paper.video
+        return min(video.num_frames, math.floor(self.until * video.fps + SLACK) + 1)
 
     @property
     def rate(self) -> float:
@@ -85,22 +94,23 @@ class Floor:
 def form_of(fit: Fit, truth: Truth, encoding: Encoding) -> Form:
     """The form in which a truth is drawn to stand beside an answer.
 
-    It lasts as long as was asked, even if the answer does not, up to the last frame that its rate has in that
-    time; with one more if the answer goes on that long.
+    It lasts as long as counts, even if the answer does not (``last_counted``), to the first of the answer's
+    frames that is no earlier than the end.
     """
     video = truth.paper.video
     last = (video.num_frames - 1) / video.fps
     slack = SLACK / fit.fps
     time = fit.time
-    ahead = 0 if fit.includes_given else math.floor(time[0] * fit.fps + SLACK)
+    until = last_counted(time, fit.fps, video)
+    ahead = math.floor(time[0] * fit.fps + SLACK)
     before = time[0] - np.arange(ahead, 0, -1) / fit.fps
     enough = np.flatnonzero(time >= last - slack)
     if len(enough):
         kept = time[: int(enough[0]) + 1]
     else:
-        lacking = math.floor((last - time[-1]) * fit.fps + SLACK)
+        lacking = max(0, math.ceil((until - time[-1]) * fit.fps - SLACK))
         kept = np.concatenate([time, time[-1] + np.arange(1, lacking + 1) / fit.fps])
-    return Form(fit, tuple(np.concatenate([before, kept]).tolist()), encoding)
+    return Form(fit, tuple(np.concatenate([before, kept]).tolist()), encoding, ahead, until)
 
 
 def plain_form(truth: Truth) -> Form:
@@ -108,7 +118,7 @@ def plain_form(truth: Truth) -> Form:
     video = truth.paper.video
     time = np.arange(video.num_frames) / video.fps
     size = (video.width, video.height)
-    fit = Fit(size, (0, 0, *size), (0, 0, 0), video.fps, time, True, True, ())
+    fit = Fit(size, (0, 0, *size), (0, 0, 0), video.fps, time, True, 0, ())
     return form_of(fit, truth, Encoding("raw"))
 
 
@@ -124,14 +134,15 @@ def floor_of(truth: Truth, form: Form) -> Floor:
     motion = motion_at(truth, form)
     frames = dataclasses.replace(truth, trajectory=motion).video()
     filmed = framed(frames, form.fit)
-    through, codec = recoded(filmed, form.encoding, form.rate)
+    first = form.first  # what precedes it did not pass through the answer's encoder
+    through, codec = recoded(filmed[first:], form.encoding, form.rate)
     given = given_frames(form, truth)
     sight = sight_of(truth, form.fit)
     # What was given is known without loss: a tracker learns from it what to follow.
     shown = np.concatenate(
         [
             show(filmed[:given], truth, form.fit, sight),
-            show(through[given:], truth, form.fit, sight, form.encoding),
+            show(through[max(given - first, 0) :], truth, form.fit, sight, form.encoding),
         ]
     )
     seen = as_seen(motion, truth.scene)

@@ -50,7 +50,7 @@ from worldlaw.papers.floors import (
 from worldlaw.papers.questions import Truth
 from worldlaw.papers.told import told_tracks
 
-VERSION = 1  # raise it whenever the same answers would give other numbers
+VERSION = 2  # raise it whenever the same answers would give other numbers
 FORGIVEN = 1.5  # times a floor's velocity_error, on top of what solved allows
 LEAST_SHARE = 0.9  # of the intervals that a floor must measure for anybody to be judged above it
 MOST_FLOOR = 1 / 3  # of the true speed: so much of a velocity_error may a floor have, or SOLVED_ERROR
@@ -207,7 +207,8 @@ class _Ground:
 
     def case(self, floor: Floor, tracks: Tracks, frames: np.ndarray | None) -> Case:
         """The frames that count of some tracks beside the truth."""
-        return case_of(self.truth, floor, tracks, frames, horizon=self.horizon, limits=self._limits)
+        horizon = min(self.horizon, floor.form.counted(self.truth))
+        return case_of(self.truth, floor, tracks, frames, horizon=horizon, limits=self._limits)
 
 
 def case_of(

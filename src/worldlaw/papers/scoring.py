@@ -143,12 +143,21 @@ def score(
 def _place(out: Path | None, answers: Path) -> Path:
     """Where scores go. Raises BadInput for a place among the answers, which stay as they were."""
     inside = answers.resolve()
-    if out is None:
-        named = answers if answers.name not in ("", "..") else inside
-        out = named.with_name(f"{named.name}-scores")
+    out = beside(answers) if out is None else Path(out)
     if inside in (out.resolve(), *out.resolve().parents):
         raise BadInput(f"{out}: scores are not written among the answers; choose another --out")
     return out
+
+
+def beside(answers: Path) -> Path:
+    """Where the scores of a folder of answers go: beside it, under its own name even if it is called ``.``.
+
+    Raises BadInput for the root of all folders.
+    """
+    named = answers if answers.name not in ("", "..") else answers.resolve()
+    if not named.name:
+        raise BadInput(f"{answers}: nothing lies beside it; say with out where the scores go")
+    return named.with_name(f"{named.name}-scores")
 
 
 def level_of(scene: Scene, training: Region | None) -> str:
