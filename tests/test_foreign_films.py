@@ -85,6 +85,12 @@ def test_a_camera_that_stands_is_not_said_to_move(radius):
     assert seen.cut is None
 
 
+def test_a_large_ball_before_a_plain_wall_is_no_moving_camera():
+    places = np.linspace([20, 40], [140, 70], NUM_FRAMES)
+    video = film((places, 26.0, RED), coded=False, noise=0.0, ground=np.full((HEIGHT, WIDTH, 3), 250.0))
+    assert not see(video, fps=FPS).moving_camera
+
+
 def test_a_cut_is_told_with_its_frame():
     video = np.concatenate([ball_film()[:8], ball_film(ground=backdrop(5) * 0.9, seed=5)[8:]])
     assert see(video, fps=FPS).cut == 8

@@ -37,7 +37,9 @@ def moved(video: UInt8[np.ndarray, "T H W 3"]) -> bool:
     near = sorted({(int(t), int(t) + gap) for t in starts for gap in GAPS if t + gap <= last} - set(far))
     factor = max(1, round(min(video.shape[1:3]) / SEARCHED))
     detail = {t: _detail(video[t], factor) for t in sorted({t for pair in far + near for t in pair})}
-    if any(_shifted(detail[a], detail[b]) for a, b in far + near):
+    if any(_shifted(detail[a], detail[b]) for a, b in far):
+        return True
+    if any(_changed(detail[a], detail[b]) and _shifted(detail[a], detail[b]) for a, b in near):
         return True
     return any(_zoomed(detail[a], detail[b]) for a, b in far)
 
@@ -91,17 +93,30 @@ def _shifted(first: np.ndarray, second: np.ndarray) -> bool:
 
 def _zoomed(first: np.ndarray, second: np.ndarray) -> bool:
     """Whether the quarters of a picture went apart from the middle, all of them, or towards it."""
-    height, width = first.shape
     ways = []
-    for down, right in itertools.product((-1, 1), (-1, 1)):
-        rows = slice(0, height // 2) if down < 0 else slice(height // 2, height)
-        columns = slice(0, width // 2) if right < 0 else slice(width // 2, width)
-        shift = _shift(first[rows, columns], second[rows, columns])
+    for (down, right), at in _quarters(first.shape):
+        shift = _shift(first[at], second[at])
         if shift is None:
             return False
         ways.append((shift[0] * down, shift[1] * right))
     outward = np.array(ways)  # (4, 2)
     return bool((outward >= 1).all() or (outward <= -1).all())
+
+
+def _changed(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether most of at least three quarters of a picture changed: a large thing changes fewer."""
+    count = 0
+    for _, at in _quarters(first.shape):
+        change = np.abs(second[at] - first[at]).ravel()
+        kept = int(SHARE * change.size)
+        count += float(np.partition(change, kept)[:kept].mean()) > CHANGED
+    return count >= 3
+
+
+def _quarters(shape: tuple[int, ...]) -> list[tuple[tuple[int, int], tuple[slice, slice]]]:
+    """Which way, down and right, each quarter of a picture lies, and where."""
+    halves = [[(-1, slice(0, side // 2)), (1, slice(side // 2, side))] for side in shape]
+    return [((down, right), (rows, columns)) for (down, rows), (right, columns) in itertools.product(*halves)]
 
 
 def _shift(first: np.ndarray, second: np.ndarray) -> tuple[int, int] | None:
