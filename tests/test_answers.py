@@ -421,6 +421,23 @@ def test_short_and_long_answers_say_so():
     assert whats(fit(film(ball(np.arange(40) / 10), 10.0), GIVEN, VIDEO, Declaration())) == ["long"]
 
 
+def test_scores_among_the_answers_are_no_unknown_question(made, answers):
+    (answers / "mine").mkdir()
+    (answers / "mine" / "status.json").write_text("[]")
+    assert [(one.level, one.line) for one in check(made.folder, answers)] == [("note", "scores; left alone")]
+
+
+def test_failures_that_do_not_count_are_noted(made, answers):
+    told = {"fall-0001": "too hot", "fell-0001": "too cold", "fall-0000__1000": "too often"}
+    (answers / "failures.json").write_text(json.dumps(told))
+    found = {one.answer: one for one in check(made.folder, answers)}
+    assert {one.level for one in found.values()} == {"note"}
+    assert set(found) == set(told)
+    assert "too hot" in found["fall-0001"].line
+    done = score(made.folder, answers)
+    assert (done.count("scored"), len(done.notes)) == (3, 3)
+
+
 @pytest.mark.parametrize(("frames", "line"), [(15, "not counted: 1"), (12, "unmeasured: 3, not counted: 1")])
 def test_what_lacks_is_told_from_what_is_forgiven(frames, line):
     found = fit(film(ball(WHOLE[:frames]), 10.0), GIVEN, VIDEO, Declaration())

@@ -10,7 +10,7 @@ import pytest
 from scored_folders import NAN, Folders, questions
 from worldlaw.core.errors import BadInput
 from worldlaw.papers import card_format
-from worldlaw.papers.card import hashes_of, write_card
+from worldlaw.papers.card import hashes_of_answers, write_card
 from worldlaw.papers.card_format import CARD, card_schema, read_card
 from worldlaw.papers.scores import read_scores
 from worldlaw.papers.summary import share_over
@@ -96,6 +96,17 @@ def test_the_interval_of_none_out_of_many_does_not_shrink_to_nothing():
     assert share_over([0.5, 1.0, 0.0, 0.5], names[:4]).low < 0.5
 
 
+def test_the_interval_of_few_scenes_that_are_alike_in_part_does_not_shrink_to_nothing():
+    two = share_over([2 / 3, 2 / 3], ["a", "b"])
+    # Wilson at p = 2/3, n = 2: (p + z²/4 ± z √(p (1 - p) / 2 + z² / 16)) / (1 + z²/2), z² = 3.8415
+    assert (two.low, two.high) == (pytest.approx(0.1594, abs=1e-4), pytest.approx(0.9547, abs=1e-4))
+    one = share_over([0.5], ["a"])
+    assert 0 < one.low < 0.1 < 0.9 < one.high < 1
+    many = share_over([0.5] * 400, [str(index) for index in range(400)])
+    assert 0.04 < many.high - 0.5 < 0.05
+    assert np.isnan(share_over([np.nan], ["a"]).mean)
+
+
 def test_a_scene_filmed_in_two_ways_counts_once_in_an_interval():
     once = share_over([1.0, 0.0, 1.0, 1.0], ["a", "b", "c", "d"])
     twice = share_over([1.0, 0.0, 1.0, 1.0] * 2, ["a", "b", "c", "d"] * 2)
@@ -168,13 +179,24 @@ def test_another_video_or_definition_is_another_paper(tmp_path):
 def test_hashes_of_answers_name_every_file_and_skip_scores(tmp_path):
     scores, paper, answers = Folders(tmp_path, questions("drift-plain", 0.02)).make()
     write_card(scores, paper, answers)
-    before = hashes_of(answers)
+    asked = ["drift-plain-0000"]
+    before = hashes_of_answers(answers, asked)
     assert set(before) == {"answers.json", "drift-plain-0000__0.mp4"}
     shutil.copytree(scores, answers / "scores")
-    (answers / ".hidden").write_text("x")
-    assert hashes_of(answers) == before
+    shutil.copy(scores / "card.json", answers)
+    for name in (".hidden", "thumbs.db", "other-0000.mp4"):
+        (answers / name).write_text("x")
+    assert hashes_of_answers(answers, asked) == before
+    (answers / "failures.json").write_text("{}")
+    (answers / "drift-plain-0000__1").mkdir()
+    for name in ("1.png", "2.PNG", "notes.txt", "card.json"):
+        (answers / "drift-plain-0000__1" / name).write_bytes(b"x")
+    (answers / "drift-plain-0000__2.txt").write_text("an answer in no format of ours decides a status, too")
+    assert set(hashes_of_answers(answers, asked)) - set(before) == {
+        "failures.json", "drift-plain-0000__1/1.png", "drift-plain-0000__1/2.PNG", "drift-plain-0000__2.txt",
+    }  # fmt: skip
     (answers / "drift-plain-0000__0.mp4").write_bytes(b"other")
-    assert hashes_of(answers) != before
+    assert hashes_of_answers(answers, asked)["drift-plain-0000__0.mp4"] != before["drift-plain-0000__0.mp4"]
 
 
 def spoilt(tmp_path, change):
@@ -248,10 +270,11 @@ def test_a_declaration_that_no_card_can_carry_gets_one_line(tmp_path):
 
 def test_names_of_files_that_are_no_text_do_not_stop_the_card(tmp_path):
     scores, paper, answers = Folders(tmp_path, questions("drift-plain", 0.02)).make()
-    name = b"caf\xe9.txt".decode(errors="surrogateescape")
-    (answers / name).write_text("x")
+    frames = answers / "drift-plain-0000__1"
+    frames.mkdir()
+    (frames / b"caf\xe9.png".decode(errors="surrogateescape")).write_text("x")
     card = write_card(scores, paper, answers)
-    assert "caf\\udce9.txt" in card.hashes.answers
+    assert "drift-plain-0000__1/caf\\udce9.png" in card.hashes.answers
     assert read_card(scores) == card
 
 

@@ -98,13 +98,13 @@ def spoil(root, change):
     path.write_text(json.dumps(card))
 
 
-def test_without_the_results_the_questions_of_the_card_are_compared(there):
+def test_without_the_results_the_numbers_of_the_card_are_compared(there):
     (there / "scores" / "results.parquet").unlink()
     spoil(there, lambda card: card["hashes"].update(results="0" * 64))
     found = verified(there)
     assert (found.verdict, found.largest) == ("same to 1e-6", 0.0)
-    assert found.compared == "the questions of card.json"
-    assert found.num_compared == 4 * 4
+    assert found.compared == "the numbers of card.json"
+    assert found.num_compared > 4 * 4
 
 
 def test_a_number_that_was_bettered_is_found_and_told(there):
@@ -115,8 +115,61 @@ def test_a_number_that_was_bettered_is_found_and_told(there):
     spoil(there, change)
     found = verified(there)
     assert found.verdict == "other numbers"
-    assert [(one.where, one.said, one.found) for one in found.changes] == [("falls-0001, solved", 1.0, 0.0)]
-    assert "  falls-0001, solved: 1 in the card, 0 now" in list(lines(found))
+    assert [(one.where, one.said, one.found) for one in found.changes] == [
+        ("questions, falls-0001, solved", 1.0, 0.0)
+    ]
+    assert "  questions, falls-0001, solved: 1 in the card, 0 now" in list(lines(found))
+
+
+NOT_ITS_RESULTS = "the card's numbers are not those of its results"
+
+
+@pytest.mark.parametrize(
+    ("way", "value"),
+    [
+        (("questions", "falls-0001", "solved"), 1.0),
+        (("questions", "falls-0001", "velocity_error"), None),
+        (("summary", "all", "solved", "share"), 1.0),
+        (("summary", "all", "missing"), 0),
+        (("summary", "sections"), []),
+        (("limits", "assembly"), {"tilt": 1.0}),
+        (("thresholds", "velocity_error"), 9.0),
+        (("model", "name"), "another"),
+        (("model", "settings"), {"sampler": "euler"}),
+        (("video", "fps"), 24.0),
+        (("hashes", "all_answers"), "0" * 64),
+        (("hashes", "paper_index"), "0" * 64),
+    ],
+)
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_card_that_says_other_things_than_its_results_is_not_verified(there, capsys, way, value, beside):
+    def change(card):
+        *places, last = way
+        for place in places:
+            card = card[place]
+        card[last] = value
+
+    spoil(there, change)
+    if not beside:
+        (there / "scores" / "results.parquet").unlink()
+    found = verified(there)
+    assert (found.verdict, found.verified) == (NOT_ITS_RESULTS, False)
+    told = {*found.otherwise, *(one.where for one in found.changes)}
+    assert told
+    assert all(where.startswith(way[0]) for where in told)
+    words = ["exam", "verify", str(there / "scores"), str(there / "answers"), "--paper", str(there / "paper")]
+    assert main([*words, "--workers", "1"]) == 1
+    assert NOT_ITS_RESULTS in capsys.readouterr().err
+
+
+def test_a_folder_of_answers_with_a_card_in_it_is_hashed_and_scores_do_not_go_there(there):
+    shutil.copy(there / "scores" / "card.json", there / "answers")
+    (there / "answers" / "falls-0000.npz").write_bytes(b"other")
+    assert verified(there).files == {"falls-0000.npz": "changed"}
+    for out in (there / "answers", there / "answers" / "scores", there / "scores" / ".." / "answers"):
+        with pytest.raises(BadInput, match="not written among the answers"):
+            score(there / "paper", there / "answers", out)
+    assert not (there / "answers" / "scores").exists()
 
 
 def test_rows_of_the_results_are_compared_where_they_lie_beside_the_card(there, monkeypatch):

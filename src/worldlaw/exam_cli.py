@@ -141,6 +141,15 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paper", metavar="PAPER", type=Path, help="the folder that exam make wrote")
     parser.add_argument("answers", metavar="ANSWERS", type=Path, help="a folder of videos called ID.mp4, …")
     parser.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
+    _add_allow(parser)
+
+
+def _add_allow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow-scenario", dest="allow", action="append", default=[], metavar="module:Law",
+        help="a scenario of your own that the folder of a paper may name: its module is imported; "
+        "may be repeated",
+    )  # fmt: skip
 
 
 def _count(text: str) -> int:
@@ -155,7 +164,13 @@ def _check(arguments: argparse.Namespace) -> None:
     from worldlaw.progress import progress_for
 
     with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
-        findings = check(arguments.paper, arguments.answers, workers=arguments.workers, progress=progress)
+        findings = check(
+            arguments.paper,
+            arguments.answers,
+            workers=arguments.workers,
+            allow=arguments.allow,
+            progress=progress,
+        )
     if arguments.json:
         print(json.dumps([vars(finding) for finding in findings]))
     else:
@@ -226,15 +241,23 @@ def _score(arguments: argparse.Namespace) -> None:
             tracks=arguments.tracks,
             secret=arguments.secret,
             verdicts=arguments.verdicts,
+            allow=arguments.allow,
             progress=progress,
         )
     counts = {status: done.count(status) for status in ("scored", "excluded", "missing")}
     if arguments.json:
-        print(json.dumps({"path": str(done.folder), **counts, "unknown": list(done.unknown)}))
+        print(
+            json.dumps(
+                {"path": str(done.folder), **counts, "unknown": list(done.unknown), "notes": list(done.notes)}
+            )
+        )
         return
     if done.unknown:
         more = f" and {len(done.unknown) - 3} more" if len(done.unknown) > 3 else ""
         print(f"no question is called as: {', '.join(done.unknown[:3])}{more}", file=sys.stderr)
+    if done.notes:
+        more = f" (and {len(done.notes) - 1} more)" if len(done.notes) > 1 else ""
+        print(f"{done.notes[0]}{more}", file=sys.stderr)
     said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     print(f"{said}; every one with its reason in {done.folder / 'status.json'}", file=sys.stderr)
     _say_card(done.folder)
@@ -297,6 +320,7 @@ def _add_run(add: Add) -> None:
         default=os.cpu_count() or 1,
         help="processes that score (default: one a core)",
     )
+    _add_allow(run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -327,6 +351,7 @@ def _run(arguments: argparse.Namespace) -> None:
             score=not arguments.no_score,
             workers=arguments.workers,
             look=arguments.look,
+            allow=arguments.allow,
             progress=progress,
         )
     failed = done.ran.failed
@@ -395,6 +420,7 @@ def _add_verify(add: Add) -> None:
         "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
     )
     verify.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
+    _add_allow(verify)
 
 
 def _verify(arguments: argparse.Namespace) -> None:
@@ -410,6 +436,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             secret=arguments.secret,
             tracks=arguments.tracks,
             workers=arguments.workers,
+            allow=arguments.allow,
             wrap=counted(progress, "make", "questions"),
             progress=progress,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 import sys
@@ -12,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.output import output_to_errors
 from worldlaw.job import Progress, Quiet
 from worldlaw.models.model import models
-from worldlaw.papers.making import make_paper, open_paper
+from worldlaw.papers.making import foreign_scenarios, make_paper, open_paper
 from worldlaw.papers.page import REPORT
 from worldlaw.papers.paper import Paper, load_paper
 from worldlaw.papers.running import Ran, ask
 from worldlaw.papers.scoring import Scored
 from worldlaw.papers.scoring import score as score_answers
-from worldlaw.papers.secret import open_secret
+from worldlaw.papers.secret import open_secret, secret_of
 from worldlaw.papers.sitting import sitter
 from worldlaw.progress import counted
 
@@ -54,6 +54,7 @@ def examine(
     score: bool = True,
     workers: int = 1,
     look: bool = False,
+    allow: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Examined:
     """Let a model answer a paper, and score what it answers.
@@ -62,7 +63,8 @@ def examine(
     an address such as ``my_file:answer``, or the function, class or object itself, built with ``options``
     (papers/sitting.py says how it is asked). Everything goes to ``out``, ``exams/PAPER-MODEL`` by default:
     the paper, unless it was made elsewhere, ``answers``, and ``scores`` with the report. Called again it goes
-    on where it was. ``workers`` and ``look`` are scoring's; the model is asked in this process.
+    on where it was. ``workers`` and ``look`` are scoring's; the model is asked in this process. ``allow`` are
+    scenarios of the user's own that the folder of a made paper may name.
 
     Raises BadInput for whatever cannot be used, Failed if the model answers nothing.
     """
@@ -72,11 +74,13 @@ def examine(
     seeds = list(seeds)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise BadInput(f"seeds: expected different whole numbers of at least 0; found {seeds}")
-    with contextlib.redirect_stdout(sys.stderr):  # before the paper: a typo must not cost minutes
+    with output_to_errors():  # before the paper: a typo must not cost minutes
         thing = _named(model) if isinstance(model, str) else model
         sitting = sitter(thing, name, settings)
     if isinstance(paper, (str, Path)) and Path(paper).is_dir():
-        made = open_paper(Path(paper))
+        made = open_paper(Path(paper), allow=allow)
+        if score or secret is not None:  # to be asked held-out questions takes none
+            secret_of(secret, made.secret_hash)
         out = out or _default(Path(paper).resolve().name, name)
     else:
         wanted = paper if isinstance(paper, Paper) else load_paper(paper)
@@ -84,6 +88,7 @@ def examine(
         held_out = None if secret is None else open_secret(secret)
         wrap = counted(progress, "make", "questions")
         made = make_paper(wanted, out / "paper", secret=held_out, wrap=wrap)
+    foreign = foreign_scenarios(made.paper)  # the user named them, or allowed them
     ran = ask(
         made,
         out / "answers",
@@ -103,6 +108,7 @@ def examine(
         out / "scores",
         workers=workers,
         look=look,
+        allow=foreign,
         secret=secret,
         progress=progress,
     )

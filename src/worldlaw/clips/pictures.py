@@ -51,9 +51,14 @@ def read_picture(path: Path, kind: str, most_pixels: int) -> Film:
     return Film(frames, times, kind, kind, encoding, tuple(notes))
 
 
+def is_frame(path: Path) -> bool:
+    """Whether a file in a folder of frames is one of them, by its name."""
+    return path.suffix.lower() in STILLS and not path.name.startswith(".")
+
+
 def read_folder(path: Path, most_pixels: int) -> Film:
     found = sorted(
-        (one for one in path.iterdir() if one.suffix.lower() in STILLS and not one.name.startswith(".")),
+        (one for one in path.iterdir() if is_frame(one)),
         key=lambda one: natural(one.name),
     )
     if not found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +14,13 @@ from pydantic import Field, ValidationError
 
 from worldlaw.clips.film import LEAST_FPS, MOST_FPS
 from worldlaw.clips.films import SUFFIXES
+from worldlaw.clips.pictures import is_frame
 from worldlaw.core.errors import BadInput
 from worldlaw.core.strict import Strict, explain
 
 DECLARATION = "answers.json"
 FAILURES = "failures.json"
+SCORES = "status.json"  # what a folder of scores holds
 LEVELS = ("fatal", "excluded", "adjusted", "note")
 MOST_ANSWERS = 1000  # seeds of a question
 
@@ -66,6 +68,18 @@ class Answers:
     findings: tuple[Finding, ...]  # about names
     failures: Mapping[str, str]  # answer -> why its model did not give it
 
+    def files(self) -> tuple[str, ...]:
+        """Every file that scoring reads or that decides a status, by its name below the folder, in order.
+
+        Declaration and failures, what is called as a question, and of a folder its frames; nothing else that
+        lies there.
+        """
+        said = [name for name in (DECLARATION, FAILURES) if (self.folder / name).is_file()]
+        there = {answer.path.name for answer in self.answers}
+        there |= {one.answer for one in self.findings if one.level == "excluded" and one.question is not None}
+        paths = [path for name in (*said, *there) for path in _frames_or_file(self.folder / name)]
+        return tuple(sorted(path.relative_to(self.folder).as_posix() for path in paths))
+
 
 def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
     """The answers in a folder, by their names alone; nothing is opened but what declares them.
@@ -97,6 +111,8 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
         elif name in known:
             line = f"answer {number}; at most {MOST_ANSWERS} to a question, counted from 0"
             findings.append(Finding(path.name, name, "excluded", "number", line))
+        elif path.is_dir() and (path / SCORES).is_file():
+            findings.append(Finding(path.name, None, "note", "ignored", "scores; left alone"))
         elif read:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
             line = f"no question {name!r}" + (f"; did you mean {near[0]!r}?" if near else " in this paper")
@@ -115,7 +131,28 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
             answers.append(Answer(question, number, paths[0]))
     place = {question: number for number, question in enumerate(known)}
     answers.sort(key=lambda answer: (place[answer.question], answer.number))
-    return Answers(folder, _declared(folder), tuple(answers), tuple(findings), _failures(folder))
+    failures: dict[str, str] = {}
+    for stem, reason in _failures(folder).items():
+        name, number = address_of(stem)
+        if name not in place:
+            line = f"{FAILURES} names it, and no question of this paper is called so"
+            findings.append(Finding(stem, None, "note", "failure-unknown", line))
+        elif number >= MOST_ANSWERS:
+            line = f"{FAILURES} names it; at most {MOST_ANSWERS} answers to a question, counted from 0"
+            findings.append(Finding(stem, name, "note", "failure-unknown", line))
+        elif (name, number) in found:
+            line = f"{FAILURES} says that it failed ({reason}), but it is there, and counts"
+            findings.append(Finding(stem, name, "note", "failure-answered", line))
+        else:
+            failures[stem] = reason
+    return Answers(folder, _declared(folder), tuple(answers), tuple(findings), failures)
+
+
+def _frames_or_file(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    yield from (one for one in path.iterdir() if one.is_file() and is_frame(one))
 
 
 def address_of(stem: str) -> tuple[str, int]:

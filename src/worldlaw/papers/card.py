@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from worldlaw.core.artifact import TEMPORARY, checksum, provenance, write_text
+from worldlaw.core.artifact import checksum, provenance, write_text
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import references, trackers
 from worldlaw.exam.metrics import metrics, trajectory
@@ -72,8 +72,8 @@ def make_card(
 ) -> Card:
     """The card, not written."""
     index = found.index
-    files = hashes_of(answers)
-    declared = open_answers(answers, (one.id for one in found.questions)).declared
+    opened = open_answers(answers, (one.id for one in found.questions))
+    files, declared = hashes_of(answers, opened.files()), opened.declared
     return Card(
         format=FORMAT,
         paper=paper_of(index),
@@ -86,7 +86,7 @@ def make_card(
             seeds=declared.seeds,
         ),
         scoring=ScoringOfCard(
-            look=look, verdicts=verdicts, tracks=None if tracks is None else hashes_of(tracks)
+            look=look, verdicts=verdicts, tracks=None if tracks is None else hashes_of_tracks(tracks)
         ),
         versions=versions_of(found),
         thresholds=thresholds(),
@@ -164,19 +164,27 @@ def thresholds() -> dict[str, float]:
     }
 
 
-def hashes_of(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by name; nothing hidden or half-written, and no scores."""
+def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of some files of a folder, by name. Raises BadInput if one cannot be read."""
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name.encode(errors="backslashreplace").decode()] = checksum(folder / name)
+        except OSError as error:
+            raise BadInput(f"{folder / name}: cannot be read ({error.strerror})") from error
+    return found
+
+
+def hashes_of_answers(folder: Path, questions: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of every file that scoring a folder of answers to these questions reads, by name."""
+    return hashes_of(folder, open_answers(folder, questions).files())
+
+
+def hashes_of_tracks(folder: Path) -> dict[str, str]:
+    """SHA-256 of every CSV file in a folder of tracks, by name. Raises BadInput if there is no folder."""
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder")
-    scored = {path.parent for path in folder.rglob(CARD)}
-    return {
-        path.relative_to(folder).as_posix().encode(errors="backslashreplace").decode(): checksum(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not path.name.endswith(TEMPORARY)
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not scored.intersection(path.parents)
-    }
+    return hashes_of(folder, (path.name for path in folder.glob("*.csv") if path.is_file()))
 
 
 def hash_of(content: Any) -> str:

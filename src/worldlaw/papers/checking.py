@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +23,23 @@ NOTES = ("floats", "integers", "grey", "alpha", "pixels", "times")  # change not
 
 
 def check(
-    paper_folder: Path, answers: Path, *, workers: int = 1, progress: object | None = None
+    paper_folder: Path,
+    answers: Path,
+    *,
+    workers: int = 1,
+    allow: Collection[str] = (),
+    progress: object | None = None,
 ) -> tuple[Finding, ...]:
     """All findings, those about names first, then question by question.
 
+    ``allow`` are scenarios of the user's own that the paper may name (making.open_paper).
     Raises BadInput for folders that are none.
     """
-    made = open_paper(paper_folder)
+    made = open_paper(paper_folder, allow=allow)
     found = open_answers(answers, made.entries)
     team = Workers(workers)
     chunks = [found.answers[start : start + CHUNK] for start in range(0, len(found.answers), CHUNK)]
-    tasks = [(made.folder, chunk, found.declared) for chunk in chunks]
+    tasks = [(made.folder, tuple(allow), chunk, found.declared) for chunk in chunks]
     about_files: list[Finding] = []
     advance = getattr(progress, "advance", lambda count: None)
     if progress is not None:
@@ -84,13 +90,15 @@ def read_answer(
 
 
 @functools.lru_cache(maxsize=2)
-def opened(folder: Path) -> MadePaper:
+def opened(folder: Path, allow: tuple[str, ...]) -> MadePaper:
     """A paper folder, opened once by a process."""
-    return open_paper(folder)
+    return open_paper(folder, allow=allow)
 
 
-def _check(folder: Path, answers: Sequence[Answer], declared: Declaration) -> list[Finding]:
-    made = opened(folder)
+def _check(
+    folder: Path, allow: tuple[str, ...], answers: Sequence[Answer], declared: Declaration
+) -> list[Finding]:
+    made = opened(folder, allow)
     findings = []
     for answer in answers:
         read = read_answer(answer, made.given(answer.question), made, declared)

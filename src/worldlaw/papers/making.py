@@ -9,7 +9,7 @@ import hashlib
 import importlib
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,12 @@ from worldlaw.core.artifact import atomic_path, explained, locked, make_folder, 
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.papers import prompting
 from worldlaw.papers.guide import guide_of
+from worldlaw.papers.index import FORMAT, INDEX, entry_of, frames_of, read_index
 from worldlaw.papers.paper import Paper, PaperQuestion, paper_from
 from worldlaw.papers.questions import questions, truth_of
 from worldlaw.papers.secret import hash_of
-from worldlaw.worlds import render, scenarios, textured
+from worldlaw.worlds import render, scenarios, textured, training_region
 
-FORMAT = 1  # of paper.json
-INDEX = "paper.json"
 GUIDE = "HOW_TO_ANSWER.md"
 
 
@@ -52,7 +51,9 @@ class MadePaper:
         entry = self.entries.get(question)
         if entry is None:
             raise unknown("question", question, self.entries)
-        frames = np.stack([_read_png(self.folder / name) for name in entry["frames"]])
+        video, place = self.paper.video, self.folder / "questions" / question
+        size = (video.width, video.height)
+        frames = np.stack([_read_png(place / name, size) for name in frames_of(self.paper)])
         if sha256_of(frames) != entry["sha256"]:
             raise BadInput(f"{self.folder}: the given frames of {question} are not those that were made")
         return frames
@@ -74,14 +75,17 @@ def make_paper(
     guide = guide_of(paper, secret_hash)
     _check_folder(out, guide)
     if (out / INDEX).exists():
-        return open_paper(out)
+        made = open_paper(out, allow=foreign_scenarios(paper))
+        if made.paper != paper:
+            raise BadInput(f"{out}: holds another paper; choose a new folder")
+        return made
     make_folder(out)
     with locked(out):
         write_text(out / GUIDE, guide)
         entries = [_make(paper, question, secret, out) for question in wrap(questions(paper))]
         index = _index(paper, secret_hash, entries)
         write_text(out / INDEX, json.dumps(index, indent=1) + "\n")
-    return open_paper(out)
+    return open_paper(out, allow=foreign_scenarios(paper))
 
 
 def _index(paper: Paper, secret_hash: str | None, entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -97,66 +101,75 @@ def _index(paper: Paper, secret_hash: str | None, entries: list[dict[str, Any]])
     }
 
 
-def open_paper(folder: Path) -> MadePaper:
-    """A complete paper folder.
+def open_paper(folder: Path, *, allow: Collection[str] = ()) -> MadePaper:
+    """A complete paper folder, whoever made it: nothing that it names is imported or opened.
 
-    Raises BadInput if it is none, of another format, or made by laws or pictures of another version, whose
-    truth would not be that of the given frames.
+    ``allow`` are the addresses of scenarios of the user's own, such as ``my_law:Law``, that it may name.
+    Raises BadInput if it is none, of another format, asks about a scenario outside this package that is not
+    allowed, or was made by laws or pictures of another version, whose truth would not be that of the given
+    frames.
     """
     folder = Path(folder)
     path = folder / INDEX
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{folder}: no {INDEX}, so this is no complete paper (worldlaw exam make)") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: not readable as JSON ({error})") from error
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        found = index.get("format") if isinstance(index, dict) else None
-        raise BadInput(f"{path}: expected a paper of format {FORMAT}; found {found!r}")
+    index = read_index(folder)
     try:
         paper = paper_from(index["paper"])
-        entries = {entry["id"]: entry for entry in index["questions"]}
-        secret_hash, versions, said = index["secret_hash"], index["versions"], index["paper_sha256"]
-    except (KeyError, TypeError, BadInput) as error:
-        raise BadInput(f"{path}: not the index of a paper ({error})") from error
-    if paper.sha256 != said or list(entries) != [question.id for question in questions(paper)]:
-        raise BadInput(f"{path}: changed after it was made; make the paper again")
-    expected = _versions(paper)
-    for what, version in expected.items():
-        if versions.get(what) != version:
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    for address in foreign_scenarios(paper):
+        if address not in allow:
             raise BadInput(
-                f"{path}: made with {what} version {versions.get(what)}; this worldlaw has {version}: "
+                f"{path}: asks about scenario {address!r}, whose module would be imported; if you trust it, "
+                f"allow it with --allow-scenario {address}"
+            )
+    entries = {entry["id"]: entry for entry in index["questions"]}
+    expected = [
+        entry_of(paper, question, prompt=entry["prompt"], sha256=entry["sha256"])
+        for question, entry in zip(questions(paper), index["questions"], strict=False)
+    ]
+    untouched = len(expected) == paper.num_questions and index["questions"] == expected
+    if paper.sha256 != index["paper_sha256"] or index["video"] != vars(paper.video) or not untouched:
+        raise BadInput(f"{path}: changed after it was made; make the paper again")
+    try:
+        _check_regions(paper)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    for what, version in _versions(paper).items():
+        found = index["versions"].get(what)
+        if found != version:
+            raise BadInput(
+                f"{path}: made with {what} version {found}; this worldlaw has {version}: "
                 "make the paper again, or use the worldlaw that made it"
             )
-    return MadePaper(folder, paper, secret_hash, entries)
+    return MadePaper(folder, paper, index["secret_hash"], entries)
+
+
+def foreign_scenarios(paper: Paper) -> tuple[str, ...]:
+    """Addresses of the scenarios of a paper that are not registered: to look at them imports a module."""
+    return tuple(dict.fromkeys(one.scenario for one in paper.sections if ":" in one.scenario))
+
+
+def _check_regions(paper: Paper) -> None:
+    """Raises BadInput for a region that says less, or other things, than the scenario has attributes."""
+    for section in paper.sections:
+        scenario = scenarios.get(section.scenario)
+        for what, region in (("region", section.region), ("training", section.training)):
+            if region is not None and training_region(scenario, region.to_json()) != region:
+                raise BadInput(f"section {section.name}: its {what} is none of {section.scenario}")
 
 
 def _make(paper: Paper, question: PaperQuestion, secret: bytes | None, out: Path) -> dict[str, Any]:
     """Write what is given of a question; returns its entry in the index."""
     truth = truth_of(paper, question, secret)
     given = truth.video(paper.video.context)
-    place = f"questions/{question.id}"
-    folder = out / place
+    folder = out / "questions" / question.id
     make_folder(folder)
     sweep(folder)
-    names = [f"given-{number:03d}.png" for number in range(len(given))]
-    for name, frame in zip(names, given, strict=True):
+    for name, frame in zip(frames_of(paper), given, strict=True):
         _write(folder / name, lambda frame=frame: _png(frame))  # type: ignore[misc]
-    clip = f"{place}/given.mp4"
-    _write(out / clip, lambda: encode_mp4(given, paper.video.fps))
+    _write(folder / "given.mp4", lambda: encode_mp4(given, paper.video.fps))
     _write(folder / "prompt.txt", lambda: f"{truth.prompt}\n".encode())
-    return {
-        "id": question.id,
-        "section": question.section.name,
-        "scenario": question.section.scenario,
-        "filming": question.section.filming,
-        "prompt": truth.prompt,
-        "frames": [f"{place}/{name}" for name in names],
-        "clip": clip,
-        "answer": f"{question.id}.mp4",
-        "sha256": sha256_of(given),
-    }
+    return entry_of(paper, question, prompt=truth.prompt, sha256=sha256_of(given))
 
 
 def _write(path: Path, content: Callable[[], bytes]) -> None:
@@ -193,12 +206,17 @@ def _png(frame: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _read_png(path: Path) -> np.ndarray:
+def _read_png(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint8. No other format is tried, and no other size is decoded. Raises BadInput."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=["PNG"]) as picture:
+            if picture.size != size:
+                raise BadInput(f"{path}: expected {size[0]} x {size[1]} pixels; found {picture.size}")
             return np.asarray(picture.convert("RGB"))
-    except OSError as error:
-        raise BadInput(f"{path}: missing, or no readable picture") from error
+    except BadInput:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{path}: missing, or no readable PNG") from error
 
 
 def sha256_of(frames: np.ndarray) -> str:

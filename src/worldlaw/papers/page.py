@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +55,21 @@ OWN_WORDS = {
 
 
 def write_exam_report(
-    scores: Path, paper: Path, answers: Path | None = None, *, secret: bytes | None = None
+    scores: Path,
+    paper: Path,
+    answers: Path | None = None,
+    *,
+    secret: bytes | None = None,
+    allow: Collection[str] = (),
 ) -> Path:
     """Write ``report.html`` into a folder of scores; returns its path.
 
     ``paper`` is the folder that ``exam make`` wrote. With ``answers``, and for a held-out paper its secret,
-    answers move beside the truth. Raises BadInput for a folder that does not hold what it should.
+    answers move beside the truth; ``allow`` are scenarios of the user's own that it may name.
+    Raises BadInput for a folder that does not hold what it should.
     """
     found, card = read_scores(scores, paper), read_card(scores)
-    films = [] if answers is None else shots(found, paper, answers, secret=secret)
+    films = [] if answers is None else shots(found, paper, answers, secret=secret, allow=allow)
     path = scores / REPORT
     write_text(path, exam_page(found, card, films))
     return path
@@ -105,7 +111,7 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
     by_filming: dict[tuple[str, str], list[Asked]] = {}
     for one in found.questions:
         by_filming.setdefault((one.scenario, one.filming), []).append(one)
-    tables = []
+    tables: list[dict[str, Any]] = []
     for line in card.summary.scenarios:
         asked = by_filming[line.scenario or "", line.filming or ""]
         rows = [_answers_row(line)] + [_beside_row(found, asked, name) for name in line.beside]
@@ -113,8 +119,6 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
         for row in rows:
             known = row["median"] is not None and floor
             row["ratio"] = ratio(row["median"] / floor) if known else NOTHING
-        for row, text in zip(rows, aligned([_number(row["median"]) for row in rows]), strict=True):
-            row["error"] = text
         counts = [
             f"{line.num_questions:,} {plural(line.num_questions, 'question')}",
             f"{line.answered:,} answered",
@@ -123,6 +127,9 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
         counts += [f"{line.excluded:,} excluded"] * bool(line.excluded)
         counts += [f"{line.not_scorable:,} not scorable"] * bool(line.not_scorable)
         tables.append({"name": line_name(line), "counts": ", ".join(counts), "rows": rows})
+    column = [row for table in tables for row in table["rows"]]
+    for row, text in zip(column, aligned([_number(row["median"]) for row in column]), strict=True):
+        row["error"] = text
     return tables
 
 

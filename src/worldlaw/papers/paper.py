@@ -195,7 +195,7 @@ def paper_from(raw: Mapping[str, Any]) -> Paper:
             for section in raw["sections"]
         )
         return _checked(Paper(**{**raw, "video": Video(**raw["video"]), "sections": sections}))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"not the definition of a paper ({error})") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,6 +72,7 @@ class Scored:
     statuses: tuple[dict[str, Any], ...]
     num_rows: int
     unknown: tuple[str, ...]  # videos that answer no question of the paper
+    notes: tuple[str, ...]  # about failures that the maker tells of and that do not count
     seconds: dict[str, float]  # processor time of all workers, by part of the work; wall is by the clock
 
     def count(self, status: str) -> int:
@@ -90,6 +91,7 @@ def score(
     secret: Path | None = None,
     verdicts: bool = False,
     report: bool = True,
+    allow: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Scored:
     """Score a folder of answers to a made paper into ``out``, by default beside it.
@@ -97,17 +99,17 @@ def score(
     Writes ``results.parquet``, ``status.json``, ``card.json`` and ``report.html``; the same answers give the
     same bytes, however many work on them. ``look`` adds metrics on pixels, ``tracks`` is a folder of CSV
     files by the user's own tracker, ``secret`` the file of a held-out paper; with ``verdicts`` limits of what
-    true clips of rigid bodies show are measured where none ship, which takes minutes. What is wrong with one
-    answer is its status and stops no other.
+    true clips of rigid bodies show are measured where none ship, which takes minutes. ``allow`` are scenarios
+    of the user's own that the paper may name. What is wrong with one answer is its status and stops no other.
     Raises BadInput for folders that are none, and if nothing in ``answers`` is an answer.
     """
     started = time.perf_counter()
-    made = opened(Path(paper_folder))
+    made = opened(Path(paper_folder), tuple(allow))
     found = open_answers(answers, made.entries)
     if not found.answers and not found.failures:
         raise BadInput(f"{answers}: no answer to any of the {len(made.entries)} questions")
     key = secret_of(secret, made.secret_hash)
-    out = Path(out) if out is not None else beside(Path(answers))
+    out = _place(out, Path(answers))
     make_folder(out)
     rows: list[dict[str, list]] = []
     statuses: list[dict[str, Any]] = []
@@ -115,7 +117,7 @@ def score(
     team = Workers(workers)
     with team.pool():
         limits = _limits(made, found, key, measured=verdicts, team=team, progress=progress)
-        tasks = _tasks(made, found, key, look, tracks, limits)
+        tasks = _tasks(made, tuple(allow), found, key, look, tracks, limits)
         if progress is not None:
             progress.start("score", len(made.entries), "questions")
         for part, its, spent in team.each(_score, tasks):
@@ -131,10 +133,20 @@ def score(
     write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
     write_card(out, made.folder, found.folder, look=look, verdicts=verdicts, tracks=tracks, limits=limits)
     if report:
-        write_exam_report(out, made.folder, found.folder, secret=key)
+        write_exam_report(out, made.folder, found.folder, secret=key, allow=allow)
     seconds["wall"] = time.perf_counter() - started
     unknown = tuple(one.answer for one in found.findings if one.code == "unknown")
-    return Scored(out, tuple(statuses), table.num_rows, unknown, seconds)
+    notes = tuple(f"{one.answer}: {one.line}" for one in found.findings if one.code.startswith("failure-"))
+    return Scored(out, tuple(statuses), table.num_rows, unknown, notes, seconds)
+
+
+def _place(out: Path | None, answers: Path) -> Path:
+    """Where scores go. Raises BadInput for a place among the answers, which stay as they were."""
+    inside = answers.resolve()
+    out = beside(answers) if out is None else Path(out)
+    if inside in (out.resolve(), *out.resolve().parents):
+        raise BadInput(f"{out}: scores are not written among the answers; choose another --out")
+    return out
 
 
 def beside(answers: Path) -> Path:
@@ -188,6 +200,7 @@ def _limits(
 
 def _tasks(
     made: MadePaper,
+    allow: tuple[str, ...],
     found: Answers,
     secret: bytes | None,
     look: bool,
@@ -202,7 +215,7 @@ def _tasks(
         question, number = address_of(name)
         failures.setdefault(question, {})[number] = f"failed: {reason}"
     for finding in found.findings:
-        if finding.question is not None:
+        if finding.question is not None and finding.level == "excluded":
             _, number = address_of(finding.answer.removesuffix(Path(finding.answer).suffix))
             failures.setdefault(finding.question, {})[number] = f"{finding.code}: {finding.line}"
     each = [
@@ -210,13 +223,14 @@ def _tasks(
         for question in made.questions
     ]
     return [
-        (made.folder, each[start : start + CHUNK], found.declared, secret, look, tracks, limits)
+        (made.folder, allow, each[start : start + CHUNK], found.declared, secret, look, tracks, limits)
         for start in range(0, len(each), CHUNK)
     ]
 
 
 def _score(
     folder: Path,
+    allow: tuple[str, ...],
     each: Sequence[tuple[PaperQuestion, tuple[Answer, ...], Mapping[int, str]]],
     declared: Declaration,
     secret: bytes | None,
@@ -225,7 +239,7 @@ def _score(
     limits: Mapping[str, Mapping[str, float]],
 ) -> tuple[dict[str, list], list[dict[str, Any]], dict[str, float]]:
     """Rows by column, statuses and seconds of some questions."""
-    made = opened(folder)
+    made = opened(folder, allow)
     columns: dict[str, list] = {name: [] for name in SCHEMA.names}
     statuses: list[dict[str, Any]] = []
     seconds = dict.fromkeys(PARTS, 0.0)

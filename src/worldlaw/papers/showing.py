@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,19 @@ class _Chosen:
     charged: float  # m/s
 
 
-def shots(found: Scores, paper: Path, answers: Path, *, secret: bytes | None = None) -> list[dict[str, Any]]:
+def shots(
+    found: Scores,
+    paper: Path,
+    answers: Path,
+    *,
+    secret: bytes | None = None,
+    allow: Collection[str] = (),
+) -> list[dict[str, Any]]:
     """Of every law and filming, the worst answers and the best one beside the truth, as the page takes them.
 
     Worst by the charged velocity error. An answer that can no longer be read is passed over.
     """
-    made = open_paper(paper)
+    made = open_paper(paper, allow=allow)
     opened = open_answers(answers, made.entries)
     chosen = _choose(found, {(one.question, one.number): one for one in opened.answers})
     allowance = BUDGET // max(sum(map(len, chosen.values())), 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from worldlaw.core.artifact import checksum
 from worldlaw.core.errors import BadInput
-from worldlaw.papers.card import hashes_of
+from worldlaw.papers.card import hashes_of_answers, hashes_of_tracks
 from worldlaw.papers.card_format import CARD, Card, VersionsOfCard, read_card
 from worldlaw.papers.making import make_paper, open_paper
 from worldlaw.papers.paper import load_paper, papers, with_video
@@ -24,6 +24,7 @@ from worldlaw.papers.secret import secret_of
 CLOSE = 1e-6  # of a value, and of 1 where it is smaller
 MOST_NAMED = 5  # files or rows that are named
 SAME_BYTES, CLOSE_ENOUGH, OTHER_NUMBERS = "same bytes", "same to 1e-6", "other numbers"
+OTHER_CARD = "the card's numbers are not those of its results"
 OTHER_ANSWERS, OTHER_PAPER, OTHER_TRACKS = "other answers", "other paper", "other tracks"
 VERIFIED = (SAME_BYTES, CLOSE_ENOUGH)
 
@@ -48,6 +49,7 @@ class Verification:
     num_compared: int
     largest: float  # difference, NaN where nothing was compared
     changes: tuple[Change, ...]  # beyond CLOSE, the largest first
+    otherwise: dict[str, tuple[Any, Any]]  # what the card says that is no number -> (of the card, here)
 
     @property
     def verified(self) -> bool:
@@ -63,20 +65,22 @@ def verify(
     secret: Path | None = None,
     tracks: Path | None = None,
     workers: int = 1,
+    allow: Collection[str] = (),
     wrap: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     progress: Any = None,
 ) -> Verification:
-    """Hash the answers, score them again where nobody sees it, and compare.
+    """Hash the answers, score them again where nobody sees it, compare the results and what the card says.
 
-    ``paper`` is the folder that ``exam make`` wrote; a paper that ships is made again without it. All rows
-    are compared where ``results.parquet`` lies beside the card as it was written, else the questions of the
-    card. Numbers are the same if they differ by at most 1e-6, of the value where that is more than 1.
+    ``paper`` is the folder that ``exam make`` wrote; a paper that ships is made again without it, and
+    ``allow`` are the scenarios of the user's own that the folder may name. All rows
+    are compared where ``results.parquet`` lies beside the card as it was written, and the numbers of the card
+    always. Numbers are the same if they differ by at most 1e-6, of the value where that is more than 1.
 
     Raises BadInput for a file that is no card, a folder that is not there, a paper that has to be given and
     is not, a missing or another secret.
     """
     card = read_card(card_path)
-    files = _other_files(card.hashes.answers, hashes_of(answers))
+    files = _other_files(card.hashes.answers, hashes_of_answers(answers, card.questions))
     if files:
         return _unscored(OTHER_ANSWERS, files=files)
     if (card.scoring.tracks is None) != (tracks is None):
@@ -85,7 +89,7 @@ def verify(
             f"{card_path}: {what} tracks of the maker's own; {'give' if tracks is None else 'omit'} --tracks"
         )
     if tracks is not None:
-        files = _other_files(card.scoring.tracks or {}, hashes_of(tracks))
+        files = _other_files(card.scoring.tracks or {}, hashes_of_tracks(tracks))
         if files:
             return _unscored(OTHER_TRACKS, files=files)
     opened = secret_of(secret, card.paper.secret_hash)
@@ -94,7 +98,7 @@ def verify(
             again = Path(place) / "paper"
             other = _remake(card, again, opened, wrap)
         else:
-            again, other = paper, _other_paper(card, paper)
+            again, other = paper, _other_paper(card, paper, allow)
         if other:
             return _unscored(OTHER_PAPER, versions=other)
         from worldlaw.papers.scoring import score
@@ -103,27 +107,86 @@ def verify(
         score(
             again, answers, out,
             workers=workers, look=card.scoring.look, verdicts=card.scoring.verdicts, tracks=tracks,
-            secret=secret, report=False, progress=progress,
+            secret=secret, report=False, allow=allow, progress=progress,
         )  # fmt: skip
         return compared(card_path, card, out)
 
 
 def compared(card_path: Path, card: Card, out: Path) -> Verification:
-    """A card against a folder of scores of the same answers."""
+    """A card against a folder of scores of the same answers: its results, then all that it says itself."""
     again = read_card(out)
     versions = _other_versions(card.versions, again.versions)
-    if checksum(out / RESULTS) == card.hashes.results:
-        return Verification(
-            SAME_BYTES, {}, versions, RESULTS, pq.read_metadata(out / RESULTS).num_rows, 0.0, ()
-        )
     beside = (card_path if card_path.is_dir() else card_path.parent) / RESULTS
-    if beside.is_file() and checksum(beside) == card.hashes.results:
-        what, said, found = RESULTS, _rows(pq.read_table(beside)), _rows(pq.read_table(out / RESULTS))
+    same = checksum(out / RESULTS) == card.hashes.results
+    num, largest, what = 0, 0.0, ""
+    changes: tuple[Change, ...] = ()
+    if same:
+        num, what = pq.read_metadata(out / RESULTS).num_rows, RESULTS
+    elif beside.is_file() and checksum(beside) == card.hashes.results:
+        said = _rows(pq.read_table(beside))
+        num, what = len(said), RESULTS
+        largest, changes = differences(said, _rows(pq.read_table(out / RESULTS)))
+    if changes:
+        return Verification(OTHER_NUMBERS, {}, versions, what, num, largest, changes, {})
+    numbers, texts = _told(card, again, strictly=not versions)
+    if card.hashes.paper_index != again.hashes.paper_index and versions:
+        versions["paper.json"] = (card.hashes.paper_index[:16], again.hashes.paper_index[:16])
+    if not what:  # of the results there is nothing but a hash
+        num, what = len(numbers[0]), f"the numbers of {CARD}"
+    apart, changes = differences(*numbers)
+    if changes or texts:
+        verdict = OTHER_NUMBERS if what != RESULTS and not texts else OTHER_CARD
     else:
-        what, said, found = f"the questions of {CARD}", _questions(card), _questions(again)
-    largest, changes = differences(said, found)
-    verdict = OTHER_NUMBERS if changes else CLOSE_ENOUGH
-    return Verification(verdict, {}, versions, what, len(said), largest, changes)
+        verdict = SAME_BYTES if same and apart == 0 else CLOSE_ENOUGH
+    return Verification(verdict, {}, versions, what, num, max(largest, apart), changes, texts)
+
+
+def _told(
+    card: Card, again: Card, *, strictly: bool
+) -> tuple[tuple[dict[str, float], dict[str, float]], dict[str, tuple[Any, Any]]]:
+    """The numbers of two cards by where they stand, and what else they say otherwise.
+
+    Versions aside, and the hash of the results. The index of the paper, which names the version that made it,
+    is the same only where all versions are; it counts if ``strictly``.
+    """
+    numbers: list[dict[str, float]] = []
+    texts: list[dict[str, Any]] = []
+    for one in (card, again):
+        leaves = dict(_leaves(one.model_dump(exclude={"versions": True, "hashes": {"results"}})))
+        if not strictly:
+            leaves.pop("hashes, paper_index")
+        known = {where: _number(value) for where, value in leaves.items()}
+        numbers.append({where: value for where, value in known.items() if value is not None})
+        texts.append({where: leaves[where] for where, value in known.items() if value is None})
+    old, new = texts
+    nothing = "nothing"
+    otherwise = {
+        where: (old.get(where, nothing), new.get(where, nothing))
+        for where in dict.fromkeys([*old, *new])
+        if (where in old, old.get(where)) != (where in new, new.get(where))
+    }
+    # A number that is null on the other side is a number that differs: told once.
+    absent = {where for side in numbers for where in side} & otherwise.keys()
+    return (numbers[0], numbers[1]), {k: pair for k, pair in otherwise.items() if k not in absent}
+
+
+def _leaves(content: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every value in nested mappings and lists, by the way to it, and how long each of them is."""
+    if isinstance(content, (dict, list)):
+        if not content:
+            yield ", ".join(place), type(content)()
+        inner = content.items() if isinstance(content, dict) else enumerate(content)
+        for key, value in inner:
+            yield from _leaves(value, (*place, str(key)))
+    else:
+        yield ", ".join(place), content
+
+
+def _number(value: Any) -> float | None:
+    """A number, truth values aside; None if it is none, or larger than a float."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if abs(value) < 1e300 else None
 
 
 def differences(said: Mapping[str, float], found: Mapping[str, float]) -> tuple[float, tuple[Change, ...]]:
@@ -155,8 +218,12 @@ def lines(found: Verification) -> Iterator[str]:
         yield f"  and {len(found.files) - MOST_NAMED:,} more files"
     for what, (said, here) in found.versions.items():
         yield f"  {what}: {said} in the card, {here} here"
+    for what, (said, here) in list(found.otherwise.items())[:MOST_NAMED]:
+        yield f"  {what}: {said!r:.80} in the card, {here!r:.80} now"
+    if len(found.otherwise) > MOST_NAMED:
+        yield f"  and {len(found.otherwise) - MOST_NAMED:,} more sayings"
     for change in found.changes[:MOST_NAMED]:
-        yield f"  {change.where}: {change.said:.9g} in the card, {change.found:.9g} now"
+        yield f"  {change.where}: {_shown(change.said)} in the card, {_shown(change.found)} now"
     if len(found.changes) > MOST_NAMED:
         yield f"  and {len(found.changes) - MOST_NAMED:,} more numbers"
 
@@ -175,6 +242,7 @@ def as_json(found: Verification) -> dict[str, Any]:
             {"where": one.where, "said": _plain(one.said), "found": _plain(one.found)}
             for one in found.changes
         ],
+        "otherwise": {what: list(pair) for what, pair in found.otherwise.items()},
     }
 
 
@@ -190,6 +258,8 @@ def _explained(found: Verification) -> str:
             f"{why}: {len(found.changes):,} of {found.num_compared:,} numbers of {found.compared} differ by "
             f"more than {CLOSE:g}, by up to {found.largest:.2g}"
         )
+    if found.verdict == OTHER_CARD:
+        return f": {len(found.changes) + len(found.otherwise):,} things that it says come out otherwise"
     if found.verdict == OTHER_PAPER:
         return ": not scored again"
     return f": {len(found.files):,} files are not those of the card; not scored again"
@@ -201,7 +271,7 @@ def _unscored(
     files: dict[str, str] | None = None,
     versions: dict[str, tuple[Any, Any]] | None = None,
 ) -> Verification:
-    return Verification(verdict, files or {}, versions or {}, "", 0, float("nan"), ())
+    return Verification(verdict, files or {}, versions or {}, "", 0, float("nan"), (), {})
 
 
 def _other_files(said: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
@@ -235,8 +305,8 @@ def _remake(
     return {}
 
 
-def _other_paper(card: Card, folder: Path) -> dict[str, tuple[Any, Any]]:
-    made = open_paper(folder)
+def _other_paper(card: Card, folder: Path, allow: Collection[str]) -> dict[str, tuple[Any, Any]]:
+    made = open_paper(folder, allow=allow)
     return _papers_differ(card, made.paper.name, made.paper.version, made.paper.sha256, made.secret_hash)
 
 
@@ -282,13 +352,8 @@ def _rows(table: pa.Table) -> dict[str, float]:
     return found
 
 
-def _questions(card: Card) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name, question in card.questions.items():
-        for metric in ("scored", "solved", "velocity_error", "abnormal"):
-            value = getattr(question, metric)
-            found[f"{name}, {metric}"] = np.nan if value is None else float(value)
-    return found
+def _shown(value: float) -> str:
+    return "nothing" if np.isnan(value) else f"{value:.9g}"
 
 
 def _plain(value: float) -> float | None:
