@@ -96,6 +96,17 @@ def test_the_interval_of_none_out_of_many_does_not_shrink_to_nothing():
     assert share_over([0.5, 1.0, 0.0, 0.5], names[:4]).low < 0.5
 
 
+def test_the_interval_of_few_scenes_that_are_alike_in_part_does_not_shrink_to_nothing():
+    two = share_over([2 / 3, 2 / 3], ["a", "b"])
+    # Wilson at p = 2/3, n = 2: (p + z²/4 ± z √(p (1 - p) / 2 + z² / 16)) / (1 + z²/2), z² = 3.8415
+    assert (two.low, two.high) == (pytest.approx(0.1594, abs=1e-4), pytest.approx(0.9547, abs=1e-4))
+    one = share_over([0.5], ["a"])
+    assert 0 < one.low < 0.1 < 0.9 < one.high < 1
+    many = share_over([0.5] * 400, [str(index) for index in range(400)])
+    assert 0.04 < many.high - 0.5 < 0.05
+    assert np.isnan(share_over([np.nan], ["a"]).mean)
+
+
 def test_a_scene_filmed_in_two_ways_counts_once_in_an_interval():
     once = share_over([1.0, 0.0, 1.0, 1.0], ["a", "b", "c", "d"])
     twice = share_over([1.0, 0.0, 1.0, 1.0] * 2, ["a", "b", "c", "d"] * 2)

@@ -1,5 +1,6 @@
 """The exam report: says what the card says, shows every question, harmless to open, filtered live."""
 
+import io
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from scored_folders import Folders, questions, rows_of
 from test_report import Page
@@ -318,3 +320,29 @@ def test_a_large_paper_stays_a_page_that_opens(tmp_path):
     assert (
         json.loads((tmp_path / "answers-scores" / "card.json").read_text())["paper"]["num_questions"] == 1400
     )
+
+
+def test_decimal_points_of_a_column_stand_in_one_line_through_all_laws(tmp_path):
+    text = report(tmp_path, {**questions("fall-plain", 0.02), **questions("drift-plain", 0.00978)})
+    main = text[text.index('<table class="main exam">') : text.index("</table>")]
+    errors = re.findall(r'<td class="error solved">.*?</td><td>(.*?)</td>', main)
+    assert len(errors) == 6
+    after = {len(error) - re.search(r"[.\u2008]", error).start() for error in errors if error != "–"}
+    assert len(after) == 1
+
+
+def test_a_table_that_goes_on_to_the_right_shows_an_edge(tmp_path, browser):
+    path = tmp_path / "page.html"
+    path.write_text(whole_page(tmp_path), encoding="utf-8")
+    page = opened(browser, path, viewport={"width": 390, "height": 900})
+    scroll = page.locator(".scroll").first
+
+    def edge():
+        picture = Image.open(io.BytesIO(scroll.screenshot())).convert("L")
+        return np.asarray(picture)[10:200, -2:].mean()
+
+    assert scroll.evaluate("it => it.scrollWidth > it.clientWidth")
+    before = edge()
+    scroll.evaluate("it => { it.scrollLeft = 1e6; }")
+    assert edge() - before > 20
+    page.close()

@@ -55,6 +55,13 @@ def wanders(frames, n):
     os.chdir("elsewhere")
     return still(frames, n)
 
+def shouts(frames, n):
+    import os, subprocess, sys
+    os.write(1, b"loud ")
+    sys.__stdout__.write("louder ")
+    subprocess.run([sys.executable, "-c", "print('loudest')"], check=True)
+    return still(frames, n)
+
 def rambles(frames, n):
     raise RuntimeError("x" * 10_000)
 
@@ -395,6 +402,19 @@ def test_the_command_says_what_failed_and_ends_with_one(paper, capsys):
     assert "out of ideas" in said.err.strip().split("\n")[-1]
     assert main(raises) == 0
     assert capsys.readouterr().out.strip() == found["report"]
+
+
+def test_whatever_a_model_prints_by_whatever_way_goes_to_standard_error(paper, capfd):
+    words = ["exam", "run", str(paper), "--model", "their_models:shouts", "--no-score", "--json"]
+    assert main(words) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out)["answered"] == 5
+    assert said.err.count("loud ") == said.err.count("loudest") == 5
+
+
+def test_a_function_that_takes_no_options_says_so(paper):
+    with pytest.raises(BadInput, match="it takes no options; found 'shade'"):
+        sit(paper, "their_models:still", options={"shade": 1})
 
 
 def test_options_seeds_and_size_come_from_the_command_line(paper, capsys):

@@ -238,6 +238,15 @@ def test_a_perfect_answer_that_begins_late_is_off_by_no_more_than_its_floor(made
     assert values(scored, "velocity_error") == values(scored, "velocity_error", "floor")
 
 
+def test_a_film_from_the_last_given_frame_may_lack_its_last_one(made, tmp_path):
+    answers = write(tmp_path / "answers", {})
+    for name, video in true_videos(made).items():
+        (answers / f"{name}.mp4").write_bytes(encode_mp4(video[2:-1], 10.0))  # as many as are new
+    scored = score(made.folder, answers)
+    assert [one["what"] for one in scored.statuses[0]["adjustments"]] == ["given", "short"]
+    assert set(values(scored, "solved").values()) == {1.0}
+
+
 @pytest.mark.parametrize(("keep", "fps"), [(slice(15), 10.0), (slice(0, 16, 2), 5.0), (slice(0, 15, 2), 5.0)])
 def test_a_frame_that_lacks_at_the_end_is_not_charged_at_any_rate(made, tmp_path, keep, fps):
     videos = {name: video[keep] for name, video in true_videos(made).items() if name.startswith("fall")}
@@ -266,7 +275,7 @@ def test_what_x264_made_of_the_truth_is_what_it_makes_of_the_floor(made, tmp_pat
         with av.open(str(answers / f"{name}.mp4"), "w") as out:
             stream = out.add_stream("libx264", rate=rate)
             stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
-            stream.options = {"crf": "23", "x264-params": ":".join(filter(None, ["asm=0", settings]))}
+            stream.options = {"crf": "23", "x264-params": ":".join(filter(None, ["asm=sse4.2", settings]))}
             stream.codec_context.thread_count = 1
             for picture in video:
                 out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))

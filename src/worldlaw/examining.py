@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.output import output_to_errors
 from worldlaw.job import Progress, Quiet
 from worldlaw.models.model import models
 from worldlaw.papers.making import foreign_scenarios, make_paper, open_paper
@@ -74,7 +74,7 @@ def examine(
     seeds = list(seeds)
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise BadInput(f"seeds: expected different whole numbers of at least 0; found {seeds}")
-    with contextlib.redirect_stdout(sys.stderr):  # before the paper: a typo must not cost minutes
+    with output_to_errors():  # before the paper: a typo must not cost minutes
         thing = _named(model) if isinstance(model, str) else model
         sitting = sitter(thing, name, settings)
     if isinstance(paper, (str, Path)) and Path(paper).is_dir():

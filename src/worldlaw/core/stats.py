@@ -61,10 +61,20 @@ def proportion(hits: np.ndarray) -> Summary:
     num, num_nan = len(finite), len(hits) - len(finite)
     if not num:
         return Summary(np.nan, np.nan, np.nan, 0, num_nan)
-    share, z2 = float((finite != 0).mean()), 1.959964**2
+    share = float((finite != 0).mean())
+    return Summary(share, *score_interval(share, num), num, num_nan)
+
+
+def score_interval(share: float, num: int) -> tuple[float, float]:
+    """95 % score interval (Wilson 1927) of a share in [0, 1] of ``num`` independent trials.
+
+    Of trials that are each in part true it is at least as wide as need be: values of one mean in [0, 1] vary
+    most where they are all 0 or 1.
+    """
+    z2 = 1.959964**2
     middle = (share + z2 / (2 * num)) / (1 + z2 / num)
     half = np.sqrt(z2 * (share * (1 - share) / num + z2 / (4 * num**2))) / (1 + z2 / num)
-    return Summary(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)), num, num_nan)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def paired_difference(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> Summary:

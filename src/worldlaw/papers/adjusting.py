@@ -246,7 +246,7 @@ def _begins_seen(film: Film, given: np.ndarray, video: Video, box: Box) -> tuple
         # A film that goes on from the last given frame leaves it in its first step as in its second.
         own, gone = _change(first, second), _change(given[-1].astype(int), first)
         if (np.abs(second - first).max(axis=-1) > 3 * TELLING).sum() >= LEAST_TELLING:
-            limit = {0: 0.05, 1: 0.5}.get(more, 0.2)
+            limit = 0.5 if late else 0.05  # a body may have been at rest in a single given frame
             return (last if gone < limit * own else after), "seen"
     if more == 1:
         return last, why

@@ -84,7 +84,7 @@ class VersionsOfCard(_Noun):
 class HashesOfCard(_Noun):
     """Of the files that went in and came out."""
 
-    answers: dict[str, Sha256] = Field(description="every file of the folder of answers")
+    answers: dict[str, Sha256] = Field(description="every file that scoring read")
     all_answers: Sha256 = Field(description="of the line above as canonical JSON")
     paper_index: Sha256 = Field(description="of paper.json")
     results: Sha256 = Field(description="of results.parquet")

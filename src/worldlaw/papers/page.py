@@ -111,7 +111,7 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
     by_filming: dict[tuple[str, str], list[Asked]] = {}
     for one in found.questions:
         by_filming.setdefault((one.scenario, one.filming), []).append(one)
-    tables = []
+    tables: list[dict[str, Any]] = []
     for line in card.summary.scenarios:
         asked = by_filming[line.scenario or "", line.filming or ""]
         rows = [_answers_row(line)] + [_beside_row(found, asked, name) for name in line.beside]
@@ -119,8 +119,6 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
         for row in rows:
             known = row["median"] is not None and floor
             row["ratio"] = ratio(row["median"] / floor) if known else NOTHING
-        for row, text in zip(rows, aligned([_number(row["median"]) for row in rows]), strict=True):
-            row["error"] = text
         counts = [
             f"{line.num_questions:,} {plural(line.num_questions, 'question')}",
             f"{line.answered:,} answered",
@@ -129,6 +127,9 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
         counts += [f"{line.excluded:,} excluded"] * bool(line.excluded)
         counts += [f"{line.not_scorable:,} not scorable"] * bool(line.not_scorable)
         tables.append({"name": line_name(line), "counts": ", ".join(counts), "rows": rows})
+    column = [row for table in tables for row in table["rows"]]
+    for row, text in zip(column, aligned([_number(row["median"]) for row in column]), strict=True):
+        row["error"] = text
     return tables
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 
 from worldlaw.core.artifact import atomic_path, locked, make_folder, sweep, write_text
 from worldlaw.core.errors import BadInput, Failed, blamed
+from worldlaw.core.output import output_to_errors
 from worldlaw.core.seeding import rng_for
 from worldlaw.papers.answers import DECLARATION, FAILURES
 from worldlaw.papers.making import MadePaper
@@ -94,7 +93,7 @@ def ask(
         )
         work = _Work(paper, answers, model, names, ran)
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with output_to_errors():
                 for batch in _batches(wrap(todo), model.at_once(*work.shape)):
                     work.ask(batch)
         finally:

@@ -164,9 +164,12 @@ def _told(model: Any, name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
             f"found {name.rpartition(':')[2]}{inspect.signature(model)}"
         )
     names = [each.name for each in named if each.kind is not each.POSITIONAL_ONLY]
+    takes_also = [each for each in names if each not in TOLD]
     for option in options:
         if option not in names and not anything:
-            raise unknown(f"option of {name}", option, [each for each in names if each not in TOLD])
+            if not takes_also:
+                raise BadInput(f"model {name}: it takes no options; found {option!r}")
+            raise unknown(f"option of {name}", option, takes_also)
     needed = [each.name for each in named if each.default is each.empty and each.name in names]
     lacking = [each for each in needed if each not in (*TOLD, *options)]
     if lacking:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from worldlaw.core.stats import Summary, proportion, summarize
+from worldlaw.core.stats import Summary, score_interval, summarize
 from worldlaw.papers.card_format import (
     ErrorOfCard,
     LineOfCard,
@@ -62,20 +62,23 @@ def questions_of(scores: Scores) -> dict[str, QuestionOfCard]:
 def share_over(values: Sequence[float], scenes: Scenes) -> Summary:
     """The mean of per-question shares with its 95 % interval over scenes; ``num`` are questions.
 
-    Wilson's score interval where every scene is all or nothing, whose width does not vanish where all are
-    alike; else the bootstrap. A scene that is filmed in several ways counts once: its questions are not
-    independent.
+    Wilson's score interval for as many trials as there are scenes, or the bootstrap where that is wider: the
+    width of a bootstrap vanishes where all scenes are alike, however few. A scene that is filmed in several
+    ways counts once: its questions are not independent.
     """
     array = np.asarray(values, float)
     sums, counts = by_scene(array, scenes)
+    num = int(counts.sum())
+    if not num:
+        return Summary(np.nan, np.nan, np.nan, 0, len(array))
+    share = float(sums.sum() / num)
+    low, high = score_interval(share, len(sums))
     means = sums / counts
-    whole = bool(np.isin(means, (0.0, 1.0)).all())
-    if not whole or (len(set(counts)) > 1 and len(set(means)) > 1):
-        found = mean_over(array, scenes)
-        low, high = np.clip([found.low, found.high], 0, 1).tolist()
-        return Summary(found.mean, low, high, found.num, found.num_nan)
-    found = proportion(means)
-    return Summary(found.mean, found.low, found.high, int(counts.sum()), len(array) - int(counts.sum()))
+    if len(set(counts)) > 1 or not np.isin(means, (0.0, 1.0)).all():
+        drawn = mean_over(array, scenes)
+        if drawn.high - drawn.low > high - low:  # NaN, of one scene, is not
+            low, high = max(drawn.low, 0.0), min(drawn.high, 1.0)
+    return Summary(share, low, high, num, len(array) - num)
 
 
 def mean_over(values: Sequence[float] | np.ndarray, scenes: Scenes) -> Summary:

@@ -101,12 +101,15 @@ def percents(low: float, high: float) -> str:
 
 
 def aligned(texts: Sequence[str]) -> list[str]:
-    """Numbers padded on the right with spaces as wide as what they lack: decimal points stand in one line."""
-    longest = max((len(text.partition(".")[2]) for text in texts if "e" not in text), default=0)
+    """Numbers padded on the right with spaces as wide as what they lack: decimal points stand in one line.
+
+    A power of ten after the decimals is as wide as so many of them.
+    """
+    longest = max((len(text.partition(".")[2]) for text in texts), default=0)
     padded = []
     for text in texts:
         _, point, decimals = text.partition(".")
-        lacking = 0 if "e" in text else longest - len(decimals)
+        lacking = longest - len(decimals)
         padded.append(text + ("" if point or not longest else PUNCTUATION_SPACE) + FIGURE_SPACE * lacking)
     return padded
 

@@ -15,6 +15,9 @@ MEDIAN_FRAMES = 15  # of the median over time, an odd number
 MOST_FRAMES = 25  # looked at where things were
 LEAST_FRAMES = 5  # fewer say nothing of what moves
 LEAST_NOISE = 1.5  # levels: rounding and what a codec leaves
+DARK = 0.1  # of its usual light: a frame with less shows nothing
+WELL_LIT = 0.3  # of it: things are not described in a frame with less
+WIDE = 0.25  # of the picture has to be lit to tell a fade from a bright thing that leaves
 GRID = 4  # px, at least, between the pixels that light and noise are read from
 
 
@@ -26,6 +29,9 @@ class Backdrop:
     gain: Float[np.ndarray, "T 3"]  # light of each frame
     noise: float  # levels: standard deviation of a channel from frame to frame
     shade: float = kernels.SHADE_LEAST  # what light shadows leave at least; 1 where there are none
+    dark: Bool[np.ndarray, " T"] | None = None  # frames that show nothing, as in a fade; their gain is 1
+    standing: Float[np.ndarray, "H W 3"] | None = None  # the median with the things that rest in it
+    start: int = 0  # the first frame that is light enough to describe things in
 
     @property
     def noise_power(self) -> float:
@@ -35,25 +41,41 @@ class Backdrop:
 
 def read_backdrop(video: UInt8[np.ndarray, "T H W 3"]) -> Backdrop:
     """The median over time of every pixel, after changes of light; a thing that rests is part of it."""
-    count = min((len(video) + 1) // 2 * 2 - 1, MEDIAN_FRAMES)
-    frames = np.linspace(0, len(video) - 1, count).round().astype(np.int64)
     grid = max(GRID, round(min(video.shape[1:3]) / 36))
     small = video[:, grid // 2 :: grid, grid // 2 :: grid].astype(np.float32)  # (T, h, w, 3)
+    level = small.mean(axis=(1, 2, 3))
+    frames = _spread(np.flatnonzero(level >= DARK * np.quantile(level, 0.8)), MEDIAN_FRAMES, odd=True)
     gain = np.ones((len(video), 3), np.float32)
+    faint = np.ones(len(video), np.float32)
     for _ in range(2 if len(video) > 1 else 0):
         reference = np.median(small[frames] / gain[frames, None, None], axis=0)
         lit = reference > 20
         for c in range(3):
             if lit[..., c].sum() >= 16:
                 gain[:, c] = np.median(small[:, lit[..., c], c] / reference[lit[..., c], c], axis=1)
-        gain /= np.median(gain, axis=0)
+        gain /= np.median(gain[frames], axis=0)
+        # A dark backdrop tells little of the light: a bright thing that leaves it is no fade.
+        wide = [c for c in range(3) if lit[..., c].mean() > WIDE]
+        faint = gain[:, wide].min(axis=1) if wide else faint
+        gain[faint < DARK] = 1.0
+        gain[gain < DARK] = 1.0
+    dark = faint < DARK
+    frames = _spread(np.flatnonzero(~dark), MEDIAN_FRAMES, odd=True)
     picture = np.empty(video.shape[1:], np.float32)
     kernels.middle(video, frames, gain, picture)
     noise = LEAST_NOISE
-    if len(video) > 1:
-        steps = np.diff(small / gain[:, None, None], axis=0)
+    if (~dark).sum() > 1:
+        shown = ~dark
+        steps = np.diff(small[shown] / gain[shown, None, None], axis=0)
         noise = max(noise, float(np.median(np.abs(steps)) / 0.6745 / np.sqrt(2)))
-    return Backdrop(picture, gain, noise)
+    start = int((faint >= WELL_LIT).argmax())
+    return Backdrop(picture, gain, noise, dark=dark, standing=picture, start=start)
+
+
+def _spread(frames: np.ndarray, most: int, *, odd: bool = False) -> np.ndarray:
+    """At most so many of some frames, evenly; an odd number of them if that is wanted."""
+    count = min((len(frames) + 1) // 2 * 2 - 1 if odd else len(frames), most)
+    return frames[np.linspace(0, len(frames) - 1, count).round().astype(np.int64)]
 
 
 def inpainted(picture: np.ndarray, unknown: Bool[np.ndarray, "H W"]) -> np.ndarray:
@@ -97,7 +119,8 @@ def without(
 ) -> Backdrop:
     """The backdrop where things of some colours stand in it: seen in other frames, or filled from around."""
     ground = inpainted(backdrop.picture, suspect)
-    frames = np.linspace(0, len(video) - 1, min(len(video), MOST_FRAMES)).round().astype(np.int64)
+    lit = np.ones(len(video), bool) if backdrop.dark is None else ~backdrop.dark
+    frames = _spread(np.flatnonzero(lit), MOST_FRAMES)
     known = np.zeros(suspect.shape, np.bool_)
     picture = ground.copy()
     kernels.uncovered(

@@ -26,7 +26,7 @@ Rows = Sequence[Sequence] | None
 
 
 def describe(frames: UInt8[np.ndarray, "K H W 3"], *, boxes: Rows = None, points: Rows = None) -> Things:
-    """What things the first frame shows, the largest first; all frames given tell what moves.
+    """What things the first frame that is not black shows, the largest first; all frames tell what moves.
 
     ``boxes`` (rows of frame, left, top, width, height, name; px) or ``points`` (frame, x, y, name), the name
     optional, say where they are instead, in their order. Raises BadInput if there is nothing to see.
@@ -39,10 +39,11 @@ def find(
     frames: np.ndarray, backdrop: Backdrop, *, boxes: Rows = None, points: Rows = None
 ) -> tuple[Things, Backdrop]:
     """The things of the first frame, or those pointed at, and the backdrop without them."""
-    first = frames[0]
+    start = backdrop.start
+    first = frames[start]
     height, width, _ = first.shape
     if len(frames) < LEAST_FRAMES:
-        backdrop = replace(backdrop, picture=(first / backdrop.gain[0]).astype(np.float32))
+        backdrop = replace(backdrop, picture=(first / backdrop.gain[start]).astype(np.float32))
     suspect, moved = _suspect(first, backdrop)
     pointed = pointed_at(boxes, points, len(frames), (height, width))
     for seed in pointed:
@@ -120,10 +121,11 @@ def _suspect(first: np.ndarray, backdrop: Backdrop) -> tuple[np.ndarray, np.ndar
     """(H, W) bool: where the first frame stands out or is not as usual, and where it is not as usual."""
     height, width, _ = first.shape
     factor = max(1, round(min(height, width) / COARSE))
-    small = _shrunk(first / backdrop.gain[0], factor)
+    gain = backdrop.gain[backdrop.start]
+    small = _shrunk(first / gain, factor)
     suspect = _grown(_outstanding(ndimage.gaussian_filter(small, (0.8, 0.8, 0))), STANDS_OUT, ADJOINS)
     change = np.zeros(suspect.shape, np.float32)
-    kernels.unlike_ground(first, backdrop.gain[0], backdrop.picture, factor, 1.0, change)
+    kernels.unlike_ground(first, gain, backdrop.picture, factor, 1.0, change)
     step = max(LEAST_STEP, 4 * backdrop.noise / factor)
     moved = _grown(ndimage.uniform_filter(change, 3), 1.5 * step, step)
     suspect = ndimage.binary_dilation(suspect | moved, iterations=2)
@@ -135,7 +137,7 @@ def _drawn(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) -> bool:
     rest = backdrop.picture[~suspect][::7]
     if not len(rest) or np.quantile(np.abs(rest - np.median(rest, axis=0)), 0.9) > PLAIN:
         return False  # light from somewhere
-    gain = backdrop.gain[0]
+    gain = backdrop.gain[backdrop.start]
     away = np.zeros((2, *suspect.shape), np.float32)
     kernels.unlike_ground(first, gain, backdrop.picture, 1, backdrop.shade, away[0])
     kernels.unlike_ground(first, gain, backdrop.picture, 1, 1.0, away[1])
@@ -163,7 +165,8 @@ def _standing_out(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) ->
     height, width, _ = first.shape
     factor = max(1, round(min(height, width) / COARSE))
     away = np.zeros((height // factor, width // factor), np.float32)
-    kernels.unlike_ground(first, backdrop.gain[0], backdrop.picture, factor, backdrop.shade, away)
+    gain = backdrop.gain[backdrop.start]
+    kernels.unlike_ground(first, gain, backdrop.picture, factor, backdrop.shade, away)
     step = max(LEAST_STEP, 4 * backdrop.noise / factor)
     found = _enlarged(ndimage.uniform_filter(away, 3) > step, factor, (height, width)) & suspect
     labels, _ = ndimage.label(found)
@@ -173,7 +176,7 @@ def _standing_out(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) ->
         if inside.sum() >= np.pi * (LEAST_RADIUS * factor) ** 2:
             area = np.zeros((height, width), bool)
             area[place] = inside
-            seeds.append(Seed(area))
+            seeds.append(Seed(area, backdrop.start))
     return seeds
 
 
@@ -236,13 +239,14 @@ def cleared(video: np.ndarray, backdrop: Backdrop, things: Things) -> Backdrop:
         x, y = things.position[b]
         kernels.block(suspect, 0, 0, x, y, things.outline[b], things.normal[b], 0.0, 1.0, 4.0)
     moved = np.zeros((height, width), np.float32)
-    kernels.unlike_ground(video[0], backdrop.gain[0], backdrop.picture, 1, 1.0, moved)
+    start = backdrop.start
+    kernels.unlike_ground(video[start], backdrop.gain[start], backdrop.picture, 1, 1.0, moved)
     step = max(LEAST_STEP, 4 * backdrop.noise)
     full = (suspect < 0) | ndimage.binary_dilation(ndimage.uniform_filter(moved, 3) > step, iterations=2)
     paint = np.concatenate(list(things.paint))
     if len(video) >= LEAST_FRAMES:
         return without(video, backdrop, full, paint)
-    return Backdrop(inpainted(backdrop.picture, full), backdrop.gain, backdrop.noise)
+    return replace(backdrop, picture=inpainted(backdrop.picture, full))
 
 
 def late_look(video: np.ndarray, backdrop: Backdrop, pieces: list[tuple[float, ...]]) -> Look | None:

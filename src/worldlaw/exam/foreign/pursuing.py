@@ -149,8 +149,12 @@ class _Pursuer:
             deviation=np.full((num_frames, count), np.nan),
             color=np.full((num_frames, count, 3), np.nan),
         )
+        dark = self.backdrop.dark
         for t in range(num_frames):
-            self._advance(t, found)
+            if dark is not None and dark[t]:
+                found.status[t] = HIDDEN
+            else:
+                self._advance(t, found)
         return found
 
     def _expected(self, b: int, t: int) -> tuple[np.ndarray, float]:
@@ -411,7 +415,7 @@ class _Pursuer:
             found.angle[t, b], found.scale[t, b] = fit.angle, fit.scale
             found.confidence[t, b] = fit.score
             edge = (self.radius if self.things.disc[b] else self.reach)[b] * fit.scale
-            whole = _whole(fit.place, edge, frame.pixels.shape)
+            whole = _whole(fit.place, edge, frame.pixels.shape) and not self._spans(b, fit, frame)
             found.status[t, b] = VISIBLE if whole else CUT
             if whole:
                 found.position[t, b] = fit.place
@@ -428,6 +432,13 @@ class _Pursuer:
             )
             if not rest:
                 found.extra.append((t, *middle, area, *(color / 255)))
+
+    def _spans(self, b: int, fit: Fit, frame: _Frame) -> bool:
+        """Whether a thing reaches from edge to edge of the picture: it has no place along itself."""
+        height, width, _ = frame.pixels.shape
+        cos, sin = math.cos(fit.angle), math.sin(fit.angle)
+        x, y = fit.scale * self.things.outline[b].T
+        return bool(np.ptp(cos * x - sin * y) > width - 2 or np.ptp(sin * x + cos * y) > height - 2)
 
     def _why(self, b: int, expected: tuple, fits: list, shape: tuple) -> int:
         """Why a thing that was not found may not be seen."""

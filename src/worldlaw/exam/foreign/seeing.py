@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import UInt8
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.types import OUTSIDE, Detections, Tracks, Trajectory
+from worldlaw.core.types import HIDDEN, OUTSIDE, Detections, Tracks, Trajectory
 from worldlaw.exam.foreign.backdrop import Backdrop, read_backdrop
-from worldlaw.exam.foreign.camera import moved
+from worldlaw.exam.foreign.camera import cut_at, moved
 from worldlaw.exam.foreign.finding import Rows, cleared, find, late_look, things_of
 from worldlaw.exam.foreign.pursuing import Pursuit, pursue
 from worldlaw.exam.foreign.things import Seen, Things
 
-VERSION = 2  # raise it whenever the same pixels would give other tracks
+VERSION = 3  # raise it whenever the same pixels would give other tracks
 
 LATE_FRAMES = 5  # in which something new must be seen to be a thing
 
@@ -44,7 +44,7 @@ def see(
         if later is not None:
             things = later
             pursuit = pursue(video, things, backdrop)
-    return _seen(video, things, pursuit, fps, extent)
+    return _seen(video, things, backdrop, pursuit, fps, extent)
 
 
 def follow(
@@ -57,7 +57,7 @@ def follow(
     """Follow things that were described before through a video. Raises BadInput as ``see`` does."""
     _check(video, extent)
     backdrop = cleared(video, read_backdrop(video), things)
-    return _seen(video, things, pursue(video, things, backdrop), fps, extent)
+    return _seen(video, things, backdrop, pursue(video, things, backdrop), fps, extent)
 
 
 def _check(video: np.ndarray, extent: tuple[float, float] | None) -> None:
@@ -111,8 +111,9 @@ def _chains(extra: list[tuple[float, ...]], reach: float) -> list[list[int]]:
 
 
 def _seen(
-    video: np.ndarray, things: Things, pursuit: Pursuit, fps: float, extent: tuple[float, float] | None
-) -> Seen:
+    video: np.ndarray, things: Things, backdrop: Backdrop, pursuit: Pursuit, fps: float,
+    extent: tuple[float, float] | None,
+) -> Seen:  # fmt: skip
     num_frames, height, width, _ = video.shape
     view = (width / height, 1.0) if extent is None else extent
     scale = height / view[1]  # px per unit
@@ -121,7 +122,10 @@ def _seen(
         return np.stack([points[..., 0] / scale, view[1] - points[..., 1] / scale], axis=-1)
 
     status = pursuit.status.copy()
-    status[np.arange(num_frames)[:, None] < things.frame] = OUTSIDE  # not yet there
+    before = np.arange(num_frames)[:, None] < things.frame
+    status[before] = np.where(things.frame > backdrop.start, OUTSIDE, HIDDEN)[before.nonzero()[1]]
+    if backdrop.dark is not None:
+        status[backdrop.dark] = HIDDEN
     measured = np.isfinite(pursuit.position[..., 0])
     bodies = Trajectory(
         dt=1 / fps,
@@ -143,4 +147,6 @@ def _seen(
         color=np.clip(extra[:, 4:], 0, 1),
     )
     uncertainty = np.where(measured, pursuit.deviation, np.nan) / scale
-    return Seen(things, Tracks(bodies, detections), uncertainty, moved(video))
+    lit = video if backdrop.dark is None or not backdrop.dark.any() else video[~backdrop.dark]
+    moving = moved(lit)
+    return Seen(things, Tracks(bodies, detections), uncertainty, moving, cut=cut_at(video, backdrop))

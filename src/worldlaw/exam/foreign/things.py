@@ -49,3 +49,4 @@ class Seen:
     ]  # 1 standard deviation per axis, unit of the tracks; NaN: unmeasured
     moving_camera: bool = False  # the background moved: positions are not to be trusted
     notes: tuple[str, ...] = ()  # what was left aside
+    cut: int | None = None  # the first frame of another scene: positions from there on are not to be trusted

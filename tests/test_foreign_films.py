@@ -1,0 +1,106 @@
+"""Foreign tracking of films with fades, cuts, cameras that move, and things as tall as the picture."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import zoom
+
+from test_foreign import BLUE, FPS, HEIGHT, RED, WIDTH, backdrop, film, line
+from worldlaw.core.types import CUT, HIDDEN, VISIBLE
+from worldlaw.exam.foreign import see
+
+NUM_FRAMES = 20
+
+
+def ball_film(ground=None, noise=3.0, **kinds):
+    return film((line(30, 40, 4.0), 10.0, RED), coded=False, noise=noise, ground=ground, **kinds)
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        np.r_[0.0, np.ones(19)],
+        np.r_[np.linspace(0, 1, 6), np.ones(14)],
+        np.r_[np.ones(15), np.linspace(0.9, 0, 5)],
+        np.r_[np.ones(9), 0, 0, np.ones(9)],
+    ],
+    ids=["black lead-in", "fade in", "fade out", "black between"],
+)
+def test_black_frames_hide_what_is_in_them(light):
+    seen = see(ball_film(light=light, noise=1.0), fps=FPS)
+    status = seen.tracks.bodies.status[:, 0]
+    assert set(status[light < 0.1]) == {HIDDEN}
+    assert set(status[light > 0.3]) == {VISIBLE}
+    assert np.isnan(seen.tracks.bodies.position[light < 0.1]).all()
+    assert seen.cut is None
+
+
+def test_a_bright_ball_that_leaves_a_black_room_is_no_fade():
+    path = line(60, 50, 0.0)
+    path[12:] = np.nan
+    video = film((path, 22.0, RED), coded=False, noise=0.0, ground=np.zeros((HEIGHT, WIDTH, 3)))
+    status = see(video, fps=FPS).tracks.bodies.status[:, 0]
+    assert (status[:12] == VISIBLE).all()
+    assert not (status == HIDDEN).any()
+
+
+def wide_wall():
+    return np.concatenate([backdrop(1), backdrop(2)], axis=1)
+
+
+def panned(left):
+    wall = wide_wall()
+    frames = []
+    for t in range(NUM_FRAMES):
+        ground = wall[:, int(left[t]) : int(left[t]) + WIDTH]
+        frames.append(film((line(40, 40, 3.0)[[t]], 10.0, RED), num_frames=1, ground=ground, coded=False)[0])
+    return np.stack(frames)
+
+
+def zoomed(share):
+    frames = []
+    for t, frame in enumerate(ball_film()):
+        larger = zoom(frame.astype(float), (1 + share * t, 1 + share * t, 1), order=1)
+        top, left = (larger.shape[0] - HEIGHT) // 2, (larger.shape[1] - WIDTH) // 2
+        frames.append(larger[top : top + HEIGHT, left : left + WIDTH].round().astype(np.uint8))
+    return np.stack(frames)
+
+
+@pytest.mark.parametrize(
+    "video",
+    [
+        panned(5 * np.arange(NUM_FRAMES)),
+        panned(10 + 4 * np.round(np.sin(1.7 * np.arange(NUM_FRAMES)))),
+        zoomed(0.01),
+    ],
+    ids=["pan", "shake", "zoom"],
+)
+def test_a_camera_that_moves_is_noticed(video):
+    assert see(video, fps=FPS).moving_camera
+
+
+@pytest.mark.parametrize("radius", [10.0, 30.0])
+def test_a_camera_that_stands_is_not_said_to_move(radius):
+    seen = see(film((line(35, 48, 4.5), radius, BLUE)), fps=FPS)
+    assert not seen.moving_camera
+    assert seen.cut is None
+
+
+def test_a_large_ball_before_a_plain_wall_is_no_moving_camera():
+    places = np.linspace([20, 40], [140, 70], NUM_FRAMES)
+    video = film((places, 26.0, RED), coded=False, noise=0.0, ground=np.full((HEIGHT, WIDTH, 3), 250.0))
+    assert not see(video, fps=FPS).moving_camera
+
+
+def test_a_cut_is_told_with_its_frame():
+    video = np.concatenate([ball_film()[:8], ball_film(ground=backdrop(5) * 0.9, seed=5)[8:]])
+    assert see(video, fps=FPS).cut == 8
+
+
+def test_a_pole_from_edge_to_edge_has_no_place():
+    ground = backdrop(3)
+    ground[:, 120:128] = [30, 40, 160]
+    seen = see(ball_film(ground=ground), fps=FPS)
+    tall = seen.things.box[:, 3] > HEIGHT - 3
+    assert tall.sum() == 1
+    assert (seen.tracks.bodies.status[:, tall] == CUT).all()
+    assert (seen.tracks.bodies.status[:16, ~tall] == VISIBLE).all()
