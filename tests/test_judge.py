@@ -611,3 +611,14 @@ def test_a_judge_that_is_stopped_leaves_nothing_behind(videos, tmp_path, monkeyp
     assert main(["judge", str(videos), "--out", str(out), "--workers", "1"]) == 1
     assert "nothing was written" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_film_that_is_cut_is_not_judged(tmp_path):
+    rows, columns = np.mgrid[:96, :96]
+    video = np.full((24, 96, 96, 3), 90, np.uint8)
+    video[11:] = ((rows // 6 + columns // 6) % 2 * 200 + 20)[None, :, :, None]
+    for frame in range(24):
+        video[frame, (rows - 48) ** 2 + (columns - 20 - 2 * frame) ** 2 < 80] = (220, 30, 30)
+    np.savez(tmp_path / "cut.npz", video=video)
+    (said,) = judge_videos([tmp_path / "cut.npz"], tmp_path / "out")
+    assert (said.judgement.verdict, said.judgement.reason) == ("not judged", "the picture is cut at frame 11")

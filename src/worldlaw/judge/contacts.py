@@ -8,6 +8,7 @@ along the line of the impulse, or of the centres where both are round (Newton). 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -388,11 +389,13 @@ def _area_ratio(evidence: Evidence, first: int, second: int) -> Estimate:
     value = float(evidence.radius[second] / evidence.radius[first]) ** 2
     unsure = []
     for thing in (first, second):
-        size = evidence.size[evidence.measured[:, thing], thing]
-        size = np.log(np.maximum(size[np.isfinite(size)], 1e-12))
-        scatter = 1.48 * float(np.median(np.abs(size - np.median(size)))) if len(size) else np.inf
+        sizes = evidence.size[evidence.measured[:, thing], thing]
+        known = sizes[np.isfinite(sizes) & (sizes > 0)]
+        if not len(known):
+            return NONE
+        scatter = 1.48 * float(np.median(np.abs(np.log(known / np.median(known)))))
         unsure.append(2 * max(scatter, OUTLINE * evidence.pixel / float(evidence.radius[thing])))
-    factor = float(np.exp(1.96 * np.hypot(*unsure)))
+    factor = math.exp(1.96 * math.hypot(*unsure))
     return Estimate(value, value / factor, value * factor)
 
 

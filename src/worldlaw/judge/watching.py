@@ -133,6 +133,7 @@ def evidence_from(
         scaled=extent is not None,
         timed=timed,
         moving_camera=seen.moving_camera,
+        unfit="" if seen.cut is None else f"the picture is cut at frame {seen.cut}",
         surfaces=surfaces
         and tuple(
             (x0 * pixel, view[1] - y0 * pixel, x1 * pixel, view[1] - y1 * pixel)
@@ -234,7 +235,10 @@ def in_order(seen: Seen, order: Int[np.ndarray, " T"]) -> Seen:
         order[extra.frame][first], extra.position[first], extra.size[first], extra.color[first]
     )
     tracks = Tracks(dataclasses.replace(bodies, **arrays), detections)
-    return dataclasses.replace(seen, tracks=tracks, uncertainty=seen.uncertainty[back])
+    cut = seen.cut
+    if cut is not None:  # shown backwards, the other scene begins where this one does
+        cut = int(order[cut] if order[cut] >= order[cut - 1] else order[cut - 1])
+    return dataclasses.replace(seen, tracks=tracks, uncertainty=seen.uncertainty[back], cut=cut)
 
 
 def _inside(folder: Path) -> list[tuple[str, Path]]:
