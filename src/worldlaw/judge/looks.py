@@ -12,6 +12,7 @@ from worldlaw.judge.flights import Course, expected
 from worldlaw.judge.sign import MISSED, Sign
 
 SMOOTH = 5  # frames over which a size or a colour must hold
+LASTING = 8  # frames on either side of a change that is there to stay, where there are three times as many
 BLACK = 0.3  # added to the sum of a colour's channels, so that dark things have no wild colours
 ALIKE_SIZE, ALIKE_COLOR = 0.3, 0.2  # of the logarithm of the radius, of any channel
 
@@ -62,10 +63,11 @@ def deformed(evidence: Evidence, thing: int) -> list[Sign]:
 
 
 def _parted(values: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
-    """Where (N, C) values part into two, each alike and ``SMOOTH`` long or more, and their medians."""
+    """Where (N, C) values part into two that are most alike, neither of them short, and their medians."""
     stride = max(1, len(values) // 200)
     best = None
-    for at in range(SMOOTH, len(values) - SMOOTH + 1, stride):
+    least = max(SMOOTH, min(LASTING, len(values) // 3))
+    for at in range(least, len(values) - least + 1, stride):
         before, after = np.median(values[:at], axis=0), np.median(values[at:], axis=0)
         cost = float(np.abs(values[:at] - before).sum() + np.abs(values[at:] - after).sum())
         if best is None or cost < best[0]:
