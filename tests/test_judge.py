@@ -369,7 +369,7 @@ def test_the_table_has_a_row_for_every_quantity_and_the_page_shows_every_video(j
     assert table.num_rows == 3 + sum(len(w.judgement.quantities) for w in every if w.judgement)
     page = (out / "report.html").read_text()
     assert page.count('class="video"') == 2
-    assert "1 of 2 videos that could be judged cannot be true" in page
+    assert "1 of 2 videos that could be judged shows signs of being untrue; 1 shows none" in page
     assert "broken.mp4" in page
     assert 'src="http' not in page
     assert page.count("data:image/webp") == 2
@@ -452,3 +452,173 @@ def test_the_hints_of_the_docs_can_be_read(tmp_path):
     known = read_hints(tmp_path / "hints.json").known
     assert known.scale == 96.0
     assert known.videos["c.mp4"].extent == [4.0, 2.25]
+
+
+def test_what_breaks_on_one_video_is_told_of_that_video_alone(videos, tmp_path, monkeypatch):
+    from worldlaw.judge import watching
+
+    def break_on_gone(path, **more):
+        if path.stem == "gone":
+            raise IndexError("list index out of range")
+        return read_film(path, **more)
+
+    read_film = watching.read_film
+    monkeypatch.setattr(watching, "read_film", break_on_gone)
+    every = {video.name: video for video in judge_videos([videos], tmp_path / "out")}
+    assert every["gone.npz"].fault.startswith("IndexError: list index out of range")
+    assert every["true.npz"].judgement is not None
+
+
+def test_too_short_and_too_small_films_are_not_judged(tmp_path):
+    np.savez(tmp_path / "short.npz", video=np.zeros((1, 64, 64, 3), np.uint8))
+    np.savez(tmp_path / "small.npz", video=np.zeros((12, 16, 16, 3), np.uint8))
+    said = {video.name: video.judgement for video in judge_videos([tmp_path], tmp_path / "out")}
+    assert [said[name].verdict for name in ("short.npz", "small.npz")] == ["not judged"] * 2
+    assert said["short.npz"].reason == "1 frames; at least 8 are needed"
+    assert said["small.npz"].reason.startswith("too small")
+
+
+@pytest.mark.parametrize(
+    ("csv", "words"),
+    [
+        ("frame;object;x;y\n0;a;1;2\n", "semicolons"),
+        ("frame,object,x,y\n0,a,1,2\n1,a,9000,2\n", "far outside the picture"),
+    ],
+)
+def test_what_is_wrong_with_tracks_is_said_of_the_hints(videos, tmp_path, csv, words):
+    (tmp_path / "true.csv").write_text(csv)
+    (tmp_path / "hints.json").write_text('{"tracks": "."}')
+    (said,) = judge_videos([videos / "true.npz"], tmp_path / "out", hints=tmp_path / "hints.json")
+    assert said.fault.startswith("hints: ")
+    assert words in said.fault
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"extent": [4, 0]}', "greater than 0"),
+        ('{"extent": [-4, 3]}', "greater than 0"),
+        ('{"scale": 1, "scale": 2}', "given twice"),
+        ('{"scale": 1,}', "not valid JSON"),
+    ],
+)
+def test_hints_in_json_are_read_as_json(tmp_path, text, words):
+    path = tmp_path / "hints.json"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=words):
+        read_hints(path)
+    path.write_text('{"scale": 1e300}')
+    assert read_hints(path).of("a.mp4").scale == 1e300
+
+
+def test_what_is_not_surely_followed_proves_nothing_by_its_looks_or_absence():
+    told = evidence(gone(LEVEL, slice(18, None))[:, None])
+    assert judge(told).verdict == "abnormal"
+    unsure = dataclasses.replace(told, confidence=0.8 * told.confidence)
+    assert judge(unsure).verdict == "normal"
+    grown = dataclasses.replace(evidence(LEVEL[:, None]), size=np.linspace(0.6, 1.2, 30)[:, None])
+    assert judge(grown).verdict == "abnormal"
+    assert judge(dataclasses.replace(grown, confidence=0.8 * grown.confidence)).verdict == "normal"
+
+
+def test_a_thing_lost_where_something_unknown_begins_is_one_thing():
+    place = gone(LEVEL, slice(14, 24))
+    extra = Detections(np.arange(14, 24), LEVEL[14:24], np.full(10, 0.6), np.tile((0, 1.0, 0), (10, 1)))
+    assert judge(evidence(place[:, None])).verdict == "abnormal"
+    assert judge(evidence(place[:, None], extra=extra)).verdict == "normal"
+
+
+def test_a_colour_that_comes_back_is_no_deformation_and_one_that_stays_is_told_when_it_changes():
+    told = evidence(LEVEL[:, None])
+    color = told.color.copy()
+    color[17:] = (0, 1, 0)
+    (sign,) = [s for s in judge(dataclasses.replace(told, color=color)).signs if s.counts]
+    assert (sign.kind, sign.frame) == ("deformation", 17)
+    color[24:] = told.color[24:]
+    assert judge(dataclasses.replace(told, color=color)).verdict == "normal"
+    turn = 0.5 + 0.5 * np.cos(np.arange(30) / 2)[:, None, None]
+    spun = turn * np.array([1.0, 0, 0]) + (1 - turn) * np.array([0, 1.0, 0])
+    assert judge(dataclasses.replace(told, color=spun)).verdict == "normal"
+
+
+def test_a_jump_is_told_in_the_first_frame_elsewhere():
+    place = LEVEL.copy()
+    place[16:] += (0.0, 2.0)
+    (sign,) = [s for s in judge(evidence(place[:, None])).signs if s.counts]
+    assert (sign.kind, sign.frame) == ("jump", 16)
+
+
+def test_gravity_that_ceases_at_a_slower_fall_is_no_surface():
+    t = np.arange(44)[:, None] * DT
+    falls = np.array([1.0, 9.0]) + t * [3.0, -0.5] + np.array([0, -1.0]) * t**2 / 2
+    free = falls[22] + (t - t[22]) * [3.0, -1.4]
+    place = np.where(t < t[22], falls, free)
+    assert [
+        s.kind for s in judge(evidence(place[:, None], noise=0.004, extent=(16.0, 10.0))).signs if s.counts
+    ] == ["uncaused_motion"]
+
+
+def test_what_was_assumed_is_said():
+    fallen = thrown(40, velocity=(1.0, 0.0))
+    fallen[18:] = fallen[18]
+    said = judge(evidence(fallen[:, None]))
+    assert said.verdict == "normal"
+    assert "if something unseen stopped a at frame 18" in said.reason
+    (bounce,) = [event for event in judge(evidence(bouncing(0.8, num=24)[:, None])).events]
+    assert bounce.kind == "surface"
+    odd = judge(evidence(collided(masses=(1.0, 0.1)), size=(1.0, 1.0)))
+    assert odd.verdict == "normal"
+    assert "b and a weigh 1 : 9.3 by motion, 1 : 1 by area (frame 16)" in odd.reason
+
+
+def test_intervals_hold_their_best_guess_and_balance_is_allowed_for():
+    for seed in range(8):
+        said = judge(evidence(collided(), size=(1.0, 0.6), seed=seed))
+        known = [q for q in said.quantities if np.isfinite([q.value, q.low, q.high]).all()]
+        assert all(q.low <= q.value <= q.high for q in known)
+    balance, areas = quantity(said, "momentum_imbalance"), quantity(said, "area_ratio")
+    assert balance.low == 0
+    true = 0.36 if areas.thing == "a + b" else 1 / 0.36
+    assert areas.low < true < areas.high
+
+
+def test_a_thing_that_stays_in_its_place_pulls_nothing():
+    t = np.arange(30)[:, None] * DT
+    drift = np.array([5.0, 5.0]) + np.array([0, -0.04]) * t**2 / 2
+    said = judge(evidence(drift[:, None], noise=0.0005))
+    assert "nothing moves" in said.reason
+    assert said.pull is None
+
+
+def test_videos_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "clip.mp4").write_bytes(b"")
+    (tmp_path / "b" / "other.mp4").write_bytes(b"")
+    places = [tmp_path / "a" / "clip.mp4", tmp_path / "b" / "clip.mp4", tmp_path / "b" / "other.mp4"]
+    assert [name for name, _ in find_videos(places)] == ["a/clip.mp4", "b/clip.mp4", "other.mp4"]
+    assert [name for name, _ in find_videos([places[0], places[0]])] == ["clip.mp4"]
+
+
+def test_a_judge_that_is_stopped_leaves_nothing_behind(videos, tmp_path, monkeypatch, capsys):
+    from worldlaw.judge import running
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "watch", stop)
+    out = tmp_path / "out"
+    assert main(["judge", str(videos), "--out", str(out), "--workers", "1"]) == 1
+    assert "nothing was written" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_film_that_is_cut_is_not_judged(tmp_path):
+    rows, columns = np.mgrid[:96, :96]
+    video = np.full((24, 96, 96, 3), 90, np.uint8)
+    video[11:] = ((rows // 6 + columns // 6) % 2 * 200 + 20)[None, :, :, None]
+    for frame in range(24):
+        video[frame, (rows - 48) ** 2 + (columns - 20 - 2 * frame) ** 2 < 80] = (220, 30, 30)
+    np.savez(tmp_path / "cut.npz", video=video)
+    (said,) = judge_videos([tmp_path / "cut.npz"], tmp_path / "out")
+    assert (said.judgement.verdict, said.judgement.reason) == ("not judged", "the picture is cut at frame 11")

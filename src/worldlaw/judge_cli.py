@@ -21,7 +21,7 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     judge = add(
         "judge", _judge, "judge the physics of any videos: no prompts, no true videos, no language model",
         "Follows what moves, measures accelerations, contacts and energy with intervals, and says which\n"
-        "videos show what cannot be. Writes judge.json, judge.parquet and report.html.\n"
+        "videos show signs of being untrue. Writes judge.json, judge.parquet and report.html.\n"
         "Exit codes: 0 all videos read, 1 some could not be, 2 none.",
     )  # fmt: skip
     judge.add_argument("videos", metavar="VIDEOS", nargs="+", type=Path, help="files, or folders of them")
@@ -58,9 +58,16 @@ def _judge(arguments: argparse.Namespace) -> None:
                 yield video
                 progress.advance(1)
 
-        every = judge_videos(
-            arguments.videos, arguments.out, hints=arguments.hints, workers=arguments.workers, wrap=watched
-        )
+        try:
+            every = judge_videos(
+                arguments.videos,
+                arguments.out,
+                hints=arguments.hints,
+                workers=arguments.workers,
+                wrap=watched,
+            )
+        except KeyboardInterrupt:
+            raise Failed("stopped; nothing was written") from None
     unread = [video for video in every if verdict_of(video) == UNREADABLE]
     if arguments.json:
         print(json.dumps({"path": str(arguments.out / PAGE), **as_json(every)}, allow_nan=False))

@@ -7,6 +7,8 @@ along the line of the impulse, or of the centres where both are round (Newton). 
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +26,11 @@ NUM_DRAWS = 2000
 CERTAIN = 1e-3  # chance below which something did happen
 TOUCHING = 0.25  # of the reach of both: what may lie between two that touch
 SLACK = 2.0  # pixels on top of it
+RESTING = 0.1  # of the speed before: what leaves a surface no faster may stay on it
+ALONG = 15.0  # degrees into a surface that what came in aslant may seem to go on, for it rubs
 FRICTION = 45.0  # degrees between the impulse of a surface and its normal, at most
 ASIDE = 0.2  # of its greatest speed: what goes straight has no more of it across its acceleration
+OUTLINE = 0.1  # pixels that the radius of a thing is off at least
 FAR = 0.5  # of a thing's reach: a jump that nothing near excuses
 BLURRED = 1.5  # frames that the moment of a change of acceleration may be off
 PASSED = 6  # frames between two flights that may be passed over, in flights too short
@@ -61,7 +66,7 @@ class Event:
     restitution: Estimate = NONE  # parting over meeting, along the normal
     energy_ratio: Estimate = NONE  # kinetic energy after over before, relative to what it met or their centre
     mass_ratio: Estimate = NONE  # of the second to the first, from the changes of velocity
-    area_ratio: float = np.nan  # the same, if masses go with areas
+    area_ratio: Estimate = NONE  # the same, if masses go with areas
     imbalance: Estimate = NONE  # of momentum, with masses as areas: share of both impulses
     unbalanced: float = np.nan  # chance of impulses so little opposed, whatever the masses
     about: str = ""
@@ -252,8 +257,8 @@ def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict[str, Any]
         restitution=_estimate(parting_speed / meeting_speed) if known else NONE,
         energy_ratio=_estimate(energy) if known else NONE,
         mass_ratio=_estimate(-along1 / along2) if _sure(along1) and _sure(along2) else NONE,
-        area_ratio=area,
-        imbalance=_estimate(share) if both_changed < CERTAIN else NONE,
+        area_ratio=_area_ratio(evidence, first, second),
+        imbalance=_imbalance(share, total) if both_changed < CERTAIN else NONE,
         unbalanced=float(opposed[1:].mean()) if _sure(along1) and _sure(along2) else np.nan,
         about="" if known else "they do not meet measurably",
         **{**common, "time": time, "speed_before": float(np.linalg.norm((before[0] - before[1])[0]))},
@@ -264,7 +269,7 @@ def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
     """A change of velocity with nothing near that was followed: a surface that stands still, or no cause.
 
     A surface takes away the velocity against its normal, gives back no more of it, and rubs by at most
-    ``FRICTION`` off its normal.
+    ``FRICTION`` off its normal. What leaves it is pulled as before; only what stays on it need not be.
     """
     things = (knot.thing,)
     rng = rng_for(0, "surface", knot.thing, knot.index)
@@ -284,8 +289,14 @@ def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
             common["speed_before"], float(np.sqrt(knot.before.velocity(knot.time)[1])), knot.before.freedom
         )
         about = "it set off by itself" if still > CERTAIN else "it sped up or turned with nothing to push it"
-        if energy.low < 1 and turned.mean() > 0.025:
+        kept = outward >= -np.sin(np.radians(ALONG)) * size_after
+        if energy.low < 1 and kept.mean() > 0.025:
             return Event("surface", things=things, energy_ratio=energy, **common)
+        return Event("uncaused", things=things, energy_ratio=energy, about=about, **common)
+    leaves = float(outward[0]) > RESTING * common["speed_before"] and _sure(outward)
+    leaves = leaves and float(outward[0]) > np.sin(np.radians(ALONG)) * float(size_after[0])
+    if leaves and _set_free(knot):
+        about = "it came off a surface, and nothing pulls it since"
         return Event("uncaused", things=things, energy_ratio=energy, about=about, **common)
     if turned.mean() <= 0.025:
         return Event(
@@ -293,6 +304,18 @@ def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
         )
     return Event(
         "surface", things=things, restitution=_estimate(-outward / inward), energy_ratio=energy, **common
+    )
+
+
+def _set_free(knot: Knot) -> bool:
+    """Whether what pulled a thing before pulls it no more; a surface that it left does not hold it."""
+    before, after = knot.before, knot.after
+    if min(before.num, after.num) < FEWEST or not accelerated(before) or accelerated(after):
+        return False
+    off = float(np.linalg.norm(after.acceleration - before.acceleration))
+    return (
+        _anywhere(knot, off, float(np.hypot(before.acceleration_deviation, after.acceleration_deviation)))
+        < CERTAIN
     )
 
 
@@ -347,7 +370,33 @@ def _draws(rng: np.random.Generator, flight: Flight, time: float) -> np.ndarray:
 
 def _estimate(values: np.ndarray) -> Estimate:
     low, high = np.percentile(values[1:], [2.5, 97.5])
-    return Estimate(float(values[0]), float(low), float(high))
+    best = float(values[0])
+    return Estimate(best, min(float(low), best), max(float(high), best))
+
+
+def _imbalance(share: np.ndarray, total: np.ndarray) -> Estimate:
+    """The share of (D + 1,) draws; its low end is 0 where sums of impulses (D + 1, 2) allow for none."""
+    estimate = _estimate(share)
+    drawn = total[1:] - total[0]
+    weight = np.linalg.pinv(drawn.T @ drawn / len(drawn))
+    distance = np.einsum("di,ij,dj->d", drawn, weight, drawn)
+    allowed = float(total[0] @ weight @ total[0]) <= np.percentile(distance, 95)
+    return dataclasses.replace(estimate, low=0.0) if allowed else estimate
+
+
+def _area_ratio(evidence: Evidence, first: int, second: int) -> Estimate:
+    """Area of the second over that of the first; as unsure as both areas scatter, or by ``OUTLINE``."""
+    value = float(evidence.radius[second] / evidence.radius[first]) ** 2
+    unsure = []
+    for thing in (first, second):
+        sizes = evidence.size[evidence.measured[:, thing], thing]
+        known = sizes[np.isfinite(sizes) & (sizes > 0)]
+        if not len(known):
+            return NONE
+        scatter = 1.48 * float(np.median(np.abs(np.log(known / np.median(known)))))
+        unsure.append(2 * max(scatter, OUTLINE * evidence.pixel / float(evidence.radius[thing])))
+    factor = math.exp(1.96 * math.hypot(*unsure))
+    return Estimate(value, value / factor, value * factor)
 
 
 def _sure(values: np.ndarray) -> bool:

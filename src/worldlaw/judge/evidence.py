@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from worldlaw.core.types import VISIBLE, Detections, Tracks
 
 GUESSED = 0.04  # of the picture's height: the reach of a thing whose size was not measured
+SURE = 0.875  # median confidence of a track: below it, looks and presence prove nothing
 FLOOR = 0.02  # pixels: no tracker is believed to be surer of a place than this
 
 
@@ -34,6 +35,7 @@ class Evidence:
     time_unit: str  # "s" or "frame"
     moving_camera: bool = False
     surfaces: tuple[tuple[float, float, float, float], ...] | None = None  # L: x, y, x, y; None: not known
+    unfit: str = ""  # why nothing can be said of the video at all
 
     @property
     def num_frames(self) -> int:
@@ -54,6 +56,12 @@ class Evidence:
     def measured(self) -> Bool[np.ndarray, "T B"]:
         """Where a thing is fully visible and has a place."""
         return (self.status == VISIBLE) & np.isfinite(self.position).all(axis=-1)
+
+    def surely_followed(self, thing: int) -> float:
+        """1 if a thing is tracked as surely as things are on good films; else its median confidence."""
+        known = self.confidence[self.measured[:, thing], thing]
+        middle = float(np.median(known)) if len(known) else 0.0
+        return 1.0 if middle >= SURE else middle
 
     @property
     def speed_unit(self) -> str:
@@ -82,6 +90,7 @@ def evidence_of(
     timed: bool = True,
     moving_camera: bool = False,
     surfaces: tuple[tuple[float, float, float, float], ...] | None = None,
+    unfit: str = "",
 ) -> Evidence:
     """Evidence from tracks in metres (``scaled``) or picture heights, of a video of ``height`` rows.
 
@@ -112,6 +121,7 @@ def evidence_of(
         time_unit="s" if timed else "frame",
         moving_camera=moving_camera,
         surfaces=surfaces,
+        unfit=unfit,
     )
 
 

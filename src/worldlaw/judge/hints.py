@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -33,7 +34,7 @@ class Hints:
 
 class _Known(Strict):
     scale: float | None = Field(default=None, gt=0)
-    extent: list[float] | None = Field(default=None, min_length=2, max_length=2)
+    extent: list[Annotated[float, Field(gt=0)]] | None = Field(default=None, min_length=2, max_length=2)
     fps: float | None = Field(default=None, gt=0, le=100_000)
     gravity: list[float] | None = Field(default=None, min_length=2, max_length=2)
     surfaces: Literal["none"] | list[Line] | None = None
@@ -66,7 +67,8 @@ class HintFile:
         tracks = None
         if self.known.tracks is not None:
             folder = self.path.parent / self.known.tracks
-            tracks = folder / f"{PurePosixPath(video).stem}.csv"
+            own_place = folder / PurePosixPath(video).with_suffix(".csv")
+            tracks = own_place if own_place.is_file() else folder / f"{PurePosixPath(video).stem}.csv"
             if not tracks.is_file():
                 raise BadInput(f"{video}: no tracks of it; expected {tracks}")
         return Hints(
@@ -96,7 +98,7 @@ def read_hints(path: Path | None) -> HintFile:
     """
     if path is None:
         return HintFile(Path())
-    raw = read_yaml(path, "a file of hints")
+    raw = _read_json(path) if path.suffix.lower() == ".json" else read_yaml(path, "a file of hints")
     if not isinstance(raw, Mapping):
         raise BadInput(f"{path}: expected an object with hints; found {str(raw)[:40]!r}")
     try:
@@ -110,6 +112,29 @@ def read_hints(path: Path | None) -> HintFile:
             if len(line) != 4:
                 raise BadInput(f"{path}: surfaces: expected [x, y, x, y] in pixels; found {line}")
     return HintFile(path, known)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(
+            path.read_text(encoding="utf-8"), object_pairs_hook=lambda pairs: _once(path, pairs)
+        )
+    except FileNotFoundError:
+        return read_yaml(path, "a file of hints")  # which says what is there instead
+    except OSError as error:
+        raise BadInput(f"{path}: expected a file of hints ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: expected a file of hints; found bytes that are no text") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadInput(f"{path}: not valid JSON: {error}") from error
+
+
+def _once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(f"{path}: {twice!r} is given twice")
+    return dict(pairs)
 
 
 def _keys(place: Place) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,12 +13,14 @@ from worldlaw.judge.cutting import SHORTEST
 from worldlaw.judge.evidence import Evidence, Quantity
 from worldlaw.judge.flights import Course, course_of
 from worldlaw.judge.pull import Pull, pull_of, steadied
-from worldlaw.judge.quantities import STEADY, moves, quantities_of
+from worldlaw.judge.quantities import STEADY, moves, odd_masses, quantities_of
 from worldlaw.judge.sign import KINDS, UNITS, Sign
 from worldlaw.judge.signs import signs_of
 
-VERSION = 1  # raise it whenever the same tracks would be judged otherwise
+VERSION = 2  # raise it whenever the same tracks would be judged otherwise
 FEWEST_FRAMES = 8  # of a video
+MOST_ASSUMED = 2  # told in a line
+STOPPED = 0.05  # of the speed before: what goes no faster afterwards was stopped
 NORMAL, ABNORMAL, UNJUDGED = "normal", "abnormal", "not judged"
 
 
@@ -45,10 +48,12 @@ def judge(evidence: Evidence, *, gravity: tuple[float, float] | None = None) -> 
     sharper = steadied(courses)
     events = events_of(evidence, sharper)
     signs = signs_of(evidence, sharper, events)
-    pull = pull_of(courses)
+    pull = pull_of([course for course in courses if moves(evidence, course)])
     quantities = quantities_of(evidence, courses, events, signs, pull, gravity)
     against = [sign for sign in signs if sign.counts]
-    reason = "; ".join(told(evidence, sign) for sign in against) or _nothing_wrong(evidence, courses, pull)
+    reason = "; ".join(told(evidence, sign) for sign in against) or "; ".join(
+        [_nothing_wrong(evidence, courses, pull), *_assumed(evidence, sharper, events)]
+    )
     return Judgement(
         ABNORMAL if against else NORMAL,
         reason,
@@ -69,6 +74,8 @@ def told(evidence: Evidence, sign: Sign) -> str:
 
 def _cannot(evidence: Evidence) -> str:
     """Why a video cannot be judged, or nothing."""
+    if evidence.unfit:
+        return evidence.unfit
     if evidence.num_frames < FEWEST_FRAMES:
         return f"{evidence.num_frames} frames; at least {FEWEST_FRAMES} are needed"
     if evidence.moving_camera:
@@ -88,4 +95,35 @@ def _nothing_wrong(evidence: Evidence, courses: Sequence[Course], pull: Pull | N
     if pull.num_accelerated > 1 and pull.chance_one < STEADY:
         return "accelerated, not all alike"
     size = float(np.linalg.norm(pull.acceleration))
-    return f"accelerated by {size:.3g} ± {pull.half_width:.2g} {evidence.acceleration_unit}"
+    return f"accelerated by {_with_doubt(size, pull.half_width)} {evidence.acceleration_unit}"
+
+
+def _assumed(evidence: Evidence, courses: Sequence[Course], events: Sequence[Event]) -> list[str]:
+    """What has to be so for nothing to be wrong, and what is strange though possible; few are told."""
+    found = []
+    for event in events:
+        frame, thing = round(event.time / evidence.dt), event.things[0]
+        if event.kind == "surface" and evidence.surfaces is None:
+            after = courses[thing].flights[event.flight + 1 :]
+            stopped = bool(after) and np.linalg.norm(after[0].terms[1]) < STOPPED * event.speed_before
+            did = "stopped" if stopped else "turned"
+            found.append(f"if something unseen {did} {evidence.names[thing]} at frame {frame}")
+        elif event.kind == "contact" and odd_masses(event):
+            masses, areas = _against(event.mass_ratio.value), _against(event.area_ratio.value)
+            two = " and ".join(evidence.names[each] for each in event.things)
+            found.append(f"{two} weigh {masses} by motion, {areas} by area (frame {frame})")
+    rest = len(found) - MOST_ASSUMED
+    return found if rest <= 0 else [*found[:MOST_ASSUMED], f"and {rest} more"]
+
+
+def _against(second_to_first: float) -> str:
+    """80 : 1."""
+    if second_to_first > 1:
+        return f"1 : {second_to_first:.2g}"
+    return f"{1 / second_to_first:.2g} : 1"
+
+
+def _with_doubt(value: float, doubt: float) -> str:
+    """0.7200 ± 0.0010: both to the second digit of the doubt."""
+    decimals = max(0, 1 - math.floor(math.log10(doubt))) if doubt > 0 else 3
+    return f"{value:.{decimals}f} ± {doubt:.{decimals}f}"

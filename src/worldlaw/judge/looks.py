@@ -28,7 +28,11 @@ def alike(radius1: float, color1: np.ndarray, radius2: float, color2: np.ndarray
 
 
 def deformed(evidence: Evidence, thing: int) -> list[Sign]:
-    """How far size or colour stray from what they mostly are, over ``SMOOTH`` frames on end."""
+    """How far size or colour change for good; what turns shows other sides, and comes back.
+
+    The track is cut in two where each part is most alike in itself, and their medians are compared. Of a
+    change that lasts, no ``SMOOTH`` frames on end, but those about the cut, are nearer to the other's median.
+    """
     seen = np.flatnonzero(evidence.measured[:, thing] & np.isfinite(evidence.size[:, thing]))
     if len(seen) < 2 * SMOOTH:
         return [Sign("deformation", np.nan, 0.0, thing, about="seen in too few frames")]
@@ -42,16 +46,43 @@ def deformed(evidence: Evidence, thing: int) -> list[Sign]:
     ):
         if not np.isfinite(values).all():
             continue
-        smooth = np.median(np.lib.stride_tricks.sliding_window_view(values, SMOOTH, axis=0), axis=-1)
-        strays = weight * np.linalg.norm(smooth - np.median(values, axis=0), axis=1)
+        at, before, after = _parted(values)
+        size_of_change = weight * float(np.linalg.norm(after - before))
         # How much a median of so many strays by itself, from neighbours' differences.
         rough = (
             weight * np.median(np.abs(np.diff(values, axis=0)).max(axis=1)) / 0.95 * 1.25 / np.sqrt(SMOOTH)
         )
-        at = int(strays.argmax())
-        sure = 1.0 if strays[at] > 5 * rough else 0.0
-        found.append(Sign("deformation", float(strays[at]), sure, thing, int(seen[at]), about))
+        lasts = _lasts(values, at, before, after)
+        sure = evidence.surely_followed(thing) if lasts and size_of_change > 5 * rough else 0.0
+        said = about if lasts else f"{about} and comes back"
+        away = np.linalg.norm(values - before, axis=1) > 0.25 * np.linalg.norm(after - before)
+        first = min(at, int(np.flatnonzero(~away[:at]).max(initial=-1)) + 1)
+        found.append(Sign("deformation", size_of_change, sure, thing, int(seen[first]), said))
     return found
+
+
+def _parted(values: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+    """Where (N, C) values part into two, each alike and ``SMOOTH`` long or more, and their medians."""
+    stride = max(1, len(values) // 200)
+    best = None
+    for at in range(SMOOTH, len(values) - SMOOTH + 1, stride):
+        before, after = np.median(values[:at], axis=0), np.median(values[at:], axis=0)
+        cost = float(np.abs(values[:at] - before).sum() + np.abs(values[at:] - after).sum())
+        if best is None or cost < best[0]:
+            best = cost, at, before, after
+    assert best is not None
+    return best[1:]
+
+
+def _lasts(values: np.ndarray, at: int, before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether both parts keep to their own side."""
+    for part, own, other in ((values[:at], before, after), (values[at:], after, before)):
+        smooth = np.median(np.lib.stride_tricks.sliding_window_view(part, SMOOTH, axis=0), axis=-1)
+        smooth = smooth[:-SMOOTH] if own is before else smooth[SMOOTH:]
+        nearer = np.linalg.norm(smooth - other, axis=1) < np.linalg.norm(smooth - own, axis=1)
+        if nearer.any():
+            return False
+    return True
 
 
 def turned(evidence: Evidence, courses: Sequence[Course]) -> list[Sign]:

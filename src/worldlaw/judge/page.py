@@ -1,4 +1,4 @@
-"""The page of a call: which videos cannot be true and why, then every video with all that was measured."""
+"""The page of a call: which videos show signs of being untrue and why, then all that was measured in each."""
 
 from __future__ import annotations
 
@@ -90,10 +90,20 @@ def _answer(counts: dict[str, int]) -> str:
     if not judged:
         return "No video could be judged."
     if judged == 1:
-        return "The video cannot be true." if counts["abnormal"] else "Nothing in the video is impossible."
+        return (
+            "The video shows signs that no true one should."
+            if counts["abnormal"]
+            else "The video shows none of the signs looked for."
+        )
     if not counts["abnormal"]:
-        return f"Nothing in the {judged} videos that could be judged is impossible."
-    return f"{counts['abnormal']} of {judged} videos that could be judged cannot be true."
+        return f"None of the {judged} videos that could be judged shows any of the signs looked for."
+    some = "shows" if counts["abnormal"] == 1 else "show"
+    rest = f"; {counts['normal']} {'shows' if counts['normal'] == 1 else 'show'} none of those looked for"
+    return (
+        f"{counts['abnormal']} of {judged} videos that could be judged {some} signs of being untrue"
+        + (rest if counts["normal"] else "")
+        + "."
+    )
 
 
 def _row(watched: Watched, at: int, shown: bool) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> li
                 twins = [other for other in range(thing) if _twins(evidence, thing, other, int(seen[0]))]
                 if twins:
                     kind, about = "duplicate", f"a second {evidence.names[twins[0]]} appears"
-            found.append(Sign(kind, float(run), 1 - MISSED**run, thing, start, about))
+            sure = min(1 - MISSED**run, evidence.surely_followed(thing))
+            found.append(Sign(kind, float(run), sure, thing, start, about))
         run = 0
     return found
 
@@ -84,7 +85,10 @@ def appeared(evidence: Evidence) -> list[Sign]:
         about = (
             "something appears from nowhere" if twin is None else f"a second {evidence.names[twin]} appears"
         )
-        found.append(Sign("duplicate", float(len(apart)), 1 - MISSED ** len(apart), -1, frame, about))
+        # What is not surely followed may leave a part of itself behind.
+        followed = min(evidence.surely_followed(thing) for thing in range(evidence.num_things))
+        sure = min(1 - MISSED ** len(apart), followed)
+        found.append(Sign("duplicate", float(len(apart)), sure, -1, frame, about))
     return found
 
 

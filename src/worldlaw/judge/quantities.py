@@ -41,6 +41,12 @@ def quantities_of(
     return found + [_of_sign(evidence, sign) for sign in signs]
 
 
+def odd_masses(event: Event) -> bool:
+    """Whether masses by motion and by area are surely not the same: their intervals are apart."""
+    masses, areas = event.mass_ratio, event.area_ratio
+    return masses.low > areas.high or masses.high < areas.low
+
+
 def moves(evidence: Evidence, course: Course) -> bool:
     """Whether a thing goes farther than a still one seems to."""
     places = evidence.position[course.frames, course.thing]
@@ -196,7 +202,7 @@ def _ratios(evidence: Evidence, courses: Sequence[Course]) -> list[Quantity]:
     """Accelerations of two things against each other: of bodies that fall, (h1 / t1²) / (h2 / t2²)."""
     means: dict[int, tuple[np.ndarray, float, float]] = {}
     for course in courses:
-        pull = pull_of([course])
+        pull = pull_of([course]) if moves(evidence, course) else None
         if pull is not None:
             means[course.thing] = pull.acceleration, pull.deviation, pull.freedom
     found = []
@@ -242,8 +248,11 @@ def _of_event(evidence: Evidence, event: Event, index: int) -> list[Quantity]:
         ("energy_ratio", event.energy_ratio),
     ]
     if event.kind == "contact":
-        wanted += [("mass_ratio", event.mass_ratio), ("momentum_imbalance", event.imbalance)]
-        found.append(Quantity("area_ratio", event.area_ratio, unit="ratio", confidence=known, **about))
+        wanted += [
+            ("area_ratio", event.area_ratio),
+            ("mass_ratio", event.mass_ratio),
+            ("momentum_imbalance", event.imbalance),
+        ]
     for name, estimate in wanted:
         measured = np.isfinite(estimate.value)
         found.append(Quantity(
@@ -257,8 +266,9 @@ def _compared(name: str, estimate: Estimate, event: Event) -> str:
     if name in ("restitution", "energy_ratio"):
         return "gains" if estimate.low > 1 else "measured"
     if name == "mass_ratio":
-        inside = estimate.low <= event.area_ratio <= estimate.high
-        return "masses go with areas" if inside else "masses do not go with areas"
+        return "masses do not go with areas" if odd_masses(event) else "masses go with areas"
+    if name == "area_ratio":
+        return "measured"
     return "masses as areas"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from worldlaw.core.artifact import make_folder
+from worldlaw.core.errors import BadInput
 from worldlaw.core.workers import Workers
 from worldlaw.judge.hints import read_hints
 from worldlaw.judge.page import write_page
@@ -33,10 +34,12 @@ def judge_videos(
     videos = find_videos(list(places))
     known.check(name for name, _ in videos)
     tasks = [(name, path, known.of(name)) for name, path in videos]
-    make_folder(out)
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"{out}: a file is there; expected a folder for results")
     crew = Workers(workers)
     with crew.pool():
         every = list(wrap(crew.each(watch, tasks), len(tasks)))
+        make_folder(out)
         write_json(every, out / JSON)
         write_table(every, out / TABLE)
         write_page(every, out / PAGE, each=crew.each)

@@ -43,7 +43,7 @@ def show(watched: Watched, index: int, allowance: int) -> Shown | None:
     evidence, said = watched.evidence, watched.judgement
     if evidence is None or said is None:
         return None
-    frames = read_film(watched.path).frames
+    frames = read_film(watched.path, least_frames=1).frames
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MOST_FRAMES)).round().astype(int))
     drawn = with_tracks(frames, evidence, said, chosen)
     rate = watched.fps if np.isfinite(watched.fps) else 10.0

@@ -17,12 +17,12 @@ from worldlaw.judge.sign import CONFIDENT, KINDS, MISSED, Sign
 def signs_of(evidence: Evidence, courses: Sequence[Course], events: Sequence[Event]) -> list[Sign]:
     """One sign of each kind, in the order of ``KINDS``; value 0 where there is nothing of it."""
     every = [*appeared(evidence), *turned(evidence, courses)]
-    every += [sign for event in events if (sign := _of_event(evidence, event)) is not None]
+    every += [sign for event in events if (sign := _of_event(evidence, courses, event)) is not None]
     for course in courses:
         every += missing(evidence, courses, course)
         every += deformed(evidence, course.thing) + _spikes(evidence, course)
     found: dict[str, list[Sign]] = {kind: [] for kind in KINDS}
-    for sign in every:
+    for sign in _without_twice_told(evidence, courses, every):
         found[sign.kind].append(sign)
     return [_largest(kind, found[kind]) for kind in KINDS]
 
@@ -35,12 +35,33 @@ def _largest(kind: str, signs: list[Sign]) -> Sign:
     return max(known, key=lambda sign: (sign.counts, sign.value, -sign.frame), default=Sign(kind, 0.0, 0.0))
 
 
-def _of_event(evidence: Evidence, event: Event) -> Sign | None:
+def _without_twice_told(evidence: Evidence, courses: Sequence[Course], signs: Sequence[Sign]) -> list[Sign]:
+    """Signs without the pairs of one thing: it is lost where and when something begins that nobody knows."""
+    lost = [sign for sign in signs if sign.kind == "vanish"]
+    gone: list[Sign] = []
+    for extra in signs:
+        if extra.kind != "duplicate" or extra.thing >= 0:
+            continue
+        for sign in lost:
+            if abs(sign.frame - extra.frame) <= 1 and _begins_there(evidence, courses, sign, extra.frame):
+                gone += [sign, extra]
+    return [sign for sign in signs if sign not in gone]
+
+
+def _begins_there(evidence: Evidence, courses: Sequence[Course], sign: Sign, frame: int) -> bool:
+    place, deviation = expected(evidence, courses[sign.thing], frame)
+    at = evidence.extra.frame == frame
+    away = np.linalg.norm(evidence.extra.position[at] - place, axis=1)
+    return bool((away < float(evidence.reach[sign.thing]) + 2 * deviation).any())
+
+
+def _of_event(evidence: Evidence, courses: Sequence[Course], event: Event) -> Sign | None:
     frame = round(event.time / evidence.dt)
     thing = event.things[0]
     size = float(np.linalg.norm(event.step)) * evidence.dt / evidence.pixel
     if event.kind == "jump":
         far = event.gap / float(evidence.reach[thing])
+        frame = courses[thing].flights[event.flight].last + 1
         return Sign("jump", far, 1 - event.gap_chance, thing, frame, "it went on elsewhere")
     if event.kind == "uncaused":
         return Sign("uncaused_motion", size, 1 - event.step_chance, thing, frame, event.about)

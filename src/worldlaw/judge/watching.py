@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from worldlaw.clips.films import SUFFIXES, read_film
-from worldlaw.core.errors import BadInput
+from worldlaw.core.errors import BadInput, Failed, blamed
 from worldlaw.core.types import OPTIONAL_ARRAYS, TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
 from worldlaw.exam.foreign import Seen, read_tracks_csv, see
 from worldlaw.judge.evidence import Evidence, evidence_of
 from worldlaw.judge.hints import Hints
-from worldlaw.judge.judging import Judgement, judge
+from worldlaw.judge.judging import FEWEST_FRAMES, Judgement, judge
 
+SMALLEST = 24  # pixels: the shorter side of a picture in which something can be followed
 FRAMES = (".png", ".jpg", ".jpeg")  # what a folder of frames holds
 
 
@@ -40,10 +42,11 @@ class Watched:
 def find_videos(places: list[Path]) -> list[tuple[str, Path]]:
     """Name and path of every video among files and folders, in the order given; those of a folder sorted.
 
-    A folder that holds pictures and no video is one video. Names are paths below the folder given. Raises
-    BadInput for what is not there, for a folder with nothing in it, and for two videos of one name.
+    A folder that holds pictures and no video is one video. Names are paths below the folder given; videos
+    of one name have as many of their folders before it as tell them apart. Raises BadInput for what is not
+    there and for a folder with nothing in it.
     """
-    found: dict[str, Path] = {}
+    found: dict[Path, tuple[str, Path]] = {}
     for place in places:
         if not place.exists():
             raise BadInput(f"{place}: no such file or folder")
@@ -53,32 +56,51 @@ def find_videos(places: list[Path]) -> list[tuple[str, Path]]:
                 f"{place}: no videos here; expected {', '.join(SUFFIXES)}, or folders of PNG or JPEG frames"
             )
         for name, path in inside:
-            if name in found and found[name].resolve() != path.resolve():
-                raise BadInput(
-                    f"{path}: another video is called {name!r}, too; judge their folders one by one"
-                )
-            found[name] = path
-    return list(found.items())
+            found.setdefault(path.resolve(), (name, path))
+    return _told_apart(found)
+
+
+def _told_apart(found: dict[Path, tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """Names that differ: those of one name grow by a folder of their path until they do."""
+    names = {place: name for place, (name, _) in found.items()}
+    while True:
+        every = list(names.values())
+        alike = [place for place, name in names.items() if every.count(name) > 1]
+        if not alike:
+            return [(names[place], path) for place, (_, path) in found.items()]
+        for place in alike:
+            num = len(PurePosixPath(names[place]).parts) + 1
+            names[place] = PurePosixPath(*place.parts[-num:]).as_posix()
 
 
 def watch(name: str, path: Path, hints: Hints) -> Watched:
-    """Read, follow and judge one video; what cannot be read has its fault in the answer."""
+    """Read, follow and judge one video; what cannot be read, or breaks us, has its fault in the answer."""
     try:
-        film = read_film(path)
-        num, height, width, _ = film.frames.shape
-        extent = _extent(name, width, height, hints)
-        fps = hints.fps or film.fps
-        timed = bool(np.isfinite(fps) and fps > 0)
-        rate = float(fps) if timed else 1.0
-        seen = _seen(film.frames, rate, extent, hints)
-    except BadInput as error:
+        with blamed(name):
+            return _watch(name, path, hints)
+    except (BadInput, Failed) as error:
         said = " ".join(str(error).split())
         return Watched(name, path, fault=said.removeprefix(f"{path}: ").removeprefix(f"{name}: "))
+
+
+def _watch(name: str, path: Path, hints: Hints) -> Watched:
+    film = read_film(path, least_frames=1)
+    num, height, width, _ = film.frames.shape
+    unfit = ""
+    if min(height, width) < SMALLEST:
+        unfit = f"too small: {width} x {height} pixels; at least {SMALLEST} each way are needed"
+    with _hinted():
+        extent = _extent(width, height, hints)
+    fps = hints.fps or film.fps
+    timed = bool(np.isfinite(fps) and fps > 0)
+    rate = float(fps) if timed else 1.0
+    judged = not unfit and num >= FEWEST_FRAMES
+    seen = _seen(film.frames, rate, extent, hints) if judged else None
     notes = [line for _, line in film.notes]
     if not film.steady and not hints.fps:
         notes.append("its frames are unevenly spaced in time; judged as if they were not")
     if seen is None:
-        evidence = nothing_seen(num, width / height)
+        evidence = nothing_seen(num, width / height, unfit=unfit)
     else:
         notes += seen.notes
         evidence = evidence_from(seen, height, width, extent=extent, timed=timed, surfaces=hints.surfaces)
@@ -111,6 +133,7 @@ def evidence_from(
         scaled=extent is not None,
         timed=timed,
         moving_camera=seen.moving_camera,
+        unfit="" if seen.cut is None else f"the picture is cut at frame {seen.cut}",
         surfaces=surfaces
         and tuple(
             (x0 * pixel, view[1] - y0 * pixel, x1 * pixel, view[1] - y1 * pixel)
@@ -119,16 +142,25 @@ def evidence_from(
     )
 
 
-def nothing_seen(num_frames: int, aspect: float) -> Evidence:
-    """Evidence of a video in which there is nothing to follow."""
+def nothing_seen(num_frames: int, aspect: float, *, unfit: str = "") -> Evidence:
+    """Evidence of a video in which there is nothing to follow, or that is ``unfit`` to be judged."""
     empty = np.zeros((num_frames, 0))
     places, status = np.zeros((num_frames, 0, 2)), np.zeros((num_frames, 0), np.int8)
     bodies = Trajectory(1.0, places, empty, np.zeros((num_frames, 0, 3)), status, empty)
     tracks = Tracks(bodies, Detections.none())
-    return evidence_of(tracks, empty, names=(), extent=(aspect, 1.0), height=1, timed=False)
+    return evidence_of(tracks, empty, names=(), extent=(aspect, 1.0), height=1, timed=False, unfit=unfit)
 
 
-def _extent(name: str, width: int, height: int, hints: Hints) -> tuple[float, float] | None:
+@contextlib.contextmanager
+def _hinted() -> Iterator[None]:
+    """Say of what is wrong with hints that it is the hints."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"hints: {error}") from error
+
+
+def _extent(width: int, height: int, hints: Hints) -> tuple[float, float] | None:
     """Width and height of the picture in m, in square pixels; None if nobody knows them."""
     if hints.scale:
         return (width / hints.scale, height / hints.scale)
@@ -136,7 +168,7 @@ def _extent(name: str, width: int, height: int, hints: Hints) -> tuple[float, fl
         return None
     if abs(hints.extent[0] / hints.extent[1] * height / width - 1) > 0.02:
         said = " x ".join(f"{side:g}" for side in hints.extent)
-        raise BadInput(f"{name}: an extent of {said} m does not fit {width} x {height} pixels")
+        raise BadInput(f"an extent of {said} m does not fit {width} x {height} pixels")
     return (width / height * hints.extent[1], hints.extent[1])
 
 
@@ -145,10 +177,36 @@ def _seen(frames: np.ndarray, fps: float, extent: tuple[float, float] | None, hi
     num, height, width, _ = frames.shape
     if hints.tracks is not None:
         view = (width / height, 1.0) if extent is None else extent
-        return read_tracks_csv(hints.tracks, num_frames=num, fps=fps, extent=view, height=height)
+        with _hinted():
+            _check_separator(hints.tracks)
+            seen = read_tracks_csv(hints.tracks, num_frames=num, fps=fps, extent=view, height=height)
+            _check_places(hints.tracks, seen, view, (width, height))
+        return seen
     if hints.boxes or hints.points:
-        return see(frames, fps=fps, boxes=hints.boxes, points=hints.points, extent=extent)
+        with _hinted():
+            return see(frames, fps=fps, boxes=hints.boxes, points=hints.points, extent=extent)
     return see_from_anywhere(frames, fps=fps, extent=extent)
+
+
+def _check_separator(path: Path) -> None:
+    """Raises BadInput for a table whose columns are parted by something else than commas."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = file.readline().strip()
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if separator in header and "," not in header:
+            raise BadInput(f"{path}: columns are parted by {name}; expected commas")
+
+
+def _check_places(path: Path, seen: Seen, view: tuple[float, float], size: tuple[int, int]) -> None:
+    """Raises BadInput for places more than the picture's own size outside of it."""
+    position = seen.tracks.bodies.position
+    far = (np.abs(position / np.array(view) - 0.5) > 1.5).any(axis=-1)  # NaN is not far
+    if far.any():
+        frame, thing = map(int, np.argwhere(far)[0])
+        raise BadInput(
+            f"{path}: object {seen.things.name[thing]!r} is far outside the picture of {size[0]} x {size[1]} "
+            f"pixels in frame {frame}; x and y are to be pixels from its left and top edge"
+        )
 
 
 def see_from_anywhere(
@@ -177,7 +235,10 @@ def in_order(seen: Seen, order: Int[np.ndarray, " T"]) -> Seen:
         order[extra.frame][first], extra.position[first], extra.size[first], extra.color[first]
     )
     tracks = Tracks(dataclasses.replace(bodies, **arrays), detections)
-    return dataclasses.replace(seen, tracks=tracks, uncertainty=seen.uncertainty[back])
+    cut = seen.cut
+    if cut is not None:  # shown backwards, the other scene begins where this one does
+        cut = int(order[cut] if order[cut] >= order[cut - 1] else order[cut - 1])
+    return dataclasses.replace(seen, tracks=tracks, uncertainty=seen.uncertainty[back], cut=cut)
 
 
 def _inside(folder: Path) -> list[tuple[str, Path]]:
