@@ -150,7 +150,7 @@ class _Pursuer:
             return np.zeros((0, 0), bool)
         rooted = self._as_standing(self.video[start], backdrop.gain[start])
         factor = self._factor()
-        for b in np.flatnonzero(self.things.frame <= start):
+        for b in np.flatnonzero(self.things.frame <= start).tolist():
             margin = (0.4 * self.radius[b] + 4) / factor
             covered = np.zeros(rooted.shape)
             self._block(covered, 0, 0, b, self.things.position[b], 0.0, 1.0, margin, factor)
