@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 
-from test_foreign import BLUE, FPS, HEIGHT, RED, WIDTH, backdrop, film, line
+from test_foreign import BLUE, FPS, HEIGHT, RED, WIDTH, backdrop, film, line, pixels
 from worldlaw.core.types import CUT, HIDDEN, VISIBLE
 from worldlaw.exam.foreign import see
 
@@ -104,3 +104,24 @@ def test_a_pole_from_edge_to_edge_has_no_place():
     assert tall.sum() == 1
     assert (seen.tracks.bodies.status[:, tall] == CUT).all()
     assert (seen.tracks.bodies.status[:16, ~tall] == VISIBLE).all()
+
+
+@pytest.mark.parametrize("color", [[235, 230, 220], [50, 35, 20]], ids=["light", "dark"])
+@pytest.mark.parametrize("length", [60, WIDTH], ids=["short", "full"])
+def test_a_ball_that_rolls_on_a_table_is_followed_without_the_table(length, color):
+    ground = backdrop(4)
+    ground[60:65, :length] = color
+    path = line(25, 50, 4.0)
+    path[12:, 1] += 0.4 * np.arange(NUM_FRAMES - 12) ** 2 if length < WIDTH else 0
+    seen = see(film((path, 10.0, RED), coded=False, noise=3.0, ground=ground), fps=FPS)
+    assert seen.things.num_things == 1
+    assert np.abs(pixels(seen)[:, 0] - path).max() < 1
+    assert not len(seen.tracks.extra.frame)
+
+
+def test_a_ball_that_turns_up_and_rests_is_seen_all_the_same():
+    late = line(110, 30, 0.0)
+    late[:7] = np.nan
+    seen = see(film((line(30, 70, 4.0), 10.0, RED), (late, 9.0, BLUE), coded=False, noise=3.0), fps=FPS)
+    assert seen.things.num_things == 2
+    assert (seen.tracks.bodies.status[8:, 1] == VISIBLE).all()

@@ -19,6 +19,8 @@ COARSE = 144  # rows at which a picture is searched
 STANDS_OUT, ADJOINS = 6.0, 3.5  # distance from the surroundings, in their own spread
 PLAIN = 4.0  # levels by which a backdrop of one colour varies
 SHARP = 0.3  # share of its depth by which a drawn edge changes in a px; a shadow's is softer
+LEAST_PART = 0.2  # of what moved of a seed that lies well within it: less is a rim
+OTHER = 45.0  # levels between the colours of a thing and those of furniture that it touches
 LEAST_RADIUS = 2.0  # px of the searched picture
 
 
@@ -51,7 +53,11 @@ def find(
     guess = inpainted(backdrop.picture, suspect)
     if _drawn(first, replace(backdrop, picture=guess), suspect):
         backdrop = replace(backdrop, shade=1.0)
-    seeds = pointed or _standing_out(first, replace(backdrop, picture=guess), suspect)
+    seeds = pointed
+    if not pointed:
+        seeds = _standing_out(first, replace(backdrop, picture=guess), suspect)
+        seeds, furniture = _parted(first, backdrop, seeds, moved)
+        suspect &= ~furniture
     paints = []
     for seed in seeds:
         radius = np.sqrt(seed.area.sum() / np.pi)
@@ -178,6 +184,42 @@ def _standing_out(first: np.ndarray, backdrop: Backdrop, suspect: np.ndarray) ->
             area[place] = inside
             seeds.append(Seed(area, backdrop.start))
     return seeds
+
+
+def _parted(
+    first: np.ndarray, backdrop: Backdrop, seeds: list[Seed], moved: np.ndarray
+) -> tuple[list[Seed], np.ndarray]:
+    """Seeds without the furniture that they touch, and (H, W) bool where that is.
+
+    What of a seed stays as it is in the first frame, is of other colours than the rest and reaches the edge
+    of the picture, as a table that a ball rolls on, is furniture.
+    """
+    gain = backdrop.gain[backdrop.start]
+    picture = first / gain
+    lit = np.zeros(moved.shape, np.float32)
+    kernels.unlike_ground(first, gain, backdrop.picture, 1, backdrop.shade, lit)
+    unshaded = ndimage.uniform_filter(lit, 3) > max(LEAST_STEP, 4 * backdrop.noise)  # no shadow on furniture
+    furniture = np.zeros(moved.shape, bool)
+    inner = np.zeros(moved.shape, bool)
+    inner[1:-1, 1:-1] = True
+    parted = []
+    for seed in seeds:
+        part = seed.area & moved & unshaded
+        still = seed.area & ~ndimage.binary_dilation(moved, iterations=2)
+        core = ndimage.binary_erosion(part, iterations=2)
+        if not (still & ~inner).any() or core.sum() < LEAST_PART * part.sum() or not core.any():
+            parted.append(seed)
+            continue
+        paint = paints_of(picture, core)
+        away = np.linalg.norm(picture[still][:, None] - paint, axis=-1).min(axis=1)
+        if np.median(away) < OTHER:
+            parted.append(seed)
+            continue
+        furniture |= seed.area & ~part
+        labels, count = ndimage.label(part)
+        largest = 1 + int(np.bincount(labels.ravel(), minlength=count + 1)[1:].argmax())
+        parted.append(replace(seed, area=labels == largest))
+    return parted, furniture
 
 
 def _outstanding(picture: np.ndarray) -> np.ndarray:

@@ -31,7 +31,11 @@ BIAS = 0.72  # px by which a place may be off all the same, per px by which the 
 REMEMBERED = 2  # frames in which a thing that was not found may still stand before another
 OTHER = 45.0  # levels by which two things' colours differ if they can be told apart
 STEP = 16.0  # levels from the backdrop at which paint belongs to something
+ROOTED = 0.8  # share of paint left over that is as it always was, if it is but a speck of the backdrop
 SMALLEST = 0.15  # of the area of the smallest thing: what is less is no extra thing
+
+
+Piece = tuple[np.ndarray, float, np.ndarray, bool]  # middle (2,) px, area px², mean colour, always there
 
 
 @dataclass
@@ -125,6 +129,7 @@ class _Pursuer:
         self.reach = np.linalg.norm(things.outline, axis=-1).max(axis=1)
         self.states = [_State(things.position[b].copy(), np.zeros(2)) for b in range(count)]
         self.rivals = [self._rivals(b) for b in range(count)]
+        self.rooted = self._rooted()
 
     def _rivals(self, b: int) -> np.ndarray:
         """Colours of other things that are none of this one's."""
@@ -137,6 +142,30 @@ class _Pursuer:
             if np.linalg.norm(own - color, axis=1).min() > OTHER
         ]
         return np.array(others).reshape(-1, 3)
+
+    def _rooted(self) -> np.ndarray:
+        """Of the shrunken picture: what was there from the first, or a thing stood before it then."""
+        start, backdrop = self.backdrop.start, self.backdrop
+        if backdrop.standing is None:
+            return np.zeros((0, 0), bool)
+        rooted = self._as_standing(self.video[start], backdrop.gain[start])
+        factor = self._factor()
+        for b in np.flatnonzero(self.things.frame <= start).tolist():
+            margin = (0.4 * self.radius[b] + 4) / factor
+            covered = np.zeros(rooted.shape)
+            self._block(covered, 0, 0, b, self.things.position[b], 0.0, 1.0, margin, factor)
+            rooted |= covered != 0
+        return rooted
+
+    def _factor(self) -> int:
+        return max(1, round(min(self.video.shape[1:3]) / COARSE))
+
+    def _as_standing(self, pixels: np.ndarray, gain: np.ndarray) -> np.ndarray:
+        """Where a frame, shrunken, is as the median of all."""
+        factor = self._factor()
+        away = np.empty((pixels.shape[0] // factor, pixels.shape[1] // factor), np.float32)
+        kernels.unlike_ground(pixels, gain, self.backdrop.standing, factor, 1.0, away)
+        return ndimage.uniform_filter(away, 3) < max(STEP, 4 * self.backdrop.noise / factor)
 
     def run(self) -> Pursuit:
         num_frames, count = len(self.video), self.things.num_things
@@ -320,10 +349,10 @@ class _Pursuer:
                     worse = ways[0] - first.score > ways[1] - second.score
                     fits[i if worse else o] = None
 
-    def _pieces(self, frame: _Frame, fits: list[Fit | None]) -> list[tuple[np.ndarray, float, np.ndarray]]:
-        """Paint that belongs to no thing found: middle in px, area in px², mean colour."""
+    def _pieces(self, frame: _Frame, fits: list[Fit | None]) -> list[Piece]:
+        """Paint that belongs to no thing found."""
         height, width, _ = frame.pixels.shape
-        factor = max(1, round(min(height, width) / COARSE))
+        factor = self._factor()
         away = np.empty((height // factor, width // factor), np.float32)
         kernels.unlike_ground(
             frame.pixels, frame.gain, self.backdrop.picture, factor, self.backdrop.shade, away
@@ -342,6 +371,7 @@ class _Pursuer:
         area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
         least = max(SMALLEST * math.pi * float(self.radius.min()) ** 2 / factor**2, 9.0)
         pieces = []
+        rooted = self.rooted & self._as_standing(frame.pixels, frame.gain) if self.rooted.size else None
         places = ndimage.find_objects(labels)
         for k in np.flatnonzero(area >= least):
             place = places[k]
@@ -356,7 +386,8 @@ class _Pursuer:
                 np.clip((x + place[1].start) * factor + factor // 2, 0, width - 1),
             )
             color = np.median(frame.pixels[at] / frame.gain, axis=0)
-            pieces.append((middle * factor, float(area[k]) * factor**2, color))
+            always = rooted is not None and bool(rooted[place][inside].mean() > ROOTED)
+            pieces.append((middle * factor, float(area[k]) * factor**2, color, always))
         return pieces
 
     def _anywhere(
@@ -367,7 +398,7 @@ class _Pursuer:
         others = [(o, fit.place, fit.angle, fit.scale) for o, fit in enumerate(fits) if fit and o != b]
         own = math.pi * (self.radius[b] * state.scale) ** 2
         best: Fit | None = None
-        for middle, area, color in pieces:
+        for middle, area, color, _ in pieces:
             if not 0.3 * own < area < 4 * own:
                 continue
             if np.linalg.norm(self.things.paint[b] - color, axis=1).min() > 1.5 * OTHER:
@@ -425,12 +456,12 @@ class _Pursuer:
                 patch = frame.pixels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
                 found.color[t, b] = np.median(patch.reshape(-1, 3), axis=0) / 255
         leaving = [b for b in active if found.status[t, b] in (CUT, OUTSIDE)]
-        for middle, area, color in pieces:
+        for middle, area, color, always in pieces:
             radius = math.sqrt(area / math.pi)
             rest = not _whole(middle, 1.5 * radius, frame.pixels.shape) and any(
                 np.linalg.norm(self._expected(b, t)[0] - middle) < 1.5 * self.reach[b] + 4 for b in leaving
             )
-            if not rest:
+            if not rest and not always:
                 found.extra.append((t, *middle, area, *(color / 255)))
 
     def _spans(self, b: int, fit: Fit, frame: _Frame) -> bool:
