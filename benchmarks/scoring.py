@@ -1,4 +1,7 @@
-"""Scoring: 1,000 answers of 32 frames at 128² in h264 mp4 files, with and without metrics of looks."""
+"""Scoring: 1,000 answers of 32 frames at 128² in h264 mp4 files, with and without metrics of looks.
+
+Timed up to results, statuses and card; the page with its moving pictures is drawn once, and noted.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from worldlaw.clips.media import encode_mp4
 from worldlaw.papers import load_paper, truth_of
 from worldlaw.papers.making import MadePaper, make_paper
 from worldlaw.papers.marking import PARTS
+from worldlaw.papers.page import write_exam_report
 from worldlaw.papers.scoring import score
 
 ANSWERS = 1000
@@ -48,10 +52,13 @@ def _answered(folder: Path, num: int) -> MadePaper:
 
 
 def _measure(made: MadePaper, answers: Path, workers: int, look: bool, repetitions: int) -> Figure:
-    runs = [score(made.folder, answers, workers=workers, look=look) for _ in range(repetitions)]
+    runs = [score(made.folder, answers, workers=workers, look=look, report=False) for _ in range(repetitions)]
     wall = np.array([run.seconds["wall"] for run in runs])
     middle = runs[int(np.argsort(wall)[len(wall) // 2])]
     reading = _reading(answers)
+    started = time.perf_counter()
+    write_exam_report(middle.folder, made.folder, answers)
+    page = time.perf_counter() - started
     busy = sum(middle.seconds[part] for part in PARTS)
     shares = ", ".join(f"{part} {middle.seconds[part] / busy:.0%}" for part in PARTS)
     num = middle.count("scored")
@@ -66,7 +73,11 @@ def _measure(made: MadePaper, answers: Path, workers: int, look: bool, repetitio
         against=AGAINST,
         target=WITH if look else WITHOUT,
         spread=(float(wall.min()), float(wall.max())),
-        notes={"of the work": shares, "processor time of all workers": f"{busy:.1f} s"},
+        notes={
+            "of the work": shares,
+            "processor time of all workers": f"{busy:.1f} s",
+            "the page on top": f"{page:.1f} s",
+        },
     )
 
 
