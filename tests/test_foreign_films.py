@@ -34,6 +34,12 @@ def test_black_frames_hide_what_is_in_them(light):
     assert seen.cut is None
 
 
+def test_a_fade_does_not_change_the_colour_of_things():
+    light = np.r_[np.ones(15), np.linspace(0.9, 0.3, 5)]
+    color = see(ball_film(light=light, noise=1.0), fps=FPS).tracks.bodies.color[:, 0]
+    assert np.abs(color - color[0]).max() < 0.05
+
+
 def test_a_bright_ball_that_leaves_a_black_room_is_no_fade():
     path = line(60, 50, 0.0)
     path[12:] = np.nan

@@ -454,7 +454,8 @@ class _Pursuer:
                 x, y = int(fit.place[0]), int(fit.place[1])
                 reach = max(1, int(0.5 * self.radius[b] * fit.scale))
                 patch = frame.pixels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
-                found.color[t, b] = np.median(patch.reshape(-1, 3), axis=0) / 255
+                color = np.median(patch.reshape(-1, 3), axis=0) / frame.gain  # as in the usual light
+                found.color[t, b] = np.clip(color / 255, 0, 1)
         leaving = [b for b in active if found.status[t, b] in (CUT, OUTSIDE)]
         for middle, area, color, always in pieces:
             radius = math.sqrt(area / math.pi)
