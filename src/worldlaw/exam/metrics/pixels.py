@@ -53,21 +53,22 @@ def structural_similarity(first: np.ndarray, second: np.ndarray) -> float:
         return np.nan
     rows = (num_frames, height, width * channels)
     a, b = (np.ascontiguousarray(video).reshape(rows) for video in (first, second))
-    total = _similarity(a, b, window, channels)
+    about = [np.float32(np.rint(video[:, ::8, ::8].mean())) for video in (first, second)]
+    total = _similarity(a, b, window, channels, about[0], about[1])
     return total / (num_frames * (height - 2 * REACH) * (width - 2 * REACH) * channels)
 
 
 @compiled
-def _similarity(a, b, window, channels):
+def _similarity(a, b, window, channels, about_a, about_b):
     """Sum of the index over all windows of two videos (T, H, W * C) of bytes.
 
     Rows are taken as they lie in memory, so that the compiler takes many values at once: first down, then
-    across. Levels are counted from the middle, where squares lose least.
+    across. Levels are counted from about their mean, where squares lose least.
     """
     num_frames, height, width = a.shape
     taps = len(window)
     inner = width - (taps - 1) * channels
-    middle, c1, c2 = np.float32(128), np.float32((0.01 * 255) ** 2), np.float32((0.03 * 255) ** 2)
+    c1, c2 = np.float32((0.01 * 255) ** 2), np.float32((0.03 * 255) ** 2)
     two = np.float32(2)
     down = np.empty((4, width), np.float32)  # of a, b, a² + b² and a b
     across = np.empty((4, inner), np.float32)
@@ -78,8 +79,8 @@ def _similarity(a, b, window, channels):
             for k in range(taps):
                 weight = window[k]
                 for i in range(width):
-                    p = np.float32(a[t, row + k, i]) - middle
-                    q = np.float32(b[t, row + k, i]) - middle
+                    p = np.float32(a[t, row + k, i]) - about_a
+                    q = np.float32(b[t, row + k, i]) - about_b
                     down[0, i] += weight * p
                     down[1, i] += weight * q
                     down[2, i] += weight * (p * p + q * q)
@@ -94,7 +95,7 @@ def _similarity(a, b, window, channels):
                 p, q = across[0, i], across[1, i]
                 spread = across[2, i] - p * p - q * q
                 covariance = across[3, i] - p * q
-                p, q = p + middle, q + middle
+                p, q = p + about_a, q + about_b
                 across[0, i] = ((two * p * q + c1) * (two * covariance + c2)) / (
                     (p * p + q * q + c1) * (spread + c2)
                 )
