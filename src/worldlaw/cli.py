@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from worldlaw import exam_cli, judge_cli
+from worldlaw.commands import add_command, positive
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.crew import helping
 
@@ -75,20 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"worldlaw {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands", parser_class=_Parser)
 
-    def add(name: str, command: Callable[[argparse.Namespace], None], about: str, details: str = "") -> Any:
-        sub = commands.add_parser(
-            name,
-            help=about,
-            description=f"{about[0].upper()}{about[1:]}.\n{details}",
-            formatter_class=parser.formatter_class,
-        )
-        sub.set_defaults(command=command, parser=sub)
-        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-        sub.add_argument(
-            "--traceback", action="store_true", help="show where in the code a failure came from"
-        )
-        return sub
-
+    add = functools.partial(add_command, commands)
     listing = add(
         "list",
         _list,
@@ -130,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
             "--out", type=Path, default=Path("runs"), help="folder for results (default: runs)"
         )
         stage.add_argument(
-            "--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: one a core)"
+            "--workers", type=positive, default=os.cpu_count() or 1, help="processes (default: one a core)"
         )
         stage.add_argument("--fresh", action="store_true", help="make everything anew")
         stage.add_argument(
@@ -167,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rater", action="append", default=[], metavar="NAME",
         help="who judges (default: the page asks); with --results: whom to count, may be repeated",
     )  # fmt: skip
-    rate.add_argument("--sample", type=_positive, metavar="N", help="at most N clips of each model and split")
+    rate.add_argument("--sample", type=positive, metavar="N", help="at most N clips of each model and split")
     rate.add_argument("--seed", type=int, default=0, help="which ones (default: 0)")
     rate.add_argument("--port", type=int, default=0, help="port of 127.0.0.1 (default: any free one)")
     rate.add_argument(
@@ -213,16 +202,6 @@ def _nearest_option(parser: argparse.ArgumentParser, word: str) -> str:
 
 def _add_settings(parser: argparse.ArgumentParser, metavar: str, about: str) -> None:
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar=metavar, help=about)
-
-
-def _positive(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; found {text!r}")
-    return value
 
 
 def _duration(text: str) -> float:

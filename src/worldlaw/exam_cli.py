@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich_argparse import RawDescriptionRichHelpFormatter
+
+from worldlaw.commands import add_command, positive
 
 if TYPE_CHECKING:
     from worldlaw.papers import Paper
@@ -30,20 +33,7 @@ def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> 
     )
     verbs = exam.add_subparsers(metavar="VERB", required=True, title="verbs", parser_class=parser_class)
 
-    def add(name: str, command: Callable[[argparse.Namespace], None], about: str, details: str = "") -> Any:
-        sub = verbs.add_parser(
-            name,
-            help=about,
-            description=f"{about[0].upper()}{about[1:]}.\n{details}",
-            formatter_class=looks,
-        )
-        sub.set_defaults(command=command, parser=sub)
-        sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-        sub.add_argument(
-            "--traceback", action="store_true", help="show where in the code a failure came from"
-        )
-        return sub
-
+    add = functools.partial(add_command, verbs)
     _add_make(add)
     _add_check(add)
     _add_score(add)
@@ -140,7 +130,7 @@ def _add_check(add: Add) -> None:
 def _add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paper", metavar="PAPER", type=Path, help="the folder that exam make wrote")
     parser.add_argument("answers", metavar="ANSWERS", type=Path, help="a folder of videos called ID.mp4, …")
-    parser.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N")
     _add_allow(parser)
 
 
@@ -150,12 +140,6 @@ def _add_allow(parser: argparse.ArgumentParser) -> None:
         help="a scenario of your own that the folder of a paper may name: its module is imported; "
         "may be repeated",
     )  # fmt: skip
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[1-9]\d{0,3}", text):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1; found {text!r}")
-    return int(text)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -316,7 +300,7 @@ def _add_run(add: Add) -> None:
     run.add_argument("--look", action="store_true", help="score pixels, too")
     run.add_argument(
         "--workers",
-        type=_count,
+        type=positive,
         default=os.cpu_count() or 1,
         help="processes that score (default: one a core)",
     )
@@ -419,7 +403,7 @@ def _add_verify(add: Add) -> None:
     verify.add_argument(
         "--tracks", type=Path, metavar="FOLDER", help="tracks by a tracker of the maker's own"
     )
-    verify.add_argument("--workers", type=_count, default=os.cpu_count() or 1, metavar="N")
+    verify.add_argument("--workers", type=positive, default=os.cpu_count() or 1, metavar="N")
     _add_allow(verify)
 
 

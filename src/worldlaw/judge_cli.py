@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from worldlaw.commands import positive
 from worldlaw.core.errors import BadInput, Failed
 
 if TYPE_CHECKING:
@@ -35,14 +36,8 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--out", type=Path, default=Path("judged"), help="folder for results (default: judged)"
     )
     judge.add_argument(
-        "--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: one a core)"
+        "--workers", type=positive, default=os.cpu_count() or 1, help="processes (default: one a core)"
     )
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; found {text!r}")
-    return int(text)
 
 
 def _judge(arguments: argparse.Namespace) -> None:

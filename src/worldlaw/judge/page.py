@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw import report
 from worldlaw.core.artifact import write_text
 from worldlaw.judge.evidence import Quantity
 from worldlaw.judge.records import as_json, reason_of, verdict_of
 from worldlaw.judge.showing import COLORS, Shown, show
 from worldlaw.judge.sign import LIMITS, UNITS
 from worldlaw.judge.watching import Watched
+from worldlaw.report.pages import template
 from worldlaw.report.wording import NARROW_SPACE, NOTHING, interval, number, percent
 
 MOST_SHOWN = 40  # videos with pictures of their own
@@ -52,19 +52,10 @@ def write_page(
 
 def page(every: Sequence[Watched], pictures: dict[int, Shown | None]) -> str:
     """The HTML; ``pictures`` are of some videos, by their place."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, Path(report.__file__).parent]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     order = sorted(range(len(every)), key=lambda at: (ORDER.index(verdict_of(every[at])), at))
     counts = {name: sum(verdict_of(watched) == name for watched in every) for name in ORDER}
     about = {key: value for key, value in as_json([]).items() if key not in ("videos", "counts")}
-    return environment.get_template("judge.html.jinja").render(
+    return template("judge.html.jinja", Path(__file__).parent).render(
         title=f"{len(every)} video{'s' if len(every) != 1 else ''}",
         counts=counts,
         answer=_answer(counts),

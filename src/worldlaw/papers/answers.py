@@ -21,7 +21,6 @@ from worldlaw.core.strict import Strict, explain
 DECLARATION = "answers.json"
 FAILURES = "failures.json"
 SCORES = "status.json"  # what a folder of scores holds
-LEVELS = ("fatal", "excluded", "adjusted", "note")
 MOST_ANSWERS = 1000  # seeds of a question
 
 
@@ -31,7 +30,7 @@ class Finding:
 
     answer: str  # name of the file or folder; "" for all together
     question: str | None  # None if it answers none
-    level: str  # one of LEVELS
+    level: str  # fatal, excluded, adjusted or note
     code: str
     line: str
 

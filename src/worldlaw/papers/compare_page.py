@@ -11,7 +11,6 @@ import numpy as np
 from worldlaw.core.artifact import write_text
 from worldlaw.papers.comparing import Cell, Comparison
 from worldlaw.papers.figures import Bar, share_figure
-from worldlaw.papers.pages import template
 from worldlaw.papers.telling import (
     MEASURES,
     amount,
@@ -25,6 +24,7 @@ from worldlaw.papers.telling import (
     ranks,
     spread,
 )
+from worldlaw.report.pages import template
 from worldlaw.report.wording import NOTHING
 
 MOST_DRAWN = 6  # entrants in the figure
@@ -37,7 +37,7 @@ def write_compare_page(found: Comparison, path: Path) -> None:
 
 def compare_page(found: Comparison) -> str:
     """The HTML of the page; the same comparison gives the same text."""
-    return template("compare.html.jinja").render(
+    return template("compare.html.jinja", Path(__file__).parent).render(
         title=" · ".join(one.label for one in found.entrants[:4]) + (" …" if len(found.entrants) > 4 else ""),
         heading=heading(found),
         measure=MEASURES[found.metric],

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.strict import Name, Place, Strict, explain
-from worldlaw.papers.paper import MOST_QUESTIONS, Paper, PaperQuestion
+from worldlaw.papers.paper import MOST_QUESTIONS, AskedVideo, Paper, PaperQuestion
 
 FORMAT = 1
 INDEX = "paper.json"
@@ -20,14 +20,6 @@ _Region = Annotated[
     list[dict[str, Annotated[list[str | _Interval], Field(min_length=1)]]], Field(min_length=1)
 ]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class _Video(Strict):
-    width: int
-    height: int
-    num_frames: int
-    fps: float
-    context: int
 
 
 class _Section(Strict):
@@ -45,7 +37,7 @@ class _Definition(Strict):
     version: int = Field(ge=1)
     about: str
     seed: int = Field(ge=0)
-    video: _Video
+    video: AskedVideo
     sections: list[_Section] = Field(min_length=1)
 
 
@@ -65,7 +57,7 @@ class _Index(Strict):
     format: int
     paper: _Definition
     paper_sha256: _Sha256
-    video: _Video
+    video: AskedVideo
     secret_hash: _Sha256 | None
     worldlaw: str
     versions: dict[str, int]
@@ -118,7 +110,7 @@ def frames_of(paper: Paper) -> list[str]:
 
 def _fields_at(place: Place) -> list[str]:
     at: dict[str, type[Strict]] = {
-        "video": _Video,
+        "video": AskedVideo,
         "sections": _Section,
         "questions": _Entry,
         "paper": _Definition,

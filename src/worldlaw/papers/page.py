@@ -16,13 +16,13 @@ from worldlaw.papers.answer import answer_of, line_name, plural, shares
 from worldlaw.papers.card_format import Card, LineOfCard, read_card
 from worldlaw.papers.fates import adjustments, exclusions, fates, places
 from worldlaw.papers.figures import Bar, share_figure
-from worldlaw.papers.pages import template
 from worldlaw.papers.scores import ANSWERS, FLOOR, Asked, Scores, read_scores
 from worldlaw.papers.showing import shots
 from worldlaw.papers.summary import share_over
 from worldlaw.report.cells import arrange
 from worldlaw.report.levels import level_groups
 from worldlaw.report.page import metric_rows
+from worldlaw.report.pages import template
 from worldlaw.report.tables import all_metrics
 from worldlaw.report.wording import (
     GLOSSARY,
@@ -79,7 +79,7 @@ def exam_page(found: Scores, card: Card, films: Sequence[dict[str, Any]] = ()) -
     """The HTML of the page; the same input gives the same text."""
     tables = _tables(found, card)
     levels = _levels(found)
-    return template("exam.html.jinja").render(
+    return template("exam.html.jinja", Path(__file__).parent).render(
         card=card,
         name=card.model.name,
         answer=answer_of(found, card, levels),

@@ -95,7 +95,9 @@ class PaperQuestion:
     index: int  # within its section
 
 
-class _Video(Strict):
+class AskedVideo(Strict):
+    """``Video`` as it stands in files."""
+
     width: int
     height: int
     num_frames: int
@@ -126,7 +128,7 @@ class _Paper(Strict):
     version: int = Field(default=1, ge=1)
     about: str = ""
     seed: int = Field(default=0, ge=0)
-    video: _Video
+    video: AskedVideo
     sections: dict[Name, _Section] = {}
     every_scenario: _Every | None = None
 
@@ -296,5 +298,5 @@ def _checked(paper: Paper) -> Paper:
 
 def _fields_at(location: tuple[str | int, ...]) -> list[str]:
     """Names of the keys that are known at a place in the file."""
-    inner: dict[str, type[Strict]] = {"video": _Video, "sections": _Section, "every_scenario": _Every}
+    inner: dict[str, type[Strict]] = {"video": AskedVideo, "sections": _Section, "every_scenario": _Every}
     return sorted((inner.get(str(location[0]), _Paper) if location else _Paper).model_fields)

@@ -19,7 +19,7 @@ from worldlaw.exam.metrics.trajectory import CHARGE
 RESULTS, STATUS, INDEX = "results.parquet", "status.json", "paper.json"
 ANSWERS, FLOOR, STANDING = "answers", "floor", "standing_still"  # predictors
 CHARGED = "charged_velocity_error"
-SCORED, EXCLUDED, MISSING = "scored", "excluded", "missing"
+SCORED, EXCLUDED = "scored", "excluded"
 COLUMNS = (
     "paper", "section", "scenario", "filming", "level", "in_train_region", "question", "answer",
     "predictor", "kind", "body", "metric", "value", "unit", "best",

@@ -18,6 +18,7 @@ from worldlaw.report.exclusions import losses, unmeasured
 from worldlaw.report.figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
 from worldlaw.report.look import look_sections
 from worldlaw.report.movies import BUDGET, film
+from worldlaw.report.pages import template
 from worldlaw.report.scaling import scaling
 from worldlaw.report.source import ReportInput
 from worldlaw.report.tables import CHARGED, ENOUGH, MetricTable, all_metrics, extremes, nearness, order, rank
@@ -40,25 +41,10 @@ def write_report(data: ReportInput, path: Path) -> None:
 
 def page(data: ReportInput) -> str:
     """The HTML of the page; the same input gives the same text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     cells = arrange(data.results)
     board = rank(cells)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        pretty=wording.pretty,
-        number=number,
-        ratio=ratio,
-        percent=percent,
-    )
     films, num_left_out = _films(data, cells)
-    return environment.get_template("page.html.jinja").render(
+    return template("page.html.jinja").render(
         name=data.name,
         about=[part.strip() for part in data.about.split("\n\n") if part.strip()],
         answer=answer(board),

@@ -1,23 +1,22 @@
-"""Where the pages of this room find their templates: here, and beside the report of experiments."""
+"""Where pages find their templates, and how these write numbers and names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worldlaw import report
 from worldlaw.report import wording
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def template(name: str) -> Template:
-    """A template that knows how numbers and names are written."""
+def template(name: str, *beside: Path) -> Template:
+    """A template of this room, or of a folder that is asked first."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, Path(report.__file__).parent]),
+        loader=FileSystemLoader([*beside, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
