@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import scipy.stats
 
 from worldlaw.cli import main
 from worldlaw.clips.media import encode_mp4
@@ -22,9 +23,11 @@ from worldlaw.core.workers import Workers
 from worldlaw.exam.verdicts.measures import MEASURES
 from worldlaw.papers import limits, load_paper, questions, scoring, truth_of, with_video
 from worldlaw.papers.adjusting import resized
+from worldlaw.papers.coarse import at_least, coarse_forms
 from worldlaw.papers.floors import plain_form
 from worldlaw.papers.making import make_paper
 from worldlaw.papers.resampling import resample
+from worldlaw.papers.scores import read_scores
 from worldlaw.papers.scoring import score
 
 PAPER = """
@@ -164,7 +167,7 @@ def test_new_frames_at_a_rate_of_their_own_are_counted_from_the_last_given_one(m
     assert max(values(scored, "mean_velocity_error").values()) < 0.03
 
 
-def test_a_codec_is_in_the_floor_and_forgiven_no_more_than_that(made, tmp_path):
+def test_a_codec_is_in_the_floor_and_solves_nothing_and_hinders_nothing(made, tmp_path):
     answers = tmp_path / "answers"
     answers.mkdir()
     for name, video in true_videos(made).items():
@@ -178,16 +181,35 @@ def test_a_codec_is_in_the_floor_and_forgiven_no_more_than_that(made, tmp_path):
     assert set(values(scored, "solved").values()) == {1.0}
 
 
-def test_a_form_in_which_not_even_the_truth_can_be_measured_solves_nothing(made, tmp_path):
+def test_a_form_in_which_not_even_the_truth_is_solved_counts_like_a_missing_answer(made, tmp_path):
     answers = tmp_path / "answers"
     answers.mkdir()
     for name, video in true_videos(made).items():
         (answers / f"{name}.mp4").write_bytes(encode_mp4(video, 10.0, quality=51))
     scored = score(made.folder, answers)
-    worst = [s for s in scored.statuses if "form" in [one["what"] for one in s["adjustments"]]]
-    assert worst
-    for status in worst:
-        assert values(scored, "solved")[status["question"]] == 0
+    assert {one["status"] for one in scored.statuses} == {"excluded"}
+    assert all(one["reason"].startswith("coarse: ") for one in scored.statuses)
+    found = read_scores(scored.folder, made.folder)
+    assert [found.solved(one) for one in found.questions] == [0.0] * len(found.questions)
+    assert [found.measured_share(one) for one in found.questions] == [0.0] * len(found.questions)
+    still = [found.mean("standing_still", "velocity_error", one.id) for one in found.questions]
+    assert [found.charged_error(one) for one in found.questions] == pytest.approx([v + 1 for v in still])
+
+
+def test_a_form_is_too_coarse_if_more_than_one_true_clip_in_a_hundred_is_not_solved_and_not_by_chance():
+    def statuses(num, coarse):
+        return [
+            {"question": f"q-{k}", "form": "64 x 64, 10 Hz, gif", "reason": "coarse: x" if k < coarse else ""}
+            for k in range(num)
+        ]
+
+    laws = {f"q-{k}": ("collision", "plain") for k in range(300)}
+    assert not coarse_forms(statuses(1, 1), laws)  # a single clip says nothing of a form
+    assert not coarse_forms(statuses(50, 2), laws)  # 0.09: as many by chance
+    assert list(coarse_forms(statuses(50, 3), laws)) == [("collision", "plain", "64 x 64, 10 Hz, gif")]
+    assert not coarse_forms(statuses(300, 6), laws)
+    assert coarse_forms(statuses(300, 7), laws)  # 7 of 300 with 3 expected: p = 0.033
+    assert at_least(7, 300, 0.01) == pytest.approx(scipy.stats.binom.sf(6, 300, 0.01))
 
 
 def test_tracks_of_ones_own_stand_in_for_ours(made, tmp_path):

@@ -173,9 +173,10 @@ def test_a_folder_of_answers_with_a_card_in_it_is_hashed_and_scores_do_not_go_th
 
 
 def test_rows_of_the_results_are_compared_where_they_lie_beside_the_card(there, monkeypatch):
-    from worldlaw.papers import marking
+    from worldlaw.exam.metrics.caps import CAPS
 
-    monkeypatch.setattr(marking, "FORGIVEN", 1e6)  # as if another version had scored: more is forgiven
+    for name in CAPS:  # as if another version had scored: more is allowed
+        monkeypatch.setitem(CAPS, name, 1e6)
     found = verified(there)
     assert found.verdict == "other numbers"
     assert found.compared == "results.parquet"

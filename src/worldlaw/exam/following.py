@@ -19,6 +19,8 @@ from worldlaw.core.types import CUT, LOST, OUTSIDE, VISIBLE
 
 MAX_BLOBS = 64
 MAX_COMPONENTS = 4096
+FULL = 0.8  # share of a colour in a pixel that is little else
+RIM = 4  # pixels from such a pixel to the edge of its body, at most
 MIN_SHARE = 0.1  # of a palette colour's smallest body: less of it in a blob is not a second body
 
 # Columns of a blob row.
@@ -298,6 +300,10 @@ def measure(
     if len(present) >= 2:
         solid = np.zeros(len(palette))
         own = np.zeros((len(palette), 3))
+        # Where each colour may be: about the pixels that are little else. A lossy codec keeps colour at half
+        # the resolution, and the far rim of a red ball, a little off in colour, would pass for partly blue: a
+        # few such pixels, far from the blue ball, pull its centre by whole pixels.
+        low, high = np.full((len(palette), 2), width + height), np.full((len(palette), 2), -1)
         for p in members:
             row, column = p // width, p % width
             k = _nearest_color(frame, row, column, background, palette)
@@ -305,7 +311,13 @@ def measure(
                 solid[k] += 1
                 for i in range(3):
                     own[k, i] += frame[row, column, i]
-        first = count
+            if k >= 0 and _share(frame, row, column, background, palette[k])[0] > FULL:
+                low[k, 0], low[k, 1] = min(low[k, 0], row), min(low[k, 1], column)
+                high[k, 0], high[k, 1] = max(high[k, 0], row), max(high[k, 1], column)
+        for k in present:
+            if high[k, 0] < 0:  # too small to say where it is
+                low[k], high[k] = 0, width + height
+        first, near = count, np.ones(len(present), np.bool_)
         for k in present:
             if count == MAX_BLOBS:
                 return count
@@ -317,16 +329,22 @@ def measure(
             count += 1
         for p in members:
             row, column = p // width, p % width
-            best_rest, best_i, best_j, best_p, best_q = np.inf, 0, 1, 0.0, 0.0
+            best_rest, best_i, best_j, best_p, best_q = np.inf, 0, 0, 0.0, 0.0
+            for k in range(len(present)):
+                near[k] = _within(row, column, low[present[k]], high[present[k]])
+            near[:] |= not near.any()
             for i in range(len(present)):
+                if not near[i]:
+                    continue
+                own_i = blobs[first + i, RED : BLUE + 1]
+                share_i, rest = _share(frame, row, column, background, own_i)
+                if rest < best_rest:
+                    best_rest, best_i, best_j, best_p, best_q = rest, i, i, share_i, 0.0
                 for j in range(i + 1, len(present)):
+                    if not near[j]:
+                        continue
                     share_i, share_j, rest = _two_shares(
-                        frame,
-                        row,
-                        column,
-                        background,
-                        blobs[first + i, RED : BLUE + 1],
-                        blobs[first + j, RED : BLUE + 1],
+                        frame, row, column, background, own_i, blobs[first + j, RED : BLUE + 1]
                     )
                     if rest < best_rest:
                         best_rest, best_i, best_j, best_p, best_q = rest, i, j, share_i, share_j
@@ -366,6 +384,12 @@ def measure(
                         share, rest = _share(frame, r, c, background, color)
                         _add(blob, r, c, share, 0.0, height, width)
     return count + 1 if _close(blob, signal) else count
+
+
+@compiled
+def _within(row, column, low, high):
+    """Whether a pixel lies in a box, or within ``RIM`` of it."""
+    return low[0] - RIM <= row <= high[0] + RIM and low[1] - RIM <= column <= high[1] + RIM
 
 
 @compiled

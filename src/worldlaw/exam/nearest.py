@@ -8,7 +8,7 @@ import numpy as np
 
 from worldlaw.core.compiled import compiled
 from worldlaw.core.types import Case
-from worldlaw.exam.metrics.trajectory import SOLVED_ERROR
+from worldlaw.exam.metrics.caps import SOLVED_ERROR
 from worldlaw.exam.references import CaseLibrary
 
 # A truth nearer to training than this cannot be told from it: whoever replays that case solves the clip.

@@ -15,6 +15,7 @@ from worldlaw.core.artifact import checksum, provenance, write_text
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import references, trackers
 from worldlaw.exam.metrics import metrics, trajectory
+from worldlaw.exam.metrics.caps import BREAK_PIXELS, CAPS, FOREIGN_CAPS, SOLVED_EXTRA
 from worldlaw.papers import marking
 from worldlaw.papers.answers import open_answers
 from worldlaw.papers.card_format import (
@@ -28,6 +29,7 @@ from worldlaw.papers.card_format import (
     VersionsOfCard,
     VideoOfCard,
 )
+from worldlaw.papers.coarse import COARSE_SHARE
 from worldlaw.papers.scores import INDEX, RESULTS, Scores, read_scores
 from worldlaw.papers.summary import questions_of, summary_of
 from worldlaw.worlds import scenarios
@@ -154,12 +156,11 @@ def versions_of(found: Scores) -> VersionsOfCard:
 def thresholds() -> dict[str, float]:
     """What a solved question may not exceed."""
     return {
-        "measured_share": trajectory.SOLVED_SHARE,
-        "velocity_error": trajectory.SOLVED_ERROR,
-        "extra_per_frame": trajectory.SOLVED_EXTRA,
-        "forgiven": marking.FORGIVEN,
-        "least_share": marking.LEAST_SHARE,
-        "most_floor": marking.MOST_FLOOR,
+        **CAPS,
+        "path_break_pixels": BREAK_PIXELS,
+        **{f"textured_{name}": cap for name, cap in FOREIGN_CAPS.items()},
+        "extra_per_frame": SOLVED_EXTRA,
+        "coarse_share": COARSE_SHARE,
         "charge": trajectory.CHARGE,
     }
 

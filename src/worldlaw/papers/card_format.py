@@ -111,6 +111,9 @@ class ReferenceOfCard(_Noun):
 
     solved: Share | None
     velocity_error: Error | None = Field(description="median over questions, m/s")
+    charged_velocity_error: Error | None = Field(
+        default=None, description="likewise, what could not be measured charged; since scoring 3"
+    )
 
 
 class LineOfCard(_Noun):
@@ -125,7 +128,7 @@ class LineOfCard(_Noun):
     missing: Count = Field(description="answers that are not there")
     not_scorable: Count = Field(description="questions that nobody can be judged on")
     solved: ShareOfCard | None
-    measured_share: Share | None
+    measured_share: Share | None = Field(description="missing answers count 0, since scoring 3")
     velocity_error: ErrorOfCard
     abnormal: ShareOfCard | None = Field(description="of scenes of rigid bodies")
     beside: dict[str, ReferenceOfCard]

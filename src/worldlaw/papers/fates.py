@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw.papers.scores import ANSWERS, FLOOR, SCORED, Scores
+from worldlaw.papers.scores import CHARGED, FLOOR, SCORED, Scores
 from worldlaw.report.levels import level_words
 from worldlaw.report.wording import number, percent, pretty
 
@@ -24,7 +24,7 @@ def fates(found: Scores) -> list[dict[str, Any]]:
         )
         reasons = Counter(str(s["reason"]) for s in one.statuses if s["status"] != SCORED and s.get("reason"))
         adjusted = {str(a["what"]): None for s in one.statuses for a in s.get("adjustments") or ()}
-        error, floor = (found.mean(who, "velocity_error", one.id) for who in (ANSWERS, FLOOR))
+        error, floor = found.charged_error(one), found.mean(FLOOR, CHARGED, one.id)
         rows.append(
             {
                 "id": one.id,
@@ -36,7 +36,7 @@ def fates(found: Scores) -> list[dict[str, Any]]:
                 "solved": percent(solved) if found.num_answers > 1 else _verdict(solved),
                 "error": number(error),
                 "floor": number(floor),
-                "measured": percent(found.mean(ANSWERS, "measured_share", one.id)),
+                "measured": percent(found.measured_share(one)),
                 "adjusted": ", ".join(adjusted),
                 "reason": "; ".join(reasons),
             }

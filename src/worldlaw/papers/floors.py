@@ -18,7 +18,8 @@ from worldlaw.clips.recoding import recoded
 from worldlaw.core.colors import COLORS
 from worldlaw.core.compiled import compiled
 from worldlaw.core.errors import BadInput
-from worldlaw.core.types import LOST, Detections, Scene, Tracks, Trajectory
+from worldlaw.core.types import HIDDEN, LOST, VISIBLE, Detections, Scene, Tracks, Trajectory
+from worldlaw.exam.following import border_color
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.trackers import Extent, tracker
 from worldlaw.papers.adjusting import Fit, cropped, framed, last_counted, resized
@@ -29,6 +30,7 @@ from worldlaw.worlds import scenarios
 FOREIGN = "foreign"
 SLACK = 1e-4  # of a frame: times closer than this are one
 FAINT = 24 / 255  # of a channel beside the background: what is fainter a codec may have drawn
+BETWEEN = 0.01  # m: further off between two frames than this is not told by them
 FLAT = 16  # levels: pixels of lossy films this near to a plain background are taken as background
 
 
@@ -195,6 +197,23 @@ def at_paper_times(tracks: Tracks, form: Form, truth: Truth) -> Tracks:
     return resample(tracks, time, at)
 
 
+def visible_in(floor: Floor, truth: Truth) -> Trajectory:
+    """The truth as seen at the paper's times; in full view is only what the form's own frames tell of.
+
+    At half the rate a body is read between two frames: only if both show it in full, and not where it bounces
+    between them in a way that even exact places in the frames would not tell.
+    """
+    seen = as_seen(truth.trajectory, truth.scene)
+    whole = (floor.truth.status == VISIBLE)[..., None]
+    exact = dataclasses.replace(floor.truth, position=np.where(whole, floor.truth.position, np.nan))
+    told = at_paper_times(Tracks(exact, Detections.none()), floor.form, truth).bodies
+    if told.position is exact.position:  # the form has a frame at each of the paper's times
+        return seen
+    off = ~(np.linalg.norm(told.position - seen.position, axis=-1) <= BETWEEN)
+    hidden = np.where((told.status == VISIBLE) & off, HIDDEN, told.status)
+    return dataclasses.replace(seen, status=hidden.astype(seen.status.dtype))
+
+
 def motion_at(truth: Truth, form: Form) -> Trajectory:
     """The true motion at the times of a form: simulated there, or between its frames where that is not."""
     video = truth.paper.video
@@ -255,20 +274,27 @@ def show(
     if encoding.codec == "raw" or tracker_of(truth) != "blobs":
         return shown
     wiped = shown.copy() if shown.base is not None or shown is frames else shown
-    _wipe(wiped.reshape(-1, 3), np.array(COLORS[truth.scene.background], np.int16), FLAT)
+    _wipe(wiped, FLAT)
     return wiped
 
 
 @compiled
-def _wipe(pixels, background, most):
-    """Set pixels (N, 3) that differ from the background by less than ``most`` in every channel to it."""
-    for i in range(len(pixels)):
-        away = 0
-        for channel in range(3):
-            away = max(away, abs(pixels[i, channel] - background[channel]))
-        if away < most:
-            for channel in range(3):
-                pixels[i, channel] = background[channel]
+def _wipe(frames, most):
+    """Set pixels of (T, H, W, 3) within ``most`` levels of their frame's background in all channels to it.
+
+    The background is that of the frame itself, not of the scene: a video may be darker than what was asked.
+    """
+    background = np.empty(3)
+    for frame in frames:
+        border_color(frame, background)
+        for row in range(frame.shape[0]):
+            for column in range(frame.shape[1]):
+                away = 0.0
+                for channel in range(3):
+                    away = max(away, abs(frame[row, column, channel] - background[channel]))
+                if away < most:
+                    for channel in range(3):
+                        frame[row, column, channel] = background[channel]
 
 
 def _without_faint(truth: Truth, tracks: Tracks) -> Tracks:

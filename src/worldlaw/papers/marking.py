@@ -25,15 +25,17 @@ from worldlaw.core.types import (
     Tracks,
     Trajectory,
 )
-from worldlaw.exam.matching import as_seen
 from worldlaw.exam.metrics import metrics
-from worldlaw.exam.metrics.trajectory import SOLVED_ERROR, SOLVED_EXTRA, SOLVED_SHARE
+from worldlaw.exam.metrics.caps import BREAK_PIXELS, CAPS, FOREIGN_CAPS
+from worldlaw.exam.metrics.solved import MEASURES as CAPPED
+from worldlaw.exam.metrics.solved import exceeded
 from worldlaw.exam.metrics.verdicts import findings
 from worldlaw.exam.references import predicted, ready
 from worldlaw.exam.verdicts.measures import MEASURES
 from worldlaw.papers.adjusting import Fit, resized
 from worldlaw.papers.answers import Answer, Finding
 from worldlaw.papers.floors import (
+    FOREIGN,
     SLACK,
     Floor,
     Form,
@@ -46,17 +48,16 @@ from worldlaw.papers.floors import (
     read,
     show,
     tracker_of,
+    visible_in,
 )
 from worldlaw.papers.questions import Truth
 from worldlaw.papers.told import told_tracks
 
-VERSION = 2  # raise it whenever the same answers would give other numbers
-FORGIVEN = 1.5  # times a floor's velocity_error, on top of what solved allows
-LEAST_SHARE = 0.9  # of the intervals that a floor must measure for anybody to be judged above it
-MOST_FLOOR = 1 / 3  # of the true speed: so much of a velocity_error may a floor have, or SOLVED_ERROR
+VERSION = 3  # raise it whenever the same answers would give other numbers
+COARSE = "coarse"  # code of an answer in a form through which not even the truth is solved
 ALWAYS = (
-    "velocity_error", "charged_velocity_error", "measured_share", "mean_velocity_error", "position_error",
-    "lost_share", "extra_detections",
+    "charged_velocity_error", "velocity_error", "measured_share", "mean_velocity_error", "position_error",
+    "lost_share", "extra_detections", *(measure.name for measure in CAPPED),
 )  # fmt: skip
 LOOK = ("psnr", "ssim")
 PARTS = ("decode", "floor", "track", "judge", "look")
@@ -114,6 +115,11 @@ def mark(
             continue
         film, fit = found
         under = ground.under(form_of(fit, truth, film.encoding))
+        if under.verdict == COARSE:
+            reason = f"{COARSE}: {under.why}"
+            status = _absent(truth, answer.number, "excluded", reason, ground.horizon)
+            marked.statuses.append({**status, "file": answer.path.name, "form": name_of(under.floor.form)})
+            continue
         first = first or under
         try:
             with marked.timed("track"):
@@ -132,14 +138,11 @@ def mark(
             with marked.timed("look"):
                 marked.rows += _look_rows(truth, film, fit, answer.number, ground.horizon)
         adjustments = [dataclasses.asdict(one) for one in fit.adjustments]
-        if under.verdict == UNREADABLE:
-            detail = "not even the truth can be measured through this size, rate and codec: unsolved"
-            adjustments.append({"what": "form", "detail": detail})
         marked.statuses.append(
             {
                 "question": truth.question.id, "answer": answer.number, "file": answer.path.name,
                 "status": "scored", "reason": "", "adjustments": adjustments, "floor": under.told,
-                "horizon": ground.horizon,
+                "horizon": ground.horizon, "form": name_of(under.floor.form),
             }
         )  # fmt: skip
     for number, reason in failures.items():
@@ -157,7 +160,7 @@ def mark(
     return marked
 
 
-JUDGES, UNREADABLE, NOBODY = "judges", "unreadable", "nobody"
+JUDGES, NOBODY = "judges", "nobody"
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,8 @@ class _Under:
 
     floor: Floor
     case: Case
-    verdict: str  # JUDGES; UNREADABLE where only this form is not to be measured in; NOBODY where none is
+    verdict: str  # JUDGES; COARSE where only through this form the truth is not solved; NOBODY: in none
+    why: str  # it is coarse
 
     @property
     def told(self) -> dict[str, Any]:
@@ -185,7 +189,7 @@ class _Ground:
         self, truth: Truth, horizon: int, limits: Mapping[str, float] | None, marked: Marked
     ) -> None:
         self.truth, self.horizon = truth, horizon
-        self._limits, self._marked = limits, marked
+        self._limits, self._marked = caps_of(truth) | dict(limits or {}), marked
         self._made: dict[Form, _Under] = {}
 
     @property
@@ -199,10 +203,12 @@ class _Ground:
             with self._marked.timed("floor"):
                 floor = floor_of(self.truth, form)
             case = self.case(floor, floor.tracks, floor.frames)
-            verdict = JUDGES if judges(case) else NOBODY
-            if verdict == NOBODY and form != plain_form(self.truth):
-                verdict = UNREADABLE if self.plain.verdict == JUDGES else NOBODY
-            self._made[form] = _Under(floor, case, verdict)
+            verdict, why = JUDGES if metrics.get("solved")(case) == 1 else NOBODY, ""
+            if verdict == NOBODY and form != plain_form(self.truth) and self.plain.verdict == JUDGES:
+                verdict = COARSE
+                above = exceeded(case) or ("bodies lost or seen where none is",)
+                why = f"the truth itself through {floor.codec} exceeds what is allowed: {', '.join(above)}"
+            self._made[form] = _Under(floor, case, verdict, why)
         return self._made[form]
 
     def case(self, floor: Floor, tracks: Tracks, frames: np.ndarray | None) -> Case:
@@ -229,7 +235,7 @@ def case_of(
         clip=truth.question.index,
         scene=truth.scene,
         context=truth.paper.video.context,
-        truth=as_seen(truth.trajectory, truth.scene)[:horizon],
+        truth=visible_in(floor, truth)[:horizon],
         tracked=Tracks(bodies, cut),
         true_video=functools.partial(_itself, floor.frames),
         generated_video=None if frames is None else functools.partial(_itself, frames),
@@ -245,7 +251,7 @@ def known(value: float) -> float | None:
 def _absent(truth: Truth, number: int, status: str, reason: str, horizon: int) -> dict[str, Any]:
     return {
         "question": truth.question.id, "answer": number, "file": "", "status": status, "reason": reason,
-        "adjustments": [], "floor": {}, "horizon": horizon,
+        "adjustments": [], "floor": {}, "horizon": horizon, "form": "",
     }  # fmt: skip
 
 
@@ -293,12 +299,13 @@ def _rows(case: Case, number: int, predictor: str, kind: str, under: _Under, tru
         metric = metrics.get(name)
         with blamed(f"metric {name}"):
             yield number, predictor, kind, name, metric(case), metric.unit, metric.best
-    good = {JUDGES: solved(case, under.case), UNREADABLE: 0.0, NOBODY: math.nan}[under.verdict]
+    # A truth that no tracker can read judges nobody.
+    good = metrics.get("solved")(case) if under.verdict == JUDGES else math.nan
     yield number, predictor, kind, "solved", good, "", 1.0
     found = findings(case)
-    if found is not None and case.limits is not None:
-        for name, one in found.items():
-            exceeds = float(one.value > case.limits[name])
+    for name, one in (found or {}).items():
+        if name in (limits := case.limits or {}):
+            exceeds = float(one.value > limits[name])
             yield number, predictor, kind, f"abnormal_{name}", exceeds, "", 0.0
 
 
@@ -312,39 +319,22 @@ def _names(case: Case, truth: Truth) -> Iterator[str]:
         yield "angle_error"
     if tracker_of(truth) == "poses":
         yield from MEASURES
-        if case.limits is not None:
+        if set(MEASURES) <= set(case.limits or {}):
             yield "abnormal"
 
 
-def solved(case: Case, under: Case) -> float:
-    """Whether a question is solved, given the case of its own floor.
-
-    As the metric of that name, but what the form takes from the truth is no fault of a model's: a velocity
-    error of ``FORGIVEN`` times the floor's is allowed on top, and the share to be measured is that of what
-    the floor could measure. 0 or 1; NaN if the truth shows no body in full after the given frames.
-    """
-    share, possible = (metrics.get("measured_share")(one) for one in (case, under))
-    if math.isnan(share):
-        return math.nan
-    allowed = SOLVED_ERROR + FORGIVEN * metrics.get("velocity_error")(under)
-    alone = case.extra_per_frame <= SOLVED_EXTRA
-    error = metrics.get("velocity_error")(case)
-    return float(share >= SOLVED_SHARE * possible and error <= allowed and alone)
+def caps_of(truth: Truth) -> dict[str, float]:
+    """What of ``CAPS`` is wider for a question than by default, whatever the form of its answers."""
+    caps = dict(FOREIGN_CAPS) if tracker_of(truth) == FOREIGN else {}
+    pixel = 1 / truth.view.pixels_per_metre
+    return caps | {"path_break": max(caps.get("path_break", CAPS["path_break"]), BREAK_PIXELS * pixel)}
 
 
-def judges(under: Case) -> bool:
-    """Whether a floor is low enough for answers to be judged above it.
-
-    At least ``LEAST_SHARE`` measured, nothing seen that is not there, and a velocity error of at most
-    ``MOST_FLOOR`` of the mean true speed, so that no answer that stands still is forgiven.
-    """
-    speed = np.linalg.norm(under.truth.velocity, axis=-1)[under.counted]
-    most = max(SOLVED_ERROR, MOST_FLOOR * float(speed.mean())) if len(speed) else SOLVED_ERROR
-    return (
-        metrics.get("measured_share")(under) >= LEAST_SHARE
-        and metrics.get("velocity_error")(under) <= most
-        and under.extra_per_frame <= SOLVED_EXTRA
-    )
+def name_of(form: Form) -> str:
+    """What answers must share to come in one form: size, rate and codec; a bit rate differs with each."""
+    encoding, (width, height) = form.encoding, form.fit.size
+    amount = f" {encoding.control} {encoding.amount:g}" if encoding.control in ("crf", "qp") else ""
+    return f"{width} x {height}, {form.fit.fps:.3g} Hz, {encoding.codec}{amount}"
 
 
 def _look_rows(truth: Truth, film: Film, fit: Fit, number: int, horizon: int) -> Iterator[Row]:

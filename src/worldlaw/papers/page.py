@@ -16,9 +16,9 @@ from worldlaw.papers.answer import answer_of, line_name, plural, shares
 from worldlaw.papers.card_format import Card, LineOfCard, read_card
 from worldlaw.papers.fates import adjustments, exclusions, fates, places
 from worldlaw.papers.figures import Bar, share_figure
-from worldlaw.papers.scores import ANSWERS, FLOOR, Asked, Scores, read_scores
+from worldlaw.papers.scores import ANSWERS, CHARGED, FLOOR, Asked, Scores, read_scores
 from worldlaw.papers.showing import shots
-from worldlaw.papers.summary import share_over
+from worldlaw.papers.summary import median_of, share_over
 from worldlaw.report.cells import arrange
 from worldlaw.report.levels import level_groups
 from worldlaw.report.page import metric_rows
@@ -38,10 +38,10 @@ from worldlaw.report.wording import (
 REPORT = "report.html"
 WORDS = ("floor", "velocity error", "charged velocity error", "measured share", "level", "reference")
 OWN_WORDS = {
-    "solved": "An answer solves its question if it is measured in at least 0.95 of what its floor is, with "
-    "at most 0.05 extra detections per frame and a velocity error of at most 0.1 m/s plus one and a half "
-    "times that of its floor. Of several answers to a question the mean counts; missing and excluded answers "
-    "are unsolved.",
+    "solved": GLOSSARY["solved"] + " Of several answers to a question the mean counts; missing and excluded "
+    "answers are unsolved.",
+    "too coarse": "A form of answers (size, rate, codec) in which more than 1 % of the true clips of a law "
+    "are not solved themselves. Its answers are excluded, so that a worse file never scores better.",
     "abnormal": "An answer about rigid bodies in which at least one of seven physical measures is larger "
     "than true clips show it.",
     "question": "A scene of a paper: some given frames and a sentence. What a perfect predictor could not be "
@@ -115,10 +115,10 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
     for line in card.summary.scenarios:
         asked = by_filming[line.scenario or "", line.filming or ""]
         rows = [_answers_row(line)] + [_beside_row(found, asked, name) for name in line.beside]
-        floor = line.velocity_error.floor
+        floor = rows[1]["charged"] if "floor" in line.beside else None
         for row in rows:
-            known = row["median"] is not None and floor
-            row["ratio"] = ratio(row["median"] / floor) if known else NOTHING
+            known = row["charged"] is not None and floor
+            row["ratio"] = ratio(row["charged"] / floor) if known else NOTHING
         counts = [
             f"{line.num_questions:,} {plural(line.num_questions, 'question')}",
             f"{line.answered:,} answered",
@@ -128,8 +128,9 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
         counts += [f"{line.not_scorable:,} not scorable"] * bool(line.not_scorable)
         tables.append({"name": line_name(line), "counts": ", ".join(counts), "rows": rows})
     column = [row for table in tables for row in table["rows"]]
-    for row, text in zip(column, aligned([_number(row["median"]) for row in column]), strict=True):
-        row["error"] = text
+    for name in ("charged", "median"):
+        for row, text in zip(column, aligned([_number(row[name]) for row in column]), strict=True):
+            row[f"{name}_text"] = text
     return tables
 
 
@@ -139,6 +140,7 @@ def _answers_row(line: LineOfCard) -> dict[str, Any]:
         "kind": "model",
         "solved": NOTHING if line.solved is None else percent(line.solved.share),
         "interval": "" if line.solved is None else shares(line.solved.low, line.solved.high),
+        "charged": line.velocity_error.charged_median,
         "median": line.velocity_error.median,
         "measured": _percent(line.measured_share),
         "few": line.measured_share is not None and line.measured_share < 0.75,
@@ -152,14 +154,13 @@ def _beside_row(found: Scores, asked: Sequence[Asked], name: str) -> dict[str, A
         return share_over([found.mean(name, metric, one.id) for one in asked], [one.scene for one in asked])
 
     solved, measured, abnormal = mean("solved"), mean("measured_share"), mean("abnormal")
-    errors = [found.mean(name, "velocity_error", one.id) for one in asked]
-    finite = [error for error in errors if np.isfinite(error)]
     return {
         "name": _called(name),
         "kind": found.kinds[name],
         "solved": percent(solved.mean),
         "interval": percents(solved.low, solved.high),
-        "median": float(np.median(finite)) if finite else None,
+        "charged": median_of(found.mean(name, CHARGED, one.id) for one in asked),
+        "median": median_of(found.mean(name, "velocity_error", one.id) for one in asked),
         "measured": percent(measured.mean),
         "few": False,
         "abnormal": percent(abnormal.mean),
@@ -204,8 +205,6 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
         for words, levels in groups.items():
             its = [one for one in asked if level_of[one.id] in levels]
             share = _share_of(found, its)
-            errors = [found.mean(ANSWERS, "velocity_error", one.id) for one in its]
-            finite = [error for error in errors if np.isfinite(error)]
             rows.append(
                 {
                     "name": words,
@@ -213,7 +212,7 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
                     "num": len(its),
                     "solved": percent(share.mean),
                     "interval": percents(share.low, share.high),
-                    "error": number(float(np.median(finite))) if finite else NOTHING,
+                    "error": _number(median_of(found.charged_error(one) for one in its)),
                 }
             )
         sides = {

@@ -68,7 +68,7 @@ class Scores:
         return float(values.mean()) if len(values) else np.nan
 
     def solved(self, question: Asked) -> float:
-        """The mean of ``solved`` over the expected answers, 0 for one missing, excluded or not measurable.
+        """The mean of ``solved`` over the expected answers, 0 for one missing or excluded.
 
         NaN for a question on which nobody can be judged: the truth itself has no number.
         """
@@ -82,6 +82,10 @@ class Scores:
         """
         charge = self.mean(STANDING, "velocity_error", question.id) + CHARGE
         return self._over_expected(question, CHARGED, charge)
+
+    def measured_share(self, question: Asked) -> float:
+        """The mean measured share over the expected answers, 0 for one missing or excluded."""
+        return self._over_expected(question, "measured_share", 0.0)
 
     def abnormal(self, question: Asked) -> float:
         """The share of expected answers that are abnormal, missing ones included.

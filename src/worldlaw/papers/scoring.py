@@ -20,6 +20,7 @@ from worldlaw.core.workers import Workers
 from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, address_of, open_answers
 from worldlaw.papers.card import write_card
 from worldlaw.papers.checking import opened, read_answer
+from worldlaw.papers.coarse import coarse_forms
 from worldlaw.papers.floors import form_of
 from worldlaw.papers.limits import limits_of
 from worldlaw.papers.making import MadePaper, sha256_of
@@ -27,6 +28,7 @@ from worldlaw.papers.marking import PARTS, Marked, Read, Row, mark
 from worldlaw.papers.page import write_exam_report
 from worldlaw.papers.paper import PaperQuestion
 from worldlaw.papers.questions import Truth, truth_of
+from worldlaw.papers.scores import ANSWERS
 from worldlaw.papers.secret import secret_of
 from worldlaw.worlds import scenarios
 
@@ -128,6 +130,7 @@ def score(
             if progress is not None:
                 progress.advance(len({one["question"] for one in its}))
     table = pa.concat_tables([pa.table(part, schema=SCHEMA) for part in rows])
+    statuses, table = _without_coarse(made, statuses, table)
     with atomic_path(out / RESULTS) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
@@ -138,6 +141,27 @@ def score(
     unknown = tuple(one.answer for one in found.findings if one.code == "unknown")
     notes = tuple(f"{one.answer}: {one.line}" for one in found.findings if one.code.startswith("failure-"))
     return Scored(out, tuple(statuses), table.num_rows, unknown, notes, seconds)
+
+
+def _without_coarse(
+    made: MadePaper, statuses: list[dict[str, Any]], table: pa.Table
+) -> tuple[list[dict[str, Any]], pa.Table]:
+    """Statuses and rows with the answers in a form that is too coarse for a law excluded."""
+    laws = {one.id: (one.section.scenario, one.section.filming) for one in made.questions}
+    coarse = coarse_forms(statuses, laws)
+    if not coarse:
+        return statuses, table
+    out: list[dict[str, Any]] = []
+    dropped: set[tuple[str, int]] = set()
+    for one in statuses:
+        reason = coarse.get((*laws[one["question"]], one["form"]))
+        if reason is not None and one["status"] == "scored":
+            one = {**one, "status": "excluded", "reason": reason, "adjustments": [], "floor": {}}
+            dropped.add((one["question"], one["answer"]))
+        out.append(one)
+    rows = zip(*(table[name].to_pylist() for name in ("predictor", "question", "answer")), strict=True)
+    kept = [predictor != ANSWERS or tuple(where) not in dropped for predictor, *where in rows]
+    return out, table.filter(pa.array(kept))
 
 
 def _place(out: Path | None, answers: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from worldlaw.papers.card_format import (
     ShareOfCard,
     SummaryOfCard,
 )
-from worldlaw.papers.scores import ANSWERS, EXCLUDED, FLOOR, SCORED, Asked, Scores
+from worldlaw.papers.scores import ANSWERS, CHARGED, EXCLUDED, FLOOR, SCORED, Asked, Scores
 
 Scenes = Sequence[str] | np.ndarray  # the scene of every question, by any name
 
@@ -96,6 +96,12 @@ def by_scene(values: np.ndarray, scenes: Scenes) -> tuple[np.ndarray, np.ndarray
     return np.bincount(at, weights=values[found], minlength=len(names)), np.bincount(at, minlength=len(names))
 
 
+def median_of(values: Iterable[float]) -> float | None:
+    """The median of those that could be measured; None if none could."""
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.median(finite)) if finite else None
+
+
 def known(value: float) -> float | None:
     """None for what could not be measured."""
     return float(value) if np.isfinite(value) else None
@@ -123,17 +129,18 @@ def _line(
         missing=expected - there,
         not_scorable=int(np.isnan(solved).sum()),
         solved=_share(solved, scenes),
-        measured_share=known(_mean([scores.mean(ANSWERS, "measured_share", one.id) for one in questions])),
+        measured_share=known(_mean([scores.measured_share(one) for one in questions])),
         velocity_error=ErrorOfCard(
-            median=known(_median(scores, ANSWERS, questions)),
-            charged_median=known(_middle([scores.charged_error(one) for one in questions])),
-            floor=known(_median(scores, FLOOR, questions)),
+            median=median_of(scores.mean(ANSWERS, "velocity_error", one.id) for one in questions),
+            charged_median=median_of(scores.charged_error(one) for one in questions),
+            floor=median_of(scores.mean(FLOOR, "velocity_error", one.id) for one in questions),
         ),
         abnormal=_share([scores.abnormal(one) for one in questions], scenes),
         beside={
             name: ReferenceOfCard(
                 solved=known(_mean([scores.mean(name, "solved", one.id) for one in questions])),
-                velocity_error=known(_median(scores, name, questions)),
+                velocity_error=median_of(scores.mean(name, "velocity_error", one.id) for one in questions),
+                charged_velocity_error=median_of(scores.mean(name, CHARGED, one.id) for one in questions),
             )
             for name in _beside(scores, questions)
         },
@@ -154,16 +161,6 @@ def _share(values: Sequence[float], scenes: Scenes) -> ShareOfCard | None:
     if not found.num:
         return None
     return ShareOfCard(share=found.mean, low=known(found.low), high=known(found.high))
-
-
-def _median(scores: Scores, predictor: str, questions: Sequence[Asked]) -> float:
-    return _middle([scores.mean(predictor, "velocity_error", one.id) for one in questions])
-
-
-def _middle(values: Sequence[float]) -> float:
-    finite = np.asarray(values, float)
-    finite = finite[np.isfinite(finite)]
-    return float(np.median(finite)) if len(finite) else np.nan
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.stats import Summary
+from worldlaw.exam.metrics.caps import SOLVED_ERROR
 from worldlaw.report.cells import Cells, Speeds
 from worldlaw.report.levels import level_groups, side_of
 from worldlaw.report.svg import (
@@ -28,7 +29,6 @@ from worldlaw.report.svg import (
 from worldlaw.report.wording import pretty
 
 MAX_POINTS = 300  # per panel and region
-SOLVED_ERROR = 0.1  # m/s
 SIDE_MARKERS = {"low": "v", "high": "^", "gap": "D"}
 OTHER_MARKERS = "sPX<>*phd8"
 

@@ -34,6 +34,7 @@ metrics: Registry[Metric] = Registry(
     "metric",
     [
         "worldlaw.exam.metrics.trajectory",
+        "worldlaw.exam.metrics.solved",
         "worldlaw.exam.metrics.presence",
         "worldlaw.exam.metrics.conservation",
         "worldlaw.exam.metrics.pixels",

@@ -87,6 +87,7 @@ def abnormal(case: Case) -> float:
     abnormal. Returns: 0 or 1; NaN without limits.
     """
     found = findings(case)
-    if found is None or case.limits is None:
+    limits = case.limits or {}
+    if found is None or not limits.keys() >= found.keys():
         return np.nan
-    return float(any(finding.value > case.limits[name] for name, finding in found.items()))
+    return float(any(finding.value > limits[name] for name, finding in found.items()))

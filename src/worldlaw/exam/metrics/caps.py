@@ -1,0 +1,30 @@
+"""What a solved clip may not exceed: one cap a measure, for all forms of a video.
+
+The measures (``exam/metrics/solved.py``) average over several frames or look at what lasts, so what a codec,
+a smaller picture or another brightness takes from true clips stays below their caps:
+``benchmarks/solving.py`` measures how far.
+"""
+
+from __future__ import annotations
+
+SOLVED_ERROR = 0.1  # m/s
+SOLVED_EXTRA = 0.05  # things per frame that are none of the bodies
+CAPS = {
+    "flight_velocity_error": SOLVED_ERROR,
+    "path_break": 0.06,  # m
+    "size_change": 0.06,
+    "color_change": 0.1,
+    "momentum_change": 0.03,
+    "energy_change": 0.08,
+}
+BREAK_PIXELS = 0.75  # of an exam's own picture: a path may break by as much, where that is more
+FOREIGN_CAPS = {"size_change": 0.25, "color_change": 0.25, "path_break": 0.1}  # of what we did not draw
+IN_WORDS = (
+    "every body is there in every frame that counts, with at most "
+    f"{SOLVED_EXTRA:g} extra detections per frame beside them, the velocity error of its flights is at most "
+    f"{SOLVED_ERROR:g} m/s, no path breaks by more than {CAPS['path_break']:g} m, no size changes by more "
+    f"than {CAPS['size_change']:.0%}, no colour by more than {CAPS['color_change']:.0%} of black to white, "
+    f"and an impact changes the momenta by at most {CAPS['momentum_change']:.0%} and the kinetic energy by "
+    f"at most {CAPS['energy_change']:.0%}; of rigid bodies tracked by pose, no physical measure is above what "
+    "true clips show"
+)
