@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BENCHMARKS = ("synthesis", "assemblies", "filming", "tracking", "reading", "memory", "startup", "learning")
 SLOW = (
     "judge",
+    "solving",
     "overfit",
     "poses",
     "verdicts",

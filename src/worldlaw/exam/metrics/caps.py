@@ -25,6 +25,6 @@ IN_WORDS = (
     f"{SOLVED_ERROR:g} m/s, no path breaks by more than {CAPS['path_break']:g} m, no size changes by more "
     f"than {CAPS['size_change']:.0%}, no colour by more than {CAPS['color_change']:.0%} of black to white, "
     f"and an impact changes the momenta by at most {CAPS['momentum_change']:.0%} and the kinetic energy by "
-    f"at most {CAPS['energy_change']:.0%}; of rigid bodies tracked by pose, no physical measure is above what "
-    "true clips show"
+    f"at most {CAPS['energy_change']:.0%}; of rigid bodies tracked by pose, no physical measure is above "
+    "what true clips show"
 )
