@@ -18,6 +18,7 @@ BENCHMARKS = ("synthesis", "assemblies", "filming", "tracking", "reading", "memo
 SLOW = (
     "judge",
     "solving",
+    "gaming",
     "overfit",
     "poses",
     "verdicts",

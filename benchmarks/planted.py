@@ -14,11 +14,13 @@ from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4, write_video
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Body, Scene, Trajectory
+from worldlaw.exam.metrics.trajectory import CHARGE
 from worldlaw.papers import Paper, Truth, load_paper, truth_of
 from worldlaw.papers.adjusting import Unfit, fit, resized
 from worldlaw.papers.answers import Answer, Declaration, Finding
 from worldlaw.papers.marking import Marked, Read, mark
 from worldlaw.papers.paper import PaperQuestion
+from worldlaw.papers.scores import ANSWERS, CHARGED, STANDING
 from worldlaw.worlds import scenarios
 
 LAWS = ("uniform_motion", "parabola", "collision")
@@ -77,19 +79,21 @@ WORSE = (
 )  # in which nothing may be solved that lossless is not
 
 
-def truths(law: str, indices: range, *, seed: int) -> Iterator[Truth]:
-    """Questions about a law as the paper ``laws-in`` asks them, of another seed."""
+def truths(law: str, indices: range, *, seed: int, secret: bytes | None = None) -> Iterator[Truth]:
+    """Questions about a law as the paper ``laws-in`` asks them, of another seed or of a secret."""
     paper = load_paper("laws-in")
     section = next(one for one in paper.sections if one.scenario == law)
     other: Paper = dataclasses.replace(paper, seed=seed)
     for index in indices:
-        yield truth_of(other, PaperQuestion(f"{section.name}-{index:04d}", section, index))
+        yield truth_of(other, PaperQuestion(f"{section.name}-{index:04d}", section, index), secret)
 
 
-def solved(truth: Truth, answers: dict[str, tuple[Frames, Form]], place: Path) -> dict[str, float]:
-    """Name -> whether an answer is solved, by the code that scores an exam; 0 for one that is excluded.
+def scored(
+    truth: Truth, answers: dict[str, tuple[Frames, Form]], place: Path
+) -> dict[str, tuple[float, float]]:
+    """Name -> whether an answer is solved, and its charged velocity error in m/s, by the code of an exam.
 
-    All answers are taken to be to the one question.
+    All answers are taken to be to the one question. One that is excluded is unsolved, and charged in full.
     """
     names = list(answers)
     marked = mark(
@@ -97,11 +101,12 @@ def solved(truth: Truth, answers: dict[str, tuple[Frames, Form]], place: Path) -
         (_read(truth, number, *answers[name], place) for number, name in enumerate(names)),
         failures={}, limits=None, look=False, own_tracks=None, marked=Marked(),
     )  # fmt: skip
-    found = dict.fromkeys(names, 0.0)
-    for number, predictor, _, metric, value, _, _ in marked.rows:
-        if predictor == "answers" and metric == "solved":
-            found[names[number]] = value
-    return found
+    rows = {(number, who, metric): value for number, who, _, metric, value, _, _ in marked.rows}
+    absent = rows[-1, STANDING, "velocity_error"] + CHARGE
+    return {
+        name: (rows.get((k, ANSWERS, "solved"), 0.0), rows.get((k, ANSWERS, CHARGED), absent))
+        for k, name in enumerate(names)
+    }
 
 
 def _read(truth: Truth, number: int, frames: Frames, form: Form, place: Path) -> Read:
@@ -141,30 +146,37 @@ def drawn(truth: Truth, scene: Scene, trajectory: Trajectory) -> Frames:
     ).video()
 
 
-def wrong_law(*, gravity: float = 1.0, velocity: float = 1.0) -> Plant:
+@dataclass(frozen=True)
+class WrongLaw:
     """The motion goes on after the given frames with other gravity, or with velocities that are off."""
 
-    def plant(truth: Truth, rng: np.random.Generator) -> Frames | None:
-        scene, true, last = truth.scene, truth.trajectory, truth.paper.video.context - 1
-        if gravity != 1.0 and scene.gravity == (0.0, 0.0):
+    gravity: float = 1.0  # times the true one
+    velocity: float = 1.0
+
+    def __call__(self, truth: Truth, rng: np.random.Generator) -> Frames | None:
+        """The film; None where there is no gravity to change."""
+        if self.gravity != 1.0 and truth.scene.gravity == (0.0, 0.0):
             return None
+        return moved(truth, self.motion(truth))
+
+    def motion(self, truth: Truth) -> np.ndarray:
+        """(T, B, 2) m."""
+        scene, true, last = truth.scene, truth.trajectory, truth.paper.video.context - 1
         g = np.array(scene.gravity)
         bodies = tuple(
             dataclasses.replace(
                 body,
                 position=tuple(true.position[last, b].tolist()),
-                velocity=tuple(((np.array(body.velocity) + g * last * true.dt) * velocity).tolist()),
+                velocity=tuple(((np.array(body.velocity) + g * last * true.dt) * self.velocity).tolist()),
             )
             for b, body in enumerate(scene.bodies)
         )
         after = scenarios.get(scene.scenario)().simulate(
-            dataclasses.replace(scene, bodies=bodies, gravity=tuple((g * gravity).tolist())),
+            dataclasses.replace(scene, bodies=bodies, gravity=tuple((g * self.gravity).tolist())),
             true.num_frames - last,
             true.dt,
         )
-        return moved(truth, np.concatenate([true.position[:last], after.position]))
-
-    return plant
+        return np.concatenate([true.position[:last], after.position])
 
 
 def _pulse(truth: Truth, rng: np.random.Generator) -> Frames:
@@ -292,10 +304,10 @@ FAULTS: dict[str, Plant] = {
     "momentum -10 %": _tired,
 }
 MODELS: dict[str, Plant] = {
-    "gravity -20 %": wrong_law(gravity=0.8),
-    "gravity -5 %": wrong_law(gravity=0.95),
-    "gravity +5 %": wrong_law(gravity=1.05),
-    "velocity -3 %": wrong_law(velocity=0.97),
-    "velocity +5 %": wrong_law(velocity=1.05),
+    "gravity -20 %": WrongLaw(gravity=0.8),
+    "gravity -5 %": WrongLaw(gravity=0.95),
+    "gravity +5 %": WrongLaw(gravity=1.05),
+    "velocity -3 %": WrongLaw(velocity=0.97),
+    "velocity +5 %": WrongLaw(velocity=1.05),
     **{name: FAULTS[name] for name in ("size pulses by 10 %", "teleport of 2 px", "momentum -10 %")},
 }

@@ -1,8 +1,8 @@
 """Who solves a question: true clips in many forms, answers with one planted fault, models a little off.
 
 True clips have to be solved in every usual form, planted faults must not be, and no form may solve what the
-same answer does not solve lossless. Clips are of the three laws as ``laws-in`` asks them, of seeds that set no
-cap.
+same answer does not solve lossless. Clips are of the three laws as ``laws-in`` asks them, of seeds that set
+no cap.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.planted import FAULTS, LAWS, LOSSLESS, LOSSY, MODELS, USUAL, WORSE, solved, truths
+from benchmarks.planted import FAULTS, LAWS, LOSSLESS, LOSSY, MODELS, USUAL, WORSE, scored, truths
 from benchmarks.timing import Figure, Target
 from worldlaw.core.permutation import holm
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.workers import Workers
+from worldlaw.papers.coarse import at_least
 
 TRUE, FAULTY, OFF = 1000, 300, 300  # clips a law and form; tries at each fault; clips a law and model
 CHUNK = 5  # clips that a worker takes at a time
@@ -60,7 +61,7 @@ def _score(kind: str, law: str, indices: range) -> list[Row]:
                 if frames is not None:
                     answers |= {(name, form): (frames, form) for form in forms}
             named = {f"{name}|{form.name}": answer for (name, form), answer in answers.items()}
-            for key, value in solved(truth, named, Path(place)).items():
+            for key, (value, _) in scored(truth, named, Path(place)).items():
                 name, _, form = key.partition("|")
                 rows.append((name, form, value))
     return rows
@@ -113,7 +114,7 @@ def _models(by_law: dict[str, list[Row]]) -> Figure:
                 if len(plain):
                     more, fewer = int((other > plain).sum()), int((other < plain).sum())
                     cells.append(f"{law}, {name}, {form.name}")
-                    chances.append(_at_least(more, more + fewer))
+                    chances.append(at_least(more, more + fewer, 0.5))  # an exact, paired sign test
                     if more:
                         notes[cells[-1]] = f"{more} solved only so, {fewer} only lossless, of {len(plain)}"
     corrected = holm(chances)
@@ -136,8 +137,3 @@ def _unsolved(rows: list[Row], planted: str, form: str) -> tuple[float, int]:
     values = np.array([value for one, its, value in rows if (one, its) == (planted, form)], float)
     values = values[np.isfinite(values)]
     return (float((values < 1).mean()) if len(values) else math.nan), len(values)
-
-
-def _at_least(count: int, num: int) -> float:
-    """The chance of at least ``count`` heads in ``num`` tosses: an exact, paired, one-sided sign test."""
-    return math.fsum(math.comb(num, k) for k in range(count, num + 1)) / 2**num

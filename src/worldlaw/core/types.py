@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Float32, Int, Shaped, UInt8
 
 STATUSES = ("visible", "cut", "outside", "hidden", "lost")
 VISIBLE, CUT, OUTSIDE, HIDDEN, LOST = range(len(STATUSES))
@@ -217,7 +217,10 @@ class Case:
     tracked: Tracks
     true_video: Callable[[], Shaped[np.ndarray, "T H W 3"]]
     generated_video: Callable[[], Shaped[np.ndarray, "T H W 3"]] | None  # None for a predictor on states
-    limits: dict[str, float] | None = None  # what physical verdicts may not exceed, from true clips
+    limits: dict[str, float] | None = None  # what measures may not exceed, where another cap holds for them
+    legible: Bool[np.ndarray, "T B"] | None = (
+        None  # where the form of the video tells of a body; None: always
+    )
 
     @property
     def counted(self) -> np.ndarray:

@@ -11,14 +11,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from worldlaw.clips.film import Encoding
 from worldlaw.clips.recoding import recoded
 from worldlaw.core.colors import COLORS
 from worldlaw.core.compiled import compiled
 from worldlaw.core.errors import BadInput
-from worldlaw.core.types import HIDDEN, LOST, VISIBLE, Detections, Scene, Tracks, Trajectory
+from worldlaw.core.types import LOST, VISIBLE, Detections, Scene, Tracks, Trajectory
 from worldlaw.exam.following import border_color
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.trackers import Extent, tracker
@@ -197,8 +197,8 @@ def at_paper_times(tracks: Tracks, form: Form, truth: Truth) -> Tracks:
     return resample(tracks, time, at)
 
 
-def visible_in(floor: Floor, truth: Truth) -> Trajectory:
-    """The truth as seen at the paper's times; in full view is only what the form's own frames tell of.
+def legible_in(floor: Floor, truth: Truth) -> Bool[np.ndarray, "T B"]:
+    """Where the form's own frames tell of a body, at the paper's times.
 
     At half the rate a body is read between two frames: only if both show it in full, and not where it bounces
     between them in a way that even exact places in the frames would not tell.
@@ -208,10 +208,8 @@ def visible_in(floor: Floor, truth: Truth) -> Trajectory:
     exact = dataclasses.replace(floor.truth, position=np.where(whole, floor.truth.position, np.nan))
     told = at_paper_times(Tracks(exact, Detections.none()), floor.form, truth).bodies
     if told.position is exact.position:  # the form has a frame at each of the paper's times
-        return seen
-    off = ~(np.linalg.norm(told.position - seen.position, axis=-1) <= BETWEEN)
-    hidden = np.where((told.status == VISIBLE) & off, HIDDEN, told.status)
-    return dataclasses.replace(seen, status=hidden.astype(seen.status.dtype))
+        return np.ones(seen.status.shape, bool)
+    return np.linalg.norm(told.position - seen.position, axis=-1) <= BETWEEN
 
 
 def motion_at(truth: Truth, form: Form) -> Trajectory:

@@ -25,6 +25,7 @@ from worldlaw.core.types import (
     Tracks,
     Trajectory,
 )
+from worldlaw.exam.matching import as_seen
 from worldlaw.exam.metrics import metrics
 from worldlaw.exam.metrics.caps import BREAK_PIXELS, CAPS, FOREIGN_CAPS
 from worldlaw.exam.metrics.solved import MEASURES as CAPPED
@@ -44,11 +45,11 @@ from worldlaw.papers.floors import (
     floor_of,
     form_of,
     given_frames,
+    legible_in,
     plain_form,
     read,
     show,
     tracker_of,
-    visible_in,
 )
 from worldlaw.papers.questions import Truth
 from worldlaw.papers.told import told_tracks
@@ -235,7 +236,8 @@ def case_of(
         clip=truth.question.index,
         scene=truth.scene,
         context=truth.paper.video.context,
-        truth=visible_in(floor, truth)[:horizon],
+        truth=as_seen(truth.trajectory, truth.scene)[:horizon],
+        legible=legible_in(floor, truth)[:horizon],
         tracked=Tracks(bodies, cut),
         true_video=functools.partial(_itself, floor.frames),
         generated_video=None if frames is None else functools.partial(_itself, frames),

@@ -62,7 +62,7 @@ def path_break(case: Case) -> float:
 
     Returns: m; NaN if no three frames can be measured.
     """
-    away, shown = _away(case), case.truth.status == VISIBLE
+    away, shown = _away(case), _shown(case)
     shown &= _judged(case) | (np.arange(len(shown)) < case.context)[:, None]
     away = np.where(shown[..., None], away, np.nan)
     impact = np.concatenate([[0], np.cumsum(_impacts(case))])  # (T,) impact intervals before each frame
@@ -180,13 +180,19 @@ def _judged(case: Case) -> np.ndarray:
     ``EDGE``, may have brought it to the edge: that hangs on the truth alone, so losing a body never pays.
     """
     truth = case.truth
-    judged = truth.status == VISIBLE
+    judged = _shown(case)
     if not _walled(case):
         room = np.minimum(truth.position, np.array(case.scene.extent) - truth.position).min(axis=-1)
         time = (np.arange(truth.num_frames) - (case.context - 1))[:, None] * truth.dt
         judged &= (room - truth.size >= EDGE + SOLVED_ERROR * time) | (time <= 0)
     judged[: case.context - 1] = False
     return judged
+
+
+def _shown(case: Case) -> np.ndarray:
+    """(T, B) bool: frames in which the truth shows a body in full, and the form of the video tells of it."""
+    visible = case.truth.status == VISIBLE
+    return visible if case.legible is None else visible & case.legible
 
 
 def _walled(case: Case) -> bool:
@@ -241,7 +247,7 @@ def _across_impact(case: Case, kept: str) -> tuple[np.ndarray, np.ndarray, np.nd
     if kept not in case.scene.invariants or not len(impact) or np.ptp(impact) >= len(impact):
         return None
     judged = _judged(case)
-    judged[: case.context] = case.truth.status[: case.context] == VISIBLE
+    judged[: case.context] = _shown(case)[: case.context]
     whole = judged.all(axis=1) & np.isfinite(_away(case)).all(axis=(1, 2))
     parts = whole[: impact[0] + 1][-WINDOW:], whole[impact[-1] + 1 :][:WINDOW]
     starts = max(impact[0] + 1 - WINDOW, 0), impact[-1] + 1
