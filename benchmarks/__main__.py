@@ -24,6 +24,7 @@ SLOW = (
     "adjustments",
     "resampling",
     "foreign",
+    "coverage",
 )  # minutes or hours: only when named
 
 
