@@ -161,6 +161,23 @@ def test_scenes_asked_twice_do_not_make_a_difference_surer(tmp_path):
     assert (once.by.low, once.by.high) == (twice.by.low, twice.by.high)
 
 
+def test_a_better_mean_that_is_worse_on_most_scenes_is_not_shown(tmp_path, capsys):
+    """A few large errors make the mean of who is better on most questions the worse one."""
+    often = scored(tmp_path, "often", questions("drift-plain", *[0.01] * 20, *[5.0] * 4))
+    even = scored(tmp_path, "even", questions("drift-plain", *[0.02] * 24))
+    found = compare([often, even], metric="velocity_error")
+    (difference,) = found.differences
+    assert [one.label for one in found.entrants] == ["even", "often"]
+    assert (difference.num_better, difference.num_worse) == (4, 20)
+    assert difference.corrected < 0.01
+    assert not difference.shown
+    assert main(["exam", "compare", str(often), str(even), "--metric", "velocity_error"]) == 0
+    said = capsys.readouterr().out
+    assert "not shown: even ahead of often" in said
+    assert "better on 4, worse on 20 scenes" in said
+    assert "exact sign test, whose null hypothesis is that either is as often the better one" in said
+
+
 def test_several_answers_are_compared_by_their_means(tmp_path):
     half = scored(tmp_path, "half", questions("drift-plain", *[[GOOD, BAD]] * 12))
     none = scored(tmp_path, "none", questions("drift-plain", *[[BAD, BAD]] * 12))
