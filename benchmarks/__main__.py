@@ -26,6 +26,7 @@ SLOW = (
     "adjustments",
     "resampling",
     "foreign",
+    "coverage",
 )  # minutes or hours: only when named
 
 

@@ -3,56 +3,15 @@
 import itertools
 import json
 
-import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from scored_folders import Folders, questions
 from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
-from worldlaw.core.permutation import holm, sign_flip
 from worldlaw.papers.card import write_card
 from worldlaw.papers.comparing import compare
 
 GOOD, BAD = 0.01, 0.5  # m/s, solved and not
-
-
-def every_sign(differences):
-    """The p-value by going through all signs."""
-    signs = np.array(list(itertools.product((-1, 1), repeat=len(differences))))
-    sums = np.abs(signs @ np.asarray(differences))
-    return (sums >= abs(np.sum(differences)) - 1e-9).mean()
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_sign_flip_test_counts_all_signs(seed):
-    rng = np.random.default_rng(seed)
-    thirds = rng.integers(-3, 4, 11) / 3
-    assert sign_flip(thirds) == pytest.approx(every_sign(thirds), rel=1e-9)
-    real = rng.normal(0.3, 1, 11)
-    assert sign_flip(real) == pytest.approx(every_sign(real), abs=5e-3)
-
-
-def test_of_wins_and_losses_it_is_the_exact_test_of_mcnemar():
-    for wins, losses in ((9, 1), (200, 90), (3, 3), (0, 30)):
-        values = np.array([1.0] * wins + [-1.0] * losses + [0.0] * 17 + [np.nan])
-        assert sign_flip(values) == pytest.approx(binomtest(wins, wins + losses).pvalue, rel=1e-6)
-
-
-def test_equal_values_differ_by_chance_for_sure_and_huge_ones_do_not_underflow():
-    assert sign_flip(np.zeros(10)) == sign_flip(np.array([])) == 1
-    assert 0 < sign_flip(np.ones(3000)) < 1e-300
-
-
-def test_the_test_errs_no_more_often_than_it_says():
-    rng = np.random.default_rng(1)
-    small = [sign_flip(rng.normal(0, 1, 25)) <= 0.05 for _ in range(400)]
-    assert 0.02 < np.mean(small) < 0.08
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.9, 0.8]).tolist() == [1, 1]
 
 
 def scored(tmp_path, name, outcomes, **others):
@@ -200,6 +159,23 @@ def test_scenes_asked_twice_do_not_make_a_difference_surer(tmp_path):
     assert once.chance == twice.chance == pytest.approx(2 * 2**-6)
     assert once.by.mean == twice.by.mean == 0.5
     assert (once.by.low, once.by.high) == (twice.by.low, twice.by.high)
+
+
+def test_a_better_mean_that_is_worse_on_most_scenes_is_not_shown(tmp_path, capsys):
+    """A few large errors make the mean of who is better on most questions the worse one."""
+    often = scored(tmp_path, "often", questions("drift-plain", *[0.01] * 20, *[5.0] * 4))
+    even = scored(tmp_path, "even", questions("drift-plain", *[0.02] * 24))
+    found = compare([often, even], metric="velocity_error")
+    (difference,) = found.differences
+    assert [one.label for one in found.entrants] == ["even", "often"]
+    assert (difference.num_better, difference.num_worse) == (4, 20)
+    assert difference.corrected < 0.01
+    assert not difference.shown
+    assert main(["exam", "compare", str(often), str(even), "--metric", "velocity_error"]) == 0
+    said = capsys.readouterr().out
+    assert "not shown: even ahead of often" in said
+    assert "better on 4, worse on 20 scenes" in said
+    assert "exact sign test, whose null hypothesis is that either is as often the better one" in said
 
 
 def test_several_answers_are_compared_by_their_means(tmp_path):

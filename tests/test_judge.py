@@ -295,7 +295,7 @@ def test_a_hinted_gravity_is_compared():
     ("text", "said"),
     [
         ('{"scael": 3}', "did you mean 'scale'"),
-        ('{"scale": -3}', "greater than 0"),
+        ('{"scale": -3}', "greater than or equal to"),
         ('{"scale": 3, "extent": [1, 2]}', "give one of them"),
         ('{"surfaces": [[1, 2]]}', "expected [x, y, x, y]"),
         ("[1]", "expected an object"),
@@ -496,8 +496,8 @@ def test_what_is_wrong_with_tracks_is_said_of_the_hints(videos, tmp_path, csv, w
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"extent": [4, 0]}', "greater than 0"),
-        ('{"extent": [-4, 3]}', "greater than 0"),
+        ('{"extent": [4, 0]}', "greater than or equal to"),
+        ('{"extent": [-4, 3]}', "greater than or equal to"),
         ('{"scale": 1, "scale": 2}', "given twice"),
         ('{"scale": 1,}', "not valid JSON"),
     ],
@@ -507,8 +507,8 @@ def test_hints_in_json_are_read_as_json(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(BadInput, match=words):
         read_hints(path)
-    path.write_text('{"scale": 1e300}')
-    assert read_hints(path).of("a.mp4").scale == 1e300
+    path.write_text('{"scale": 1e3}')
+    assert read_hints(path).of("a.mp4").scale == 1e3
 
 
 def test_what_is_not_surely_followed_proves_nothing_by_its_looks_or_absence():

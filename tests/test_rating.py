@@ -465,7 +465,7 @@ def test_kappa_of_the_published_example():
 
 
 def test_the_interval_of_kappa_narrows_with_the_root_of_the_clips():
-    few, many = fleiss(PUBLISHED), fleiss(np.tile(PUBLISHED, (25, 1)))
+    few, many = (fleiss(np.tile(PUBLISHED, (times, 1))) for times in (5, 125))
     assert few.low < few.kappa < few.high
     assert many.kappa == pytest.approx(few.kappa)
     assert (many.high - many.low) / (few.high - few.low) == pytest.approx(1 / 5, rel=0.2)
@@ -532,7 +532,7 @@ def test_rates_agreement_and_verdict_by_hand(answers):
     assert rates["small", "out"].no.mean == pytest.approx((2 / 3 + 1 + 1) / 3)
     assert rates["small", "in"].by_rater["Bob"] == proportion(np.array([0, 0, 1]))
     nan = np.nan
-    assert rates["small", "out"].no == summarize(np.array([[1, 1, 1], [1, 1, nan], [0, 1, nan]]))
+    assert rates["small", "out"].no == summarize(np.array([[1, 1, 1], [1, 1, nan], [0, 1, nan]]), share=True)
     # Of the four common clips: yes-yes-yes, yes-yes-yes, yes-no-yes, no-no-no; 8 yes of 12.
     assert found.agreement.observed == pytest.approx((1 + 1 + 1 / 3 + 1) / 4)
     assert found.agreement.kappa == pytest.approx((5 / 6 - 5 / 9) / (1 - 5 / 9))

@@ -26,7 +26,7 @@ from worldlaw.pipeline import run
 from worldlaw.plan import make_plan
 from worldlaw.report.cells import arrange
 from worldlaw.report.page import page
-from worldlaw.report.scaling import scaling, sizes_of, slope, verdict
+from worldlaw.report.scaling import scaling, sizes_of, slope, verdict, verdicts_of
 from worldlaw.report.tables import extremes, leaderboard
 from worldlaw.testing import make_recipe
 
@@ -220,19 +220,14 @@ def coverage(num_seeds, *, between_seeds, between_clips, rest):
 
 def test_where_trainings_differ_most_only_the_hierarchical_interval_holds_the_truth():
     both, clips = coverage(10, between_seeds=1.0, between_clips=0.3, rest=0.3)
-    assert both > 0.84  # 0.92 in 300 trials: a percentile bootstrap of ten is a little narrow
+    assert both > 0.9
     assert clips < 0.4
-
-
-def test_two_trainings_that_differ_hold_the_truth_between_them_half_of_the_time():
-    both, _ = coverage(2, between_seeds=1.0, between_clips=0.1, rest=0.1)
-    assert 0.35 < both < 0.65
 
 
 def test_what_clips_differ_by_is_not_divided_by_the_number_of_seeds():
     both, clips = coverage(8, between_seeds=0.0, between_clips=1.0, rest=0.1)
-    assert both > 0.86
-    assert both == pytest.approx(clips, abs=0.04)
+    assert both > 0.9
+    assert both == pytest.approx(clips, abs=0.05)
 
 
 def test_the_mean_of_several_seeds_is_that_of_their_means():
@@ -250,7 +245,7 @@ def test_a_planted_power_law_has_its_slope_within_the_interval():
     assert found.mean == pytest.approx(-0.5, abs=0.02)
     assert found.low < -0.5 < found.high
     assert found.high - found.low < 0.1  # what clips have in common falls out, they are the same in all cells
-    exact = log_slope([1, 100], [np.full((2, 1), 1.0), np.full((2, 1), 10.0)])
+    exact = log_slope([1, 100], [np.full((10, 1), 1.0), np.full((10, 1), 10.0)])
     assert (exact.mean, exact.low, exact.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
@@ -291,15 +286,15 @@ CARDS = {
 }
 
 
-def results(factor=0.5) -> pa.Table:
+def results(factor=0.5, seeds=(0, 1, 2)) -> pa.Table:
     """In distribution the error is halved by ten times the clips, out of distribution it stays."""
-    parts = [rows_of("floor", [(0.01, 1.0)] * 9, kind="floor")]
+    parts = [rows_of("floor", [(0.01, 1.0)] * 11, kind="floor")]
     for name in CARDS["drift"]:
         clips = int(name.rpartition("_")[2])
-        for seed in (0, 1):
+        for seed in seeds:
             for split, level in (("id", "in"), ("fast", "speed high")):
                 error = (0.4 + 0.02 * seed) * (factor if clips == 100 and level == "in" else 1.0)
-                its = [(error * (1 + 0.1 * i), 1.0) for i in range(9)]
+                its = [(error * (1 + 0.1 * i), 1.0) for i in range(11)]
                 where = {"split": split, "level": level, "training_clips": clips, "training_seed": seed}
                 parts.append(rows_of(name, its, more={"mean_velocity_error": error}, **where))
     return table_of(*parts)
@@ -336,7 +331,27 @@ def test_slopes_are_those_worked_out_by_hand():
         "than a factor of 1.25 for ten times the clips, interval and all.",
     ]
     row = entry["tables"][0]["rows"][0]["cells"]
-    assert [cell["mean"] for cell in row] == ["0.574", "0.287", "0.50×", "0.574", "0.574", "1.00×"]
+    assert [cell["mean"] for cell in row] == ["0.630", "0.315", "0.50×", "0.630", "0.630", "1.00×"]
+
+
+def test_the_more_slopes_are_looked_at_the_more_is_asked_of_each():
+    """Holm: a slope that is decided alone, and hardly, is not decided among many that are not."""
+    rng = np.random.default_rng(4)
+    names = [f"model{number}_{clips}" for number in range(12) for clips in (10, 100)]
+    errors = {name: rng.lognormal(0, 0.5, 12) for name in names}
+    errors["model0_10"] = np.ones(12)
+    errors["model0_100"] = 10 ** (0.25 * rng.permutation(np.linspace(-1, 1, 12)) - 0.17)
+    parts = [
+        rows_of(name, [(error, 1.0) for error in its], training_clips=int(name.rpartition("_")[2]))
+        for name, its in errors.items()
+    ]
+    cells = arrange(table_of(*parts))
+    cards = {name: card(1000 + int(name[5:].split("_")[0])) for name in names}
+    asked = [("drift", size, "ID") for size in sizes_of(cells, cards, "drift")]
+    alone = slope(cells, *asked[0])
+    assert alone.high < 0
+    assert dict(enumerate(said for _, said in verdicts_of(cells, asked[:1]))) == {0: "falls"}
+    assert {said for _, said in verdicts_of(cells, asked)} == {"open"}
 
 
 def test_the_section_has_a_figure_and_the_studys_numbers_beside_uniform_motion():
@@ -344,7 +359,9 @@ def test_the_section_has_a_figure_and_the_studys_numbers_beside_uniform_motion()
     html = page(report(results(), cards=CARDS, manifest=worlds))
     assert "velocity error against training clips" in html
     assert "0.0221" in html
-    assert "over 2 training seeds" in html
+    assert "over 3 training seeds</small>" in html
+    two = page(report(results(seeds=(0, 1)), cards=CARDS, manifest=worlds))
+    assert "over 2 training seeds, too few for an interval" in two
     other = page(report(results(), cards=CARDS, manifest={}))
     assert 'id="scaling"' in other
     assert "0.0221" not in other
@@ -352,8 +369,8 @@ def test_the_section_has_a_figure_and_the_studys_numbers_beside_uniform_motion()
 
 def test_seeds_widen_the_interval_of_the_ranking_and_leave_counts_of_clips_alone():
     row = next(r for r in leaderboard(results()) if (r["predictor"], r["region"]) == ("nano_10", "ID"))
-    assert row["num_clips"] == 9
-    assert row["velocity_error"] == pytest.approx(0.41 * 1.4)
+    assert row["num_clips"] == 11
+    assert row["velocity_error"] == pytest.approx(0.42 * 1.5)
     single = results().filter(pa.compute.equal(results()["training_seed"], 0))
     narrow = next(r for r in leaderboard(single) if (r["predictor"], r["region"]) == ("nano_10", "ID"))
     width = row["velocity_error_high"] - row["velocity_error_low"]
@@ -363,8 +380,8 @@ def test_seeds_widen_the_interval_of_the_ranking_and_leave_counts_of_clips_alone
 def test_the_worst_clip_is_shown_with_the_seed_that_drew_it():
     found = dict(extremes(arrange(results()), "drift", "nano_10", "ID"))
     assert (found["best"]["clip"], found["best"]["seed"]) == (0, 0)
-    assert (found["worst"]["clip"], found["worst"]["seed"]) == (8, 1)
-    assert found["worst"]["velocity_error"] == pytest.approx(0.42 * 1.8)
+    assert (found["worst"]["clip"], found["worst"]["seed"]) == (10, 2)
+    assert found["worst"]["velocity_error"] == pytest.approx(0.44 * 2.0)
 
 
 def test_a_worker_takes_its_share_of_the_cores(monkeypatch):

@@ -184,6 +184,19 @@ def test_rows_of_the_results_are_compared_where_they_lie_beside_the_card(there, 
     assert "falls-0001, answer 0, answers, solved" in [one.where for one in found.changes]
 
 
+def test_intervals_by_an_older_method_are_no_other_numbers(there):
+    def older(card):
+        card["versions"]["scoring"] = 1
+        card["summary"]["all"]["solved"]["low"] = 0.01
+
+    spoil(there, older)
+    found = verified(there)
+    assert found.verdict == "same bytes"
+    assert "scoring" in found.versions
+    spoil(there, lambda card: card["summary"]["all"]["solved"].update(share=0.9))
+    assert not verified(there).verified
+
+
 def test_another_version_is_named_beside_what_came_of_it(there):
     spoil(there, lambda card: card["versions"]["trackers"].update(blobs=99))
     found = verified(there)

@@ -17,7 +17,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 from worldlaw import exam_cli, judge_cli
 from worldlaw.commands import add_command, positive
-from worldlaw.core.errors import BadInput, Failed
+from worldlaw.core.errors import BadInput, Failed, nearest, shortened
 from worldlaw.crew import helping
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
 LISTED = ("scenarios", "codecs", "models", "references", "metrics", "analyses", "papers", "experiments")
 EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts", "checkpoint")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
+LONGEST_LINE = 2000  # characters of a complaint
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,19 +51,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("stopped; what was complete is kept, run it again to go on")
         return FAILED
-    except (BadInput, Failed, OSError) as error:
+    except (BadInput, Failed, OSError, MemoryError) as error:
         if arguments.traceback:
             traceback.print_exc()
-        _complain(str(error))
+        said = f"memory ran out ({error})".removesuffix(" ()")
+        _complain(said if isinstance(error, MemoryError) else str(error))
         return BAD_INPUT if isinstance(error, BadInput) else FAILED
     return DONE
 
 
 def _complain(text: str) -> None:
-    """One line, whatever is in it; of several processes the first says it."""
+    """One line that can be read, whatever is in it; of several processes the first says it."""
     if helping():
         return
-    print(f"worldlaw: {' '.join(text.split())}", file=sys.stderr)
+    print(f"worldlaw: {shortened(' '.join(text.split()), LONGEST_LINE)}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -177,27 +179,25 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line, with the nearest known word."""
 
     def error(self, message: str) -> Any:
-        import difflib
         import re
 
         found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
         if found:
             known = [word.strip(" '") for word in found[2].split(",")]
-            near = difflib.get_close_matches(found[1], known, n=1, cutoff=0.5)
-            message = f"unknown {found[1]!r}; " + (
-                f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
+            near = nearest(found[1], known)
+            message = f"unknown {shortened(found[1])!r}; " + (
+                f"did you mean {near!r}?" if near else f"expected one of: {', '.join(known)}"
             )
         _complain(f"{message} (see {self.prog} --help)")
         sys.exit(BAD_INPUT)
 
 
 def _nearest_option(parser: argparse.ArgumentParser, word: str) -> str:
-    import difflib
     import re
 
     known = re.findall(r"--[a-z-]+", parser.format_usage())
-    near = difflib.get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(word.partition("=")[0], known)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _add_settings(parser: argparse.ArgumentParser, metavar: str, about: str) -> None:

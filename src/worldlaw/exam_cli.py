@@ -65,7 +65,7 @@ def asked_paper(arguments: argparse.Namespace) -> Paper:
 
 
 def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,6})[xX×](\d{1,6})", text)
+    found = re.fullmatch(r"([0-9]{1,6})[xX×]([0-9]{1,6})", text)
     if not found:
         raise argparse.ArgumentTypeError(
             f"expected width x height in pixels, such as 832x480; found {text!r}"
@@ -353,7 +353,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _seeds(text: str) -> list[int]:
-    if not re.fullmatch(r"\d{1,18}(,\d{1,18})*", text):
+    if not re.fullmatch(r"[0-9]{1,18}(,[0-9]{1,18})*", text):
         raise argparse.ArgumentTypeError(f"expected whole numbers such as 0,1,2; found {text!r}")
     return [int(part) for part in text.split(",")]
 

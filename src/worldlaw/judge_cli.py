@@ -64,13 +64,18 @@ def _judge(arguments: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             raise Failed("stopped; nothing was written") from None
     unread = [video for video in every if verdict_of(video) == UNREADABLE]
+    page = None if len(unread) == len(every) else arguments.out / PAGE
     if arguments.json:
-        print(json.dumps({"path": str(arguments.out / PAGE), **as_json(every)}, allow_nan=False))
+        told = None if page is None else str(page)
+        print(json.dumps({"path": told, **as_json(every)}, allow_nan=False))
     else:
         width = max(len(video.name) for video in every)
         for video in every:
             print(f"{video.name:<{width}}  {verdict_of(video):10}  {reason_of(video)}")
-        print(arguments.out / PAGE)
+        if page is not None:
+            print(page)
     if unread:
         said = f"{len(unread)} of {len(every)} videos could not be read"
-        raise BadInput(said) if len(unread) == len(every) else Failed(said)
+        if page is None:
+            raise BadInput(f"{said}, so nothing was written; {unread[0].name}: {unread[0].fault}")
+        raise Failed(said)

@@ -13,6 +13,9 @@ import numpy as np
 from worldlaw.clips.film import LEAST_FPS, MOST_FPS, Encoding, Film, Note, check_size, line_of
 from worldlaw.core.errors import BadInput
 
+CHANNELS = (1, 3, 4)
+MOST_BYTES = 2_000_000_000  # of one array, unpacked in about 10 s; 64 frames of 832 x 480 have 77 MB
+
 
 def read_array(path: Path, kind: str, most_pixels: int) -> Film:
     fps = math.nan
@@ -35,7 +38,7 @@ def read_array(path: Path, kind: str, most_pixels: int) -> Film:
                         fps = _number(path, _array(path, "fps", member, names["fps"].file_size, most_pixels))
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
             raise BadInput(f"{path}: not a readable npz file: {line_of(error)}") from error
-    frames, notes = _as_video(path, array, most_pixels)
+    frames, notes = _as_video(path, array)
     time = np.arange(len(frames)) / fps if math.isfinite(fps) else None
     return Film(frames, time, kind, "raw", Encoding("raw"), tuple(notes))
 
@@ -49,13 +52,29 @@ def _array(path: Path, name: str, file: Any, size: int, most_pixels: int) -> np.
         raise BadInput(f"{path}: {name} holds Python objects (a pickle), which are never opened")
     if dtype.kind not in "buif":
         raise BadInput(f"{path}: {name} is {dtype}; expected uint8")
-    count = math.prod(shape)
-    if count * dtype.itemsize > min(size, 12 * most_pixels):
+    num_bytes = math.prod(shape) * dtype.itemsize
+    if num_bytes <= size and name != "fps":
+        check_size(path, *_layout(path, shape)[:3], most_pixels=most_pixels)
+    if num_bytes > min(size, MOST_BYTES):
         raise BadInput(f"{path}: {name} declares shape {shape} of {dtype}, more than there is or may be")
-    content = file.read(count * dtype.itemsize)
-    if len(content) < count * dtype.itemsize:
-        raise BadInput(f"{path}: {name} breaks off: {len(content)} of {count * dtype.itemsize} bytes")
+    content = file.read(num_bytes)
+    if len(content) < num_bytes:
+        raise BadInput(f"{path}: {name} breaks off: {len(content)} of {num_bytes} bytes")
     return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _layout(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Frames, height, width and channels of an array of some shape, which is looked at before its content."""
+    inner = shape[1:] if len(shape) == 5 and shape[0] == 1 else shape
+    if len(inner) == 3:
+        inner = (*inner, 1)
+    elif len(inner) == 4 and inner[-1] not in CHANNELS and inner[1] in CHANNELS:
+        inner = (inner[0], *inner[2:], inner[1])
+    if len(inner) != 4 or inner[-1] not in CHANNELS:
+        raise BadInput(f"{path}: shape {shape!s:.100}; expected (T, H, W, 3)")
+    if 0 in inner:
+        raise BadInput(f"{path}: shape {shape}, an array of nothing")
+    return inner
 
 
 def _number(path: Path, array: np.ndarray) -> float:
@@ -66,23 +85,18 @@ def _number(path: Path, array: np.ndarray) -> float:
     return value
 
 
-def _as_video(path: Path, array: np.ndarray, most_pixels: int) -> tuple[np.ndarray, list[Note]]:
+def _as_video(path: Path, array: np.ndarray) -> tuple[np.ndarray, list[Note]]:
     """An array as (T, H, W, 3) uint8, and what was done to make it so."""
     notes: list[Note] = []
     shape = array.shape
     if array.ndim == 5 and shape[0] == 1:
         array, shape = array[0], shape[1:]
         notes.append(("axes", "a batch of one video: its first axis is left out"))
-    if array.ndim == 4 and shape[-1] not in (1, 3, 4) and shape[1] in (1, 3, 4):
+    if array.ndim == 4 and shape[-1] not in CHANNELS:
         array = np.moveaxis(array, 1, -1)
         notes.append(("axes", f"{shape} taken as (T, {shape[1]}, H, W)"))
     elif array.ndim == 3:
         array = array[..., None]
-    if array.ndim != 4 or array.shape[-1] not in (1, 3, 4):
-        raise BadInput(f"{path}: shape {shape}; expected (T, H, W, 3)")
-    if 0 in array.shape:
-        raise BadInput(f"{path}: shape {shape}, an array of nothing")
-    check_size(path, *array.shape[:3], most_pixels=most_pixels)
     if array.dtype.kind == "b":
         raise BadInput(f"{path}: true and false; expected uint8")
     if array.dtype.kind == "f":

@@ -92,5 +92,5 @@ def read_folder(path: Path, most_pixels: int) -> Film:
 
 def natural(name: str) -> tuple[tuple[int, int | str], ...]:
     """A key that sorts frame_2 before frame_10."""
-    parts = re.split(r"(\d+)", name)
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts)
+    parts = re.split(r"([0-9]+)", name)
+    return tuple((0, int(part)) if part.isascii() and part.isdigit() else (1, part) for part in parts)

@@ -1,8 +1,8 @@
-"""Files that people write, in YAML: strict, frozen, and every fault in one line that names its place."""
+"""Files that people write, in YAML or JSON: strict, frozen, every fault in one line that names its place."""
 
 from __future__ import annotations
 
-import difflib
+import json
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,25 +10,63 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from worldlaw.core.errors import BadInput
+from worldlaw.core.errors import BadInput, nearest, shortened
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=80)]
 RawRegion = dict[str, Any] | list[dict[str, Any]]
 Place = tuple[str | int, ...]  # keys and numbers that lead to a value
 
+LONGEST_YAML = 1_000_000  # characters: what people write is far shorter, and reading it takes 3 s
+MOST_VALUES = 50_000  # keys and values in a file of YAML, what its aliases stand for counted every time
+MOST_DIGITS = 400  # of a number: no float has more before its point
+
 
 class Strict(BaseModel):
-    """Immutable, no key but the ones that are declared."""
+    """Immutable, no key but the ones that are declared, no number that is not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """YAML as plain data. Raises BadInput for what is not YAML and for a key that is given twice."""
+    """YAML as plain data.
+
+    Raises BadInput for what is not YAML, a key that is given twice, more than a million characters or 50,000
+    values (an alias counts as all that it stands for), a number of more than 400 digits, half a character.
+    """
+    if len(text) > LONGEST_YAML:
+        raise BadInput(f"{where}: {len(text):,} characters; expected YAML of at most {LONGEST_YAML:,}")
     try:
-        return yaml.load(text, _UniqueKeys)
+        loader = _UniqueKeys(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            if _num_values(node, {}) > MOST_VALUES:
+                raise BadInput(f"{where}: more than {MOST_VALUES:,} values, an alias being all it stands for")
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except BadInput:
+        raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
-        raise BadInput(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise BadInput(f"{where}: not valid YAML: {shortened(' '.join(str(error).split()), 300)}") from error
+
+
+def parse_json(text: str) -> Any:
+    """JSON as plain data, stricter than Python's own: every key once, finite numbers, whole characters.
+
+    Raises ValueError, which says what is wrong, for anything else.
+    """
+    try:
+        found = json.loads(
+            text, object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite, parse_int=_whole
+        )
+        json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("half a character (a lone surrogate)") from error
+    return found
 
 
 def read_yaml(path: Path, what: str) -> Any:
@@ -53,14 +91,14 @@ def explain(error: ValidationError, known_at: Callable[[Place], Iterable[str]]) 
     ``known_at`` gives the keys that are known at a place in the file.
     """
     # A misspelt key is a missing one, too, and explains more.
-    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
     first = faults[0]
     where = _address(first["loc"])
     if first["type"] == "extra_forbidden":
         known = sorted(known_at(first["loc"][:-1]))
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
+        near = nearest(str(first["loc"][-1]), known)
         text = f"unknown key {where!r}; " + (
-            f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
+            f"did you mean {near!r}?" if near else f"expected one of: {', '.join(known)}"
         )
     elif first["type"] == "missing":
         text = f"missing key {where!r}"
@@ -102,23 +140,73 @@ def inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:
 
 def _address(location: Place) -> str:
     """The place in the file, without pydantic's names for the branches of a union."""
-    return ".".join(str(part) for part in location if "[" not in str(part))
+    return ".".join(shortened(str(part)) for part in location if "[" not in str(part))
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML in which a key that is given twice is an error; the plain loader silently drops the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        seen = set()
         for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key.value!r} is given twice", key.start_mark
-                )
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise _fault(f"{shortened(key.value)!r} is given twice", key)
+                seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
+
+
+def _num_values(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for; ``known`` are those of nodes counted before, 0 while one is counted.
+
+    Raises what the loader raises for a node within itself and for a scalar that no number or text is.
+    """
+    if id(node) in known:
+        if not known[id(node)]:
+            raise _fault("an alias within what it stands for", node)
+        return known[id(node)]
+    known[id(node)] = 0
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag.endswith((":int", ":float")) and len(node.value) > MOST_DIGITS:
+            raise _fault(f"a number of {len(node.value):,} digits", node)
+        if not node.value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in node.value):
+            raise _fault("half a character (a lone surrogate)", node)
+        inner: Iterable[yaml.Node] = ()
+    elif isinstance(node, yaml.MappingNode):
+        inner = (part for pair in node.value for part in pair)
+    else:
+        inner = node.value
+    known[id(node)] = 1 + sum(_num_values(one, known) for one in inner)
+    return known[id(node)]
+
+
+def _fault(said: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{shortened(name)!r} is given twice")
+        found[name] = value
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not abs(value) < float("inf"):
+        raise ValueError(f"{shortened(text)} is not a finite number")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
 
 
 def _similar(path: Path) -> str:
     names = [str(p) for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(str(path), names, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(str(path), names)
+    return f"; did you mean {near}?" if near else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,11 +10,14 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from worldlaw.core.errors import BadInput, unknown
-from worldlaw.core.strict import Place, Strict, explain, read_yaml
+from worldlaw.core.strict import Place, Strict, explain, parse_json, read_yaml
 
 T = TypeVar("T")
-Rows = list[list[float | str]]
-Line = list[float]  # px: x, y, x, y
+# No picture, rate or pull is larger, and squares and products of such numbers stay finite.
+Number = Annotated[float, Field(ge=-1e9, le=1e9)]
+Length = Annotated[float, Field(ge=1e-9, le=1e9)]
+Rows = list[list[Number | str]]
+Line = list[Number]  # px: x, y, x, y
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,10 @@ class Hints:
 
 
 class _Known(Strict):
-    scale: float | None = Field(default=None, gt=0)
-    extent: list[Annotated[float, Field(gt=0)]] | None = Field(default=None, min_length=2, max_length=2)
-    fps: float | None = Field(default=None, gt=0, le=100_000)
-    gravity: list[float] | None = Field(default=None, min_length=2, max_length=2)
+    scale: Length | None = None
+    extent: list[Length] | None = Field(default=None, min_length=2, max_length=2)
+    fps: float | None = Field(default=None, ge=1e-6, le=100_000)
+    gravity: list[Number] | None = Field(default=None, min_length=2, max_length=2)
     surfaces: Literal["none"] | list[Line] | None = None
 
 
@@ -116,25 +118,17 @@ def read_hints(path: Path | None) -> HintFile:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(
-            path.read_text(encoding="utf-8"), object_pairs_hook=lambda pairs: _once(path, pairs)
-        )
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return read_yaml(path, "a file of hints")  # which says what is there instead
     except OSError as error:
         raise BadInput(f"{path}: expected a file of hints ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: expected a file of hints; found bytes that are no text") from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    try:
+        return parse_json(text)
+    except ValueError as error:
         raise BadInput(f"{path}: not valid JSON: {error}") from error
-
-
-def _once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise BadInput(f"{path}: {twice!r} is given twice")
-    return dict(pairs)
 
 
 def _keys(place: Place) -> Iterable[str]:

@@ -27,8 +27,8 @@ def judge_videos(
     """Judge every video among files and folders; ``out`` gets judge.json, judge.parquet and report.html.
 
     ``wrap`` gets the stream of what was watched and how many there will be, to show progress. The same videos
-    give the same bytes with any number of workers. Raises BadInput if there are none, and for hints that
-    cannot be used.
+    give the same bytes with any number of workers. If none of them can be read, nothing is written. Raises
+    BadInput if there are none, and for hints that cannot be used.
     """
     known = read_hints(hints)
     videos = find_videos(list(places))
@@ -39,6 +39,8 @@ def judge_videos(
     crew = Workers(workers)
     with crew.pool():
         every = list(wrap(crew.each(watch, tasks), len(tasks)))
+        if all(video.fault for video in every):
+            return every
         make_folder(out)
         write_json(every, out / JSON)
         write_table(every, out / TABLE)

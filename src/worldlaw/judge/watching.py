@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -50,13 +51,15 @@ def find_videos(places: list[Path]) -> list[tuple[str, Path]]:
     for place in places:
         if not place.exists():
             raise BadInput(f"{place}: no such file or folder")
+        if not (place.is_file() or place.is_dir()):
+            raise BadInput(f"{place}: neither a file nor a folder")
         inside = [(place.name, place)] if place.is_file() else _inside(place)
         if not inside:
             raise BadInput(
                 f"{place}: no videos here; expected {', '.join(SUFFIXES)}, or folders of PNG or JPEG frames"
             )
         for name, path in inside:
-            found.setdefault(path.resolve(), (name, path))
+            found.setdefault(Path(os.path.realpath(path)), (name, path))
     return _told_apart(found)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,13 +14,15 @@ from pydantic import Field, ValidationError
 from worldlaw.clips.film import LEAST_FPS, MOST_FPS
 from worldlaw.clips.films import SUFFIXES
 from worldlaw.clips.pictures import is_frame
-from worldlaw.core.errors import BadInput
-from worldlaw.core.strict import Strict, explain
+from worldlaw.core.errors import BadInput, nearest, shortened
+from worldlaw.core.strict import Strict, explain, parse_json
 
 DECLARATION = "answers.json"
 FAILURES = "failures.json"
 SCORES = "status.json"  # what a folder of scores holds
 MOST_ANSWERS = 1000  # seeds of a question
+LONGEST_REASON = 1000  # characters that are kept of why a model did not answer
+MOST_GUESSED = 20  # unknown names of which the nearest known one is sought: that takes 10 ms for each
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,17 @@ class Answers:
         """Every file that scoring reads or that decides a status, by its name below the folder, in order.
 
         Declaration and failures, what is called as a question, and of a folder its frames; nothing else that
-        lies there.
+        lies there, and nothing that is no regular file of this folder: to open a pipe waits for ever.
         """
         said = [name for name in (DECLARATION, FAILURES) if (self.folder / name).is_file()]
         there = {answer.path.name for answer in self.answers}
         there |= {one.answer for one in self.findings if one.level == "excluded" and one.question is not None}
-        paths = [path for name in (*said, *there) for path in _frames_or_file(self.folder / name)]
+        paths = [
+            path
+            for name in (*said, *there)
+            if _odd(self.folder / name, self.folder) is None
+            for path in _frames_or_file(self.folder / name)
+        ]
         return tuple(sorted(path.relative_to(self.folder).as_posix() for path in paths))
 
 
@@ -90,7 +96,8 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
     folder = Path(folder)
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder; expected answers such as ID.mp4")
-    known = list(questions)
+    known = dict.fromkeys(questions)
+    num_unknown = 0
     found: dict[tuple[str, int], list[Path]] = {}
     findings: list[Finding] = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
@@ -113,8 +120,9 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
         elif path.is_dir() and (path / SCORES).is_file():
             findings.append(Finding(path.name, None, "note", "ignored", "scores; left alone"))
         elif read:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-            line = f"no question {name!r}" + (f"; did you mean {near[0]!r}?" if near else " in this paper")
+            num_unknown += 1
+            near = nearest(name, known, cutoff=0.6) if num_unknown <= MOST_GUESSED else None
+            line = f"no question {name!r}" + (f"; did you mean {near!r}?" if near else " in this paper")
             findings.append(Finding(path.name, None, "excluded", "unknown", line))
         else:
             findings.append(Finding(path.name, None, "note", "ignored", "no video; left alone"))
@@ -156,20 +164,26 @@ def _frames_or_file(path: Path) -> Iterator[Path]:
 
 def address_of(stem: str) -> tuple[str, int]:
     """Question and number of an answer, from its name."""
-    found = re.fullmatch(r"(.+)__(\d{1,9})", stem)
+    found = re.fullmatch(r"(.+)__([0-9]{1,9})", stem)  # \\d takes the digits of every script
     return (found[1], int(found[2])) if found else (stem, 0)
 
 
 def _odd(path: Path, folder: Path) -> tuple[str, str] | None:
     """Why a file, or a folder of frames, is not read: a code and a line."""
-    inside = folder.resolve()
     for one in (path, *(sorted(path.iterdir()) if path.is_dir() else ())):
         name = "" if one == path else f"{one.name}: "
-        if one.is_symlink() and not one.resolve().is_relative_to(inside):
+        if _leads_out(one, folder):
             return "link", f"{name}a link that leads out of the folder; put the video itself there"
+        if one.is_symlink() and not one.exists():
+            return "unreadable", f"{name}a link that leads nowhere or in a circle"
         if one.exists() and not (one.is_file() or one.is_dir()):
             return "unreadable", f"{name}no regular file"
     return None
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    """Whether a path is a link to outside a folder; ``Path.resolve`` would raise for a circle of links."""
+    return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _declared(folder: Path) -> Declaration:
@@ -194,22 +208,21 @@ def _failures(folder: Path) -> dict[str, str]:
     raw = _read(folder, FAILURES) or {}
     if not all(isinstance(reason, str) for reason in raw.values()):
         raise BadInput(f"{path}: expected the name of every answer with a reason")
-    return {str(name): " ".join(reason.split()) for name, reason in raw.items()}
+    return {str(name): shortened(" ".join(reason.split()), LONGEST_REASON) for name, reason in raw.items()}
 
 
 def _read(folder: Path, name: str) -> dict | None:
     """An object of JSON; None if there is no such file."""
     path = folder / name
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+    if _leads_out(path, folder):
         raise BadInput(f"{path}: a link that leads out of the folder; put the file itself there")
-    if path.exists() and not path.is_file():
+    if (path.exists() or path.is_symlink()) and not path.is_file():
         raise BadInput(f"{path}: no regular file")
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(raw, ensure_ascii=False, allow_nan=False).encode()  # NaN and half characters go no further
+        raw = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise BadInput(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(raw, dict):
         raise BadInput(f"{path}: expected an object; found {type(raw).__name__}")

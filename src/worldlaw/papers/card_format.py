@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worldlaw.core.errors import BadInput
+from worldlaw.core.strict import parse_json
 
 CARD = "card.json"
 FORMAT: Literal[1] = 1
@@ -185,10 +186,10 @@ def read_card(path: Path) -> Card:
     """The card in a file, or in a folder of scores. Raises BadInput in one line if it is none."""
     path = path / CARD if path.is_dir() else path
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        raw = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"{path}: no card here ({error.strerror}); exam score writes one") from error
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BadInput(f"{path}: not a card: not readable as JSON ({error})") from error
     if not isinstance(raw, dict) or "format" not in raw:
         raise BadInput(f"{path}: not a card: no 'format'")
@@ -212,7 +213,3 @@ def read_card(path: Path) -> Card:
 def card_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a card; what lies in ``card.schema.json``."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Card.model_json_schema()}
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is not a number of JSON")

@@ -12,12 +12,15 @@ import numpy as np
 from worldlaw.clips.film import Film
 from worldlaw.clips.films import read_film
 from worldlaw.core.errors import BadInput
+from worldlaw.core.patience import at_most
 from worldlaw.core.workers import Workers
 from worldlaw.papers.adjusting import Fit, Unfit, fit, last_counted
 from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, address_of, open_answers
 from worldlaw.papers.making import MadePaper, open_paper
 
 CHUNK = 16  # answers that a worker takes at a time
+PATIENCE = 60.0  # s that reading an answer may take, and so many more for every MB of it:
+PATIENCE_OF_MB = 2.0  # a hundred times what decoding takes on a quiet core
 LEAST_SHARE = 0.9  # of what counts: an answer that shows less is not solved
 NOTES = ("floats", "integers", "grey", "alpha", "pixels", "times")  # change nothing that is measured
 
@@ -76,9 +79,10 @@ def names_of(made: MadePaper, found: Answers) -> Iterator[Finding]:
 def read_answer(
     answer: Answer, given: np.ndarray, made: MadePaper, declared: Declaration
 ) -> tuple[Film, Fit] | Finding:
-    """An answer and how it lies to its question, or why it does not count."""
+    """An answer and how it lies to its question, or why it does not count; reading it has a time limit."""
     try:
-        film = read_film(answer.path, least_frames=1)
+        with at_most(patience_for(answer.path), "reading it"):
+            film = read_film(answer.path, least_frames=1)
         if len(film.frames) == 1 and made.paper.video.num_frames > 2:
             raise Unfit("one-frame", "one frame is no video")
         return film, fit(film, given, made.paper.video, declared)
@@ -87,6 +91,13 @@ def read_answer(
         return Finding(answer.path.name, answer.question, "excluded", "unreadable", line)
     except Unfit as error:
         return Finding(answer.path.name, answer.question, "excluded", error.code, str(error))
+
+
+def patience_for(path: Path) -> float:
+    """How long reading an answer may take, in s."""
+    files = path.iterdir() if path.is_dir() else (path,)
+    size = sum(one.stat().st_size for one in files if one.is_file())
+    return PATIENCE + PATIENCE_OF_MB * size / 1e6
 
 
 @functools.lru_cache(maxsize=2)

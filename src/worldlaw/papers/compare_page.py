@@ -122,6 +122,7 @@ def _table(found: Comparison, index: int, cell: Cell) -> dict[str, Any]:
             "second": found.entrants[one.second].label,
             "by": points(found, one.by.mean) if one.by.num else NOTHING,
             "interval": spread(found, one.by).removesuffix("%").rstrip(),
+            "scenes": f"{one.num_better:,} : {one.num_worse:,}",
             "chance": chance(one.chance),
             "corrected": chance(one.corrected),
             "shown": one.shown,

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.permutation import holm, sign_flip
+from worldlaw.core.permutation import LEVEL, better_and_worse, holm, sign_test
 from worldlaw.core.stats import Summary
 from worldlaw.papers.card_format import Card, read_card
 from worldlaw.papers.summary import by_scene, mean_over, share_over
 
-LEVEL = 0.05  # of the whole family of differences
 MOST_CARDS = 50
 METRICS = ("solved", "velocity_error", "abnormal")
 BEST_HIGH = {"solved": True, "velocity_error": False, "abnormal": False}
@@ -46,19 +45,21 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two entrants, the better first, on the questions of one cell."""
+    """Two entrants, the one of the better mean first, on the questions of one cell."""
 
     first: int  # index of an entrant
     second: int
     cell: int  # index of a cell
-    by: Summary  # of how much better the first is; >= 0
-    chance: float  # p-value of the sign-flip test
+    by: Summary  # of how much better the first is in the mean; >= 0
+    num_better: int  # scenes on which the first is better
+    num_worse: int
+    chance: float  # p-value of the sign test of these two numbers
     corrected: float  # for all differences that were looked at
 
     @property
     def shown(self) -> bool:
-        """Whether it is more than chance, for all that was looked at."""
-        return self.corrected <= LEVEL
+        """Whether the better mean is better on more scenes, too, and more than chance has it."""
+        return self.corrected <= LEVEL and self.num_better > self.num_worse
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,10 @@ def compare(
     """Compare the cards in some files.
 
     The cells are all questions, and the questions of each scenario and filming where there are several. In
-    each cell every two cards are compared question by question: the mean difference with its bootstrap
-    interval, which is not corrected, and a sign-flip test, both over scenes, as questions about one scene
-    filmed in several ways are not independent. Holm's correction is over all pairs in all cells together.
+    each cell every two cards are compared question by question: the mean difference with its interval, which
+    is not corrected, and the sign test of how many scenes each is better on; both over scenes, as questions
+    about one scene filmed in several ways are not independent. Holm's correction is over all pairs in all
+    cells together.
     ``counted`` is told of the pairs as they are done.
 
     Raises BadInput for fewer than two cards or more than 50, a file that is no card, cards that are not of
@@ -147,22 +149,24 @@ def _differences(
 ) -> list[Difference]:
     """Of a table (C, Q) in which more is better, its rows in order of rank."""
     pairs = list(itertools.combinations(range(len(table)), 2))
-    found: list[tuple[int, int, int, Summary, float]] = []
+    found: list[tuple[int, int, int, Summary, np.ndarray]] = []
     for index in counted(range(len(pairs))):
         one, other = pairs[index]
         for cell, (its, of) in enumerate(zip(columns, scenes, strict=True)):
             apart = table[one, its] - table[other, its]
-            by = mean_over(apart, of)
-            turned = by.mean < 0  # ahead over all questions, behind on these
-            chance = sign_flip(by_scene(apart, of)[0])
-            if turned:
+            by, by_scenes = mean_over(apart, of), by_scene(apart, of)[0]
+            first, second = one, other
+            if by.mean < 0:  # ahead over all questions, behind on these
+                first, second, by_scenes = other, one, -by_scenes
                 by = Summary(-by.mean, -by.high, -by.low, by.num, by.num_nan)
-            found.append((cell, *((other, one) if turned else (one, other)), by, chance))
+            found.append((cell, first, second, by, by_scenes))
     found.sort(key=lambda one: (one[0], min(one[1:3]), max(one[1:3])))
-    corrected = holm([chance for *_, chance in found])
+    chances = [sign_test(by_scenes) for *_, by_scenes in found]
     return [
-        Difference(first, second, cell, by, chance, float(after))
-        for (cell, first, second, by, chance), after in zip(found, corrected, strict=True)
+        Difference(first, second, cell, by, *better_and_worse(by_scenes), chance, float(corrected))
+        for (cell, first, second, by, by_scenes), chance, corrected in zip(
+            found, chances, holm(chances), strict=True
+        )
     ]
 
 

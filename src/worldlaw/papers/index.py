@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.strict import Name, Place, Strict, explain
+from worldlaw.core.strict import Name, Place, Strict, explain, parse_json
 from worldlaw.papers.paper import MOST_QUESTIONS, AskedVideo, Paper, PaperQuestion
 
 FORMAT = 1
@@ -41,12 +40,15 @@ class _Definition(Strict):
     sections: list[_Section] = Field(min_length=1)
 
 
+LONGEST_PROMPT = 10_000  # characters; ours have 500
+
+
 class _Entry(Strict):
     id: str
     section: str
     scenario: str
     filming: str
-    prompt: str
+    prompt: str = Field(max_length=LONGEST_PROMPT)
     frames: list[str]
     clip: str
     answer: str
@@ -71,11 +73,10 @@ def read_index(folder: Path) -> dict[str, Any]:
     """
     path = folder / INDEX
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(raw, ensure_ascii=False, allow_nan=False).encode()  # NaN and half characters go no further
+        raw = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"{folder}: no {INDEX}, so this is no complete paper (worldlaw exam make)") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BadInput(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         found = raw.get("format") if isinstance(raw, dict) else None

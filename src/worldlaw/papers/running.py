@@ -14,6 +14,7 @@ from worldlaw.core.artifact import atomic_path, locked, make_folder, sweep, writ
 from worldlaw.core.errors import BadInput, Failed, blamed
 from worldlaw.core.output import output_to_errors
 from worldlaw.core.seeding import rng_for
+from worldlaw.core.strict import parse_json
 from worldlaw.papers.answers import DECLARATION, FAILURES
 from worldlaw.papers.making import MadePaper
 from worldlaw.papers.sitting import Asked, Sitter, as_video
@@ -239,7 +240,7 @@ def _brief(value: object) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file, empty if there is no file. Raises BadInput if it is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:

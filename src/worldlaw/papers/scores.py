@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldlaw.core.errors import BadInput
+from worldlaw.core.strict import parse_json
 from worldlaw.exam.metrics.trajectory import CHARGE
 
 RESULTS, STATUS, INDEX = "results.parquet", "status.json", "paper.json"
@@ -181,10 +181,10 @@ def _values(
 
 def _read_json(path: Path, kind: type) -> Any:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, ValueError) as error:
+    except ValueError as error:
         raise BadInput(f"{path}: not readable as JSON ({error})") from error
     if not isinstance(found, kind):
         raise BadInput(f"{path}: expected a {'list' if kind is list else 'mapping'}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from worldlaw.core.stats import Summary, score_interval, summarize
+from worldlaw.core.stats import Summary, mean_interval, score_interval
 from worldlaw.papers.card_format import (
     ErrorOfCard,
     LineOfCard,
@@ -62,31 +62,29 @@ def questions_of(scores: Scores) -> dict[str, QuestionOfCard]:
 def share_over(values: Sequence[float], scenes: Scenes) -> Summary:
     """The mean of per-question shares with its 95 % interval over scenes; ``num`` are questions.
 
-    Wilson's score interval for as many trials as there are scenes, or the bootstrap where that is wider: the
-    width of a bootstrap vanishes where all scenes are alike, however few. A scene that is filmed in several
-    ways counts once: its questions are not independent.
+    Wilson's score interval. A scene that is filmed in several ways counts once: its questions are not
+    independent. Where scenes differ in the number c of their questions, there are as many trials as scenes of
+    equal weight would give the mean the same variance: (sum of c)² / sum of c² (Kish 1965).
     """
-    array = np.asarray(values, float)
-    sums, counts = by_scene(array, scenes)
+    sums, counts = by_scene(np.asarray(values, float), scenes)
     num = int(counts.sum())
     if not num:
-        return Summary(np.nan, np.nan, np.nan, 0, len(array))
+        return Summary(np.nan, np.nan, np.nan, 0, len(values))
     share = float(sums.sum() / num)
-    low, high = score_interval(share, len(sums))
-    means = sums / counts
-    if len(set(counts)) > 1 or not np.isin(means, (0.0, 1.0)).all():
-        drawn = mean_over(array, scenes)
-        if drawn.high - drawn.low > high - low:  # NaN, of one scene, is not
-            low, high = max(drawn.low, 0.0), min(drawn.high, 1.0)
-    return Summary(share, low, high, num, len(array) - num)
+    return Summary(share, *score_interval(share, float(num**2 / (counts**2).sum())), num, len(values) - num)
 
 
 def mean_over(values: Sequence[float] | np.ndarray, scenes: Scenes) -> Summary:
-    """The mean of per-question values with its 95 % bootstrap interval over scenes; ``num`` are questions."""
+    """The mean of per-question values with its 95 % interval over scenes; ``num`` are questions.
+
+    A ratio of two sums over scenes, of values and of questions: a scene with many questions weighs more, and
+    both sums vary with the scenes that were drawn.
+    """
     sums, counts = by_scene(np.asarray(values, float), scenes)
     num = int(counts.sum())
-    found = summarize(sums * len(sums) / max(num, 1))
-    return Summary(found.mean, found.low, found.high, num, len(values) - num)
+    if not num:
+        return Summary(np.nan, np.nan, np.nan, 0, len(values))
+    return Summary(float(sums.sum() / num), *mean_interval(sums, counts), num, len(values) - num)
 
 
 def by_scene(values: np.ndarray, scenes: Scenes) -> tuple[np.ndarray, np.ndarray]:

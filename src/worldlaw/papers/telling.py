@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from worldlaw.core.permutation import LEVEL
 from worldlaw.core.stats import Summary
 from worldlaw.papers.card_format import Card
-from worldlaw.papers.comparing import LEVEL, Cell, Comparison, Difference, Entrant
+from worldlaw.papers.comparing import Cell, Comparison, Difference, Entrant
 from worldlaw.report.wording import NOTHING, interval, listed, number, percent, percents, pretty
 
 MEASURES = {
@@ -88,7 +89,10 @@ def said(found: Comparison, one: Difference) -> str:
     if one.by.mean == 0:
         return f"not shown: {first} and {second} differ by nothing{_between(found, one.by)}"
     size = f"by {points(found, one.by.mean)}{_between(found, one.by)}"
-    tail = f"p = {chance(one.chance)}, {chance(one.corrected)} corrected"
+    tail = (
+        f"better on {one.num_better:,}, worse on {_counted(one.num_worse, 'scene')}, "
+        f"p = {chance(one.chance)}, {chance(one.corrected)} corrected"
+    )
     if one.shown:
         return f"{first} is better than {second} {size}; {tail}"
     return f"not shown: {first} ahead of {second} {size}; {tail}"
@@ -97,9 +101,10 @@ def said(found: Comparison, one: Difference) -> str:
 def notes(found: Comparison) -> Iterator[str]:
     """How it was decided, and what to know of single cards."""
     yield (
-        f"shown: a difference with p of at most {LEVEL:g} by a sign-flip test over the same scenes, "
-        f"corrected for all {_counted(len(found.differences), 'difference')} looked at (Holm); "
-        "intervals are not corrected"
+        "shown: the better mean is better on more scenes, too, with p of at most "
+        f"{LEVEL:g} by the exact sign test, whose null hypothesis is that either is as often the better one "
+        f"of a scene, corrected for all {_counted(len(found.differences), 'difference')} looked at (Holm); "
+        "intervals are of the mean difference, not corrected, and none over fewer than ten scenes"
     )
     for entrant in found.entrants:
         line = entrant.card.summary.all
@@ -147,6 +152,8 @@ def as_json(found: Comparison) -> dict[str, Any]:
                 "better": found.entrants[one.first].label,
                 "worse": found.entrants[one.second].label,
                 "by": _plain(one.by),
+                "better_scenes": one.num_better,
+                "worse_scenes": one.num_worse,
                 "p": one.chance,
                 "p_corrected": one.corrected,
                 "shown": one.shown,

@@ -26,6 +26,8 @@ MOST_NAMED = 5  # files or rows that are named
 SAME_BYTES, CLOSE_ENOUGH, OTHER_NUMBERS = "same bytes", "same to 1e-6", "other numbers"
 OTHER_CARD = "the card's numbers are not those of its results"
 OTHER_ANSWERS, OTHER_PAPER, OTHER_TRACKS = "other answers", "other paper", "other tracks"
+SCORING = "scoring"  # the version that says by what method intervals are
+ENDS = (", low", ", high")
 VERIFIED = (SAME_BYTES, CLOSE_ENOUGH)
 
 
@@ -128,7 +130,7 @@ def compared(card_path: Path, card: Card, out: Path) -> Verification:
         largest, changes = differences(said, _rows(pq.read_table(out / RESULTS)))
     if changes:
         return Verification(OTHER_NUMBERS, {}, versions, what, num, largest, changes, {})
-    numbers, texts = _told(card, again, strictly=not versions)
+    numbers, texts = _told(card, again, strictly=not versions, intervals=SCORING not in versions)
     if card.hashes.paper_index != again.hashes.paper_index and versions:
         versions["paper.json"] = (card.hashes.paper_index[:16], again.hashes.paper_index[:16])
     if not what:  # of the results there is nothing but a hash
@@ -142,12 +144,13 @@ def compared(card_path: Path, card: Card, out: Path) -> Verification:
 
 
 def _told(
-    card: Card, again: Card, *, strictly: bool
+    card: Card, again: Card, *, strictly: bool, intervals: bool
 ) -> tuple[tuple[dict[str, float], dict[str, float]], dict[str, tuple[Any, Any]]]:
     """The numbers of two cards by where they stand, and what else they say otherwise.
 
     Versions aside, and the hash of the results. The index of the paper, which names the version that made it,
-    is the same only where all versions are; it counts if ``strictly``.
+    is the same only where all versions are; it counts if ``strictly``. Without ``intervals`` their ends are
+    left out: another version of scoring may have them by another method from the same results.
     """
     numbers: list[dict[str, float]] = []
     texts: list[dict[str, Any]] = []
@@ -155,6 +158,8 @@ def _told(
         leaves = dict(_leaves(one.model_dump(exclude={"versions": True, "hashes": {"results"}})))
         if not strictly:
             leaves.pop("hashes, paper_index")
+        if not intervals:
+            leaves = {where: value for where, value in leaves.items() if not where.endswith(ENDS)}
         known = {where: _number(value) for where, value in leaves.items()}
         numbers.append({where: value for where, value in known.items() if value is not None})
         texts.append({where: leaves[where] for where, value in known.items() if value is None})

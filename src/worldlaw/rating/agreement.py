@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int
 
-from worldlaw.core.seeding import rng_for
-from worldlaw.core.stats import NUM_RESAMPLES, Summary, proportion
+from worldlaw.core.stats import Summary, proportion, smooth_interval
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Agreement:
     observed: float  # share of pairs of raters that agree on a clip, mean over clips
     expected: float  # the same if answers were dealt out at random, as often as each was given
     kappa: float  # (observed - expected) / (1 - expected); NaN if all answers are equal
-    low: float  # bootstrap 95 % interval of kappa, clips resampled; NaN for fewer than two clips
+    low: float  # studentised-bootstrap 95 % interval of kappa, clips resampled; NaN for fewer than ten
     high: float
 
 
@@ -30,7 +29,7 @@ def fleiss(counts: Int[np.ndarray, "N C"]) -> Agreement:
 
     Every clip has the same number of raters, at least two, who need not be the same persons.
     All fields are NaN for no clip; kappa is NaN where chance alone would make everybody agree, for nothing
-    can be said then, and resamples in which it is are left out of its interval.
+    can be said then.
     Raises ValueError if rows differ in their sum, or have fewer than two raters.
     Source: Fleiss 1971, Psychological Bulletin 76(5), 378-382, equations 1 to 7.
     """
@@ -44,12 +43,20 @@ def fleiss(counts: Int[np.ndarray, "N C"]) -> Agreement:
     shares = counts / num_raters
     expected, kappa = _beyond_chance(pairs, shares)
     low = high = np.nan
-    if len(counts) > 1 and np.isfinite(kappa):
-        rng = rng_for(0, "kappa")
-        draws = (rng.integers(len(counts), size=len(counts)) for _ in range(NUM_RESAMPLES))
-        drawn = [_beyond_chance(pairs[draw], shares[draw])[1] for draw in draws]
-        low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Agreement(float(pairs.mean()), expected, kappa, float(low), float(high))
+    if np.isfinite(kappa):
+        low, high = smooth_interval(np.concatenate([pairs[:, None], shares], axis=1), _kappa, _kappa_slopes)
+    return Agreement(float(pairs.mean()), expected, kappa, low, high)
+
+
+def _kappa(means: np.ndarray) -> np.ndarray:
+    """Kappa (R,) from means (R, 1 + C) of agreeing pairs and of the share of each category."""
+    return 1 - (1 - means[:, 0]) / (1 - (means[:, 1:] ** 2).sum(axis=1))
+
+
+def _kappa_slopes(means: np.ndarray) -> np.ndarray:
+    """Its derivatives (R, 1 + C) by these means."""
+    differ = 1 - (means[:, 1:] ** 2).sum(axis=1, keepdims=True)
+    return np.concatenate([1 / differ, -2 * (1 - means[:, :1]) * means[:, 1:] / differ**2], axis=1)
 
 
 def _beyond_chance(pairs: np.ndarray, shares: np.ndarray) -> tuple[float, float]:

@@ -87,15 +87,17 @@ def sample(found: Sequence[Exhibit], num: int, *, seed: int = 0) -> list[Exhibit
 
 
 def _of_files(folder: Path) -> list[Exhibit]:
-    inside = folder.resolve()
+    inside = os.path.realpath(folder)
     found = []
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in place.parts)
         if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
             continue
-        if not path.resolve().is_relative_to(inside):
+        if not Path(os.path.realpath(path)).is_relative_to(inside):
             raise BadInput(f"{path}: a link that leads out of the folder; put the video itself there")
+        if not path.is_file():
+            raise BadInput(f"{path}: no regular file")
         first, *rest = place.parts[:-1] or ("",)
         found.append(Exhibit(place.as_posix(), first, "/".join(rest), path=path))
     if not found:

@@ -63,8 +63,8 @@ def results(
     """Aggregate the answers of some raters, all by default.
 
     A rate is the mean of the raters' own rates, as the study's is (Kang et al. 2024, arXiv:2411.02385v2,
-    C.2), with the hierarchical bootstrap interval over clips and raters of ``core.stats.summarize``; for a
-    single rater, and where all answers are equal, the score interval over clips. Kappa is over the clips that
+    C.2), with the interval over clips and raters of a share of ``core.stats.summarize``: of a single rater
+    over clips alone, of two none. Kappa is over the clips that
     all these raters judged, NaN for one rater.
     Raises BadInput for a rater who gave no answer.
     """
@@ -113,15 +113,7 @@ def _rates(shown: Sequence[Exhibit], said: Said) -> Iterator[Rate]:
             if np.isfinite(column).any()
         }
         num_answers = int(np.isfinite(table).sum())
-        yield Rate(*address, len(clips), num_answers, _rate(table), by_rater)
-
-
-def _rate(table: np.ndarray) -> Summary:
-    """Of (N, R) answers, NaN where there is none."""
-    answers = table[np.isfinite(table)]
-    if table.shape[1] > 1 and np.isfinite(table).any(axis=0).sum() > 1 and len(np.unique(answers)) > 1:
-        return summarize(table)
-    return proportion(np.nanmean(table, axis=1))
+        yield Rate(*address, len(clips), num_answers, summarize(table, share=True), by_rater)
 
 
 def _agreement(said: Said, common: Sequence[str]) -> Agreement:

@@ -18,6 +18,7 @@ COLUMNS = (
 KINDS = ("floor", "codec", "model", "reference")
 REGIONS = ("ID", "OOD", "unknown")
 ALL_BODIES = -1
+YES_OR_NO = ("solved", "abnormal")  # metrics that are 0 or 1, and how names of others of them begin
 INDEX = "clip"  # unit of rows that hold the index of a clip: nothing to average
 
 
@@ -36,17 +37,19 @@ class PerClip:
     by_seed: np.ndarray  # (N, S) the mean over answers, NaN where a seed has none
     rows: np.ndarray  # (N,) rows of the table behind each value
     nan_rows: np.ndarray  # (N,) of those, the ones that are not finite
+    share: bool = False  # whether an answer's value is yes or no
 
     def where(self, **among: str | tuple[str, ...]) -> PerClip:
         """The clips for which the named fields have this value, or one of these."""
         keep = np.ones(len(self.value), bool)
         for field, values in among.items():
             keep &= np.isin(getattr(self, field), values)
-        return PerClip(**{name: array[keep] for name, array in vars(self).items()})
+        arrays = {name: each[keep] for name, each in vars(self).items() if isinstance(each, np.ndarray)}
+        return PerClip(**arrays, share=self.share)
 
     def summary(self) -> Summary:
         """Its mean over clips and training seeds, with the interval of both."""
-        return summarize(self.by_seed)
+        return summarize(self.by_seed, share=self.share)
 
     @staticmethod
     def none() -> PerClip:
@@ -217,6 +220,7 @@ def _per_clip(
             by_seed=by_seed[low:high, trained[scenario, predictor]],
             rows=count[low:high],
             nan_rows=(count - num_finite)[low:high].astype(np.int64),
+            share=str(metric).startswith(YES_OR_NO),
         )
     return found
 

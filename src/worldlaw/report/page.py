@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from worldlaw.core.artifact import write_text
-from worldlaw.core.stats import Summary
+from worldlaw.core.stats import FEWEST_SEEDS, Summary
 from worldlaw.report import wording
 from worldlaw.report.answer import answer
 from worldlaw.report.cells import Cells, arrange
@@ -62,6 +62,7 @@ def page(data: ReportInput) -> str:
         max_points=MAX_POINTS,
         levels=_levels(cells),
         scaling=scaling(cells, data.cards, _laws(data)),
+        fewest_seeds=FEWEST_SEEDS,
         most_seeds=max(map(len, cells.seeds.values()), default=1),
         copies=copies(cells),
         films=films,
@@ -132,6 +133,7 @@ def _region_column(rows: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
             else str(row["rank"])
             if row["measured_enough"]
             else "†",
+            "may_be": _may_be(row),
             "solved": percent(_float(row, "solved")),
             "error": error[index],
             "interval": interval(_float(row, "velocity_error_low"), _float(row, "velocity_error_high")),
@@ -141,6 +143,14 @@ def _region_column(rows: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
         }
         for index, row in enumerate(rows)
     ]
+
+
+def _may_be(row: dict[str, Any] | None) -> str:
+    """The ranks that a row may have, if there are several."""
+    if row is None or row["rank"] is None or not row["measured_enough"]:
+        return ""
+    low, high = row["best_rank"], row["worst_rank"]
+    return "" if low == high else f"{low}–{high}"
 
 
 def _float(row: dict[str, Any] | None, key: str) -> float:

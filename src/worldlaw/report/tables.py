@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from worldlaw.core.permutation import LEVEL, better_and_worse, holm, sign_test
 from worldlaw.core.stats import Summary
 from worldlaw.report.cells import KINDS, REGIONS, Cells, PerClip, arrange
 from worldlaw.report.levels import level_groups, level_words
@@ -26,6 +29,9 @@ def leaderboard(results: pa.Table) -> list[dict[str, Any]]:
     all that are: making a ball vanish must never pay. Models and references share one ranking; the floor has
     no rank, and a codec, which only draws the true video again, has none either.
 
+    ``best_rank`` and ``worst_rank`` are the ranks that remain when only differences that are shown count: the
+    exact sign test, over the clips of which one of two solves more answers than the other, corrected for all
+    pairs in all scenarios and regions (Holm). It is about these trainings, not about others of the same kind.
     ``charged_velocity_error`` is that error in m/s; the velocity error where results have no such metric.
     ``floor_ratio`` and ``charged_floor_ratio`` are the two errors over those of the floor, each a ratio of
     means over the clips of the region on which both are numbers. ``ood_id_ratio`` is the velocity error out
@@ -67,6 +73,8 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
                     "predictor": name,
                     "kind": kind,
                     "rank": None,
+                    "best_rank": None,
+                    "worst_rank": None,
                     "measured_enough": bool(share.mean >= ENOUGH),
                     "num_clips": max(error.num + error.num_nan, share.num + share.num_nan),
                     "solved": solved.mean,
@@ -86,7 +94,51 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
             board += [row for kind in UNRANKED for row in rows if row["kind"] == kind]
             ranked = sorted((row for row in rows if row["kind"] not in UNRANKED), key=place)
             board += [{**row, "rank": index + 1} for index, row in enumerate(ranked)]
-    return board
+    return _with_possible_ranks(cells, board)
+
+
+def _with_possible_ranks(cells: Cells, board: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a ranking with the ranks that each may have, by what is shown."""
+    pairs = [
+        (one, other)
+        for one, other in itertools.combinations([row for row in board if row["rank"] is not None], 2)
+        if (one["scenario"], one["region"]) == (other["scenario"], other["region"])
+        and one["measured_enough"] == other["measured_enough"]
+    ]
+    apart = [_solved_apart(cells, one, other) for one, other in pairs]
+    corrected = holm([sign_test(differences) for differences in apart])
+    better: dict[int, int] = {}
+    worse: dict[int, int] = {}
+    for pair, differences, chance in zip(pairs, apart, corrected, strict=True):
+        num_better, num_worse = better_and_worse(differences)
+        if chance <= LEVEL and num_better > num_worse:  # the first has the better rank
+            better[id(pair[1])] = better.get(id(pair[1]), 0) + 1
+            worse[id(pair[0])] = worse.get(id(pair[0]), 0) + 1
+    return [_possible(row, board, better.get(id(row), 0), worse.get(id(row), 0)) for row in board]
+
+
+def _possible(
+    row: dict[str, Any], board: Sequence[dict[str, Any]], num_better: int, num_worse: int
+) -> dict[str, Any]:
+    """A row with its possible ranks; those measured enough stand before those who are not, in any case."""
+    if row["rank"] is None:
+        return row
+    place = ("scenario", "region")
+    among = [one for one in board if one["rank"] is not None and all(one[key] == row[key] for key in place)]
+    enough = sum(one["measured_enough"] for one in among)
+    first, last = (1, enough) if row["measured_enough"] else (enough + 1, len(among))
+    return {**row, "best_rank": first + num_better, "worst_rank": last - num_worse}
+
+
+def _solved_apart(cells: Cells, one: dict[str, Any], other: dict[str, Any]) -> np.ndarray:
+    """How much more of each clip the first of two rows solves; NaN where either has no answer."""
+    first, second = (
+        cells.get(row["scenario"], row["predictor"], "solved").where(region=row["region"])
+        for row in (one, other)
+    )
+    known = dict(zip(zip(second.split, second.clip, strict=True), second.value, strict=True))
+    clips = zip(first.split, first.clip, strict=True)
+    return first.value - np.array([known.get(clip, np.nan) for clip in clips], float)
 
 
 def nearness(cells: Cells) -> str:

@@ -42,8 +42,10 @@ GLOSSARY = {
     "−1 the truth. It says nothing, and is not counted, where the truth itself is within 0.1 m/s of a "
     "training clip.",
     "given frames": "The first frames of a clip, which the predictor sees. Only what follows is examined.",
-    "95 % interval": "Percentile bootstrap of the mean, clips resampled; of a model that was trained several "
-    "times, trainings and clips; of a share Wilson's score interval.",
+    "95 % interval": "Of a mean the studentised bootstrap, clips resampled; none over fewer than ten clips, "
+    "or where so few differ from the rest that nothing can be said. Of a share of clips Wilson's score "
+    "interval. Of a model that was trained three times or more, that over clips and Student's t over "
+    "trainings, added up in squares; over two trainings none. Intervals are not corrected for their number.",
 }
 
 

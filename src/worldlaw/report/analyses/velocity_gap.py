@@ -10,6 +10,7 @@ import numpy as np
 from worldlaw.core.errors import BadInput
 from worldlaw.core.region import Interval
 from worldlaw.core.seeding import rng_for
+from worldlaw.core.stats import FEWEST as FEWEST_VALUES
 from worldlaw.core.stats import Summary, summarize
 from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
 from worldlaw.report.analyses.drawing import NEW, TRAINED, Axis, scatter
@@ -121,7 +122,8 @@ def switch(answers: Answers, gap: Interval) -> Summary:
 
     The threshold with the fewest rollouts on the wrong side, the middle of all equally good ones; NaN if all
     rollouts in the gap lie on one side of its middle. With the 95 % percentile-bootstrap interval, rollouts
-    resampled: from the lower ends of what is equally good to the upper ends.
+    resampled: from the lower ends of what is equally good to the upper ends. There is none for fewer than ten
+    rollouts; a threshold has no standard error by which resamples could be studentised.
     """
     true, measured = answers["true_velocity"], answers["measured_velocity"]
     among = np.isfinite(measured) & (true > gap[0]) & (true < gap[1])
@@ -130,11 +132,14 @@ def switch(answers: Answers, gap: Interval) -> Summary:
     num, num_nan = len(speed), int(np.isnan(measured).sum())
     if not num or above.all() or not above.any():
         return Summary(np.nan, np.nan, np.nan, num, num_nan)
+    mean = float(np.mean(_thresholds(speed, above)))
+    if num < FEWEST_VALUES:
+        return Summary(mean, np.nan, np.nan, num, num_nan)
     rng = rng_for(0, "bootstrap", "switch")
     drawn = (np.sort(rng.integers(num, size=num)) for _ in range(NUM_RESAMPLES))
     ranges = np.array([_thresholds(speed[rows], above[rows]) for rows in drawn])
     low, high = np.nanpercentile(ranges[:, 0], 2.5), np.nanpercentile(ranges[:, 1], 97.5)
-    return Summary(float(np.mean(_thresholds(speed, above))), float(low), float(high), num, num_nan)
+    return Summary(mean, float(low), float(high), num, num_nan)
 
 
 def _thresholds(speed: np.ndarray, above: np.ndarray) -> tuple[float, float]:
