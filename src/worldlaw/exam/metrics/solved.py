@@ -9,8 +9,10 @@ held against the truth: under the right law the difference of two free motions i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache, cached_property
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from worldlaw.core import physics
 from worldlaw.core.types import VISIBLE, Case
@@ -37,18 +39,7 @@ def flight_velocity_error(case: Case) -> float:
 
     Returns: m/s; NaN if one of these intervals was not measured, or there is none.
     """
-    judged = _judged(case)
-    intervals = judged[1:] & judged[:-1]
-    away = _away(case)
-    total, count = 0.0, 0
-    impact = _impacts(case)
-    for body, start, stop in _flights(intervals, impact):
-        places = away[start : stop + 1, body]
-        steps = np.arange(len(places)) - (len(places) - 1) / 2
-        slope = steps @ places / (steps @ steps) / case.truth.dt
-        total += (stop - start) * float(np.linalg.norm(slope))
-        count += stop - start
-    return total / count if count else np.nan
+    return _paths(case).flight_velocity_error
 
 
 @metric(unit="m", best=0.0)
@@ -62,26 +53,7 @@ def path_break(case: Case) -> float:
 
     Returns: m; NaN if no three frames can be measured.
     """
-    away, shown = _away(case), _shown(case)
-    shown &= _judged(case) | (np.arange(len(shown)) < case.context)[:, None]
-    away = np.where(shown[..., None], away, np.nan)
-    impact = np.concatenate([[0], np.cumsum(_impacts(case))])  # (T,) impact intervals before each frame
-    largest = np.nan
-    for step in STEPS:
-        first = max(0, case.context - 2 * step)  # the last of the three frames is a generated one
-        if len(away) - 2 * step <= first:
-            break
-        before, middle, after = (away[first + k : len(away) - 2 * step + k] for k in (0, step, 2 * step))
-        bend = np.linalg.norm(after - 2 * middle + before, axis=-1)  # (F, B)
-        met = impact[first + 2 * step :] > impact[first : len(impact) - 2 * step]
-        if step > AT_IMPACT:
-            bend[met] = np.nan
-        else:
-            apart = np.linalg.norm(before[:, :, None] - before[:, None], axis=-1).max(axis=2)
-            late = 2 * np.maximum(apart, np.linalg.norm(before, axis=-1))
-            bend[met] = np.maximum(bend - late, 0.0)[met]
-        largest = np.fmax(largest, np.nanmax(bend, initial=-np.inf) if np.isfinite(bend).any() else np.nan)
-    return float(largest)
+    return _paths(case).path_break
 
 
 @metric(unit="", best=0.0)
@@ -92,8 +64,7 @@ def size_change(case: Case) -> float:
 
     Returns: a share; NaN if no frame can be measured.
     """
-    size = case.tracked.bodies.size / case.truth.size
-    return _most(case, np.abs(size / _given(case, size) - 1))
+    return _paths(case).size_change
 
 
 @metric(unit="", best=0.0)
@@ -105,8 +76,7 @@ def color_change(case: Case) -> float:
 
     Returns: 0 to 1; NaN if no frame can be measured.
     """
-    color = case.tracked.bodies.color
-    return _most(case, np.linalg.norm(color - _given(case, color), axis=-1) / np.sqrt(3))
+    return _paths(case).color_change
 
 
 @metric(unit="", best=0.0)
@@ -118,8 +88,8 @@ def momentum_change(case: Case) -> float:
     Returns: a share; NaN if the law does not keep momentum, or there is not one impact with three frames
     before and after it in which every body is measured.
     """
-    found = _across_impact(case, "momentum")
-    if found is None:
+    found = _paths(case).across_impact
+    if found is None or "momentum" not in case.scene.invariants:
         return np.nan
     mass, before, after = found
     moving = float((mass * np.linalg.norm(before, axis=-1)).sum())
@@ -132,8 +102,8 @@ def energy_change(case: Case) -> float:
 
     Velocities and cases without a number as for ``momentum_change``.
     """
-    found = _across_impact(case, "energy")
-    if found is None:
+    found = _paths(case).across_impact
+    if found is None or "energy" not in case.scene.invariants:
         return np.nan
     mass, before, after = found
     kinetic = [float((mass * (velocity**2).sum(axis=-1)).sum()) for velocity in (before, after)]
@@ -152,10 +122,10 @@ def solved(case: Case) -> float:
 
     Returns: 0 or 1; NaN if no frame counts.
     """
-    judged = _judged(case)
-    if not (judged[1:] & judged[:-1]).any():
+    paths = _paths(case)
+    if not paths.intervals.any():
         return np.nan
-    if not np.isfinite(_away(case)[judged]).all() or case.extra_per_frame > SOLVED_EXTRA:
+    if not np.isfinite(paths.away[paths.judged]).all() or case.extra_per_frame > SOLVED_EXTRA:
         return 0.0
     return float(not exceeded(case))
 
@@ -173,42 +143,147 @@ MEASURES = (
 )  # fmt: skip
 
 
-def _judged(case: Case) -> np.ndarray:
-    """(T, B) bool: frames in which a solved clip shows a body; the last given frame is the first of them.
+class _Paths:
+    """Where the bodies of a case are beside the truth; what several measures need is worked out once."""
 
-    Whoever may leave the view is not asked for from where ``SOLVED_ERROR`` since the last given frame, and
-    ``EDGE``, may have brought it to the edge: that hangs on the truth alone, so losing a body never pays.
-    """
-    truth = case.truth
-    judged = _shown(case)
-    if not _walled(case):
-        room = np.minimum(truth.position, np.array(case.scene.extent) - truth.position).min(axis=-1)
-        time = (np.arange(truth.num_frames) - (case.context - 1))[:, None] * truth.dt
-        judged &= (room - truth.size >= EDGE + SOLVED_ERROR * time) | (time <= 0)
-    judged[: case.context - 1] = False
-    return judged
+    def __init__(self, case: Case) -> None:
+        self.case, self.truth, self.seen = case, case.truth, case.tracked.bodies
+
+    @cached_property
+    def away(self) -> Float[np.ndarray, "T B 2"]:
+        """Measured less true places in m; NaN where a body was not measured."""
+        return self.seen.position - self.truth.position
+
+    @cached_property
+    def shown(self) -> Bool[np.ndarray, "T B"]:
+        """Frames in which the truth shows a body in full, and the form of the video tells of it."""
+        visible = self.truth.status == VISIBLE
+        return visible if self.case.legible is None else visible & self.case.legible
+
+    @cached_property
+    def judged(self) -> Bool[np.ndarray, "T B"]:
+        """Frames in which a solved clip shows a body; the last given frame is the first of them.
+
+        Whoever may leave the view is not asked for from where ``SOLVED_ERROR`` since the last given frame,
+        and ``EDGE``, may have brought it to the edge: that hangs on the truth alone, so losing a body never
+        pays.
+        """
+        judged = self.shown.copy()
+        if not _walled(self.case.scene.scenario):
+            position = self.truth.position
+            room = np.minimum(position, np.array(self.case.scene.extent) - position).min(axis=-1)
+            time = (np.arange(len(position)) - (self.case.context - 1))[:, None] * self.truth.dt
+            judged &= (room - self.truth.size >= EDGE + SOLVED_ERROR * time) | (time <= 0)
+        judged[: self.case.context - 1] = False
+        return judged
+
+    @cached_property
+    def usable(self) -> Bool[np.ndarray, "T B"]:
+        """The judged frames and all given ones."""
+        usable = self.judged.copy()
+        usable[: self.case.context] = self.shown[: self.case.context]
+        return usable
+
+    @property
+    def intervals(self) -> Bool[np.ndarray, "I B"]:
+        """Intervals between judged frames."""
+        return self.judged[1:] & self.judged[:-1]
+
+    @cached_property
+    def impact(self) -> Bool[np.ndarray, " I"]:
+        """Intervals at or beside a true impact."""
+        return physics.impact_intervals(self.truth.position, self.case.scene.gravity, self.truth.dt)
+
+    @cached_property
+    def flight_velocity_error(self) -> float:
+        total, count = 0.0, 0
+        for body, start, stop in _flights(self.intervals, self.impact):
+            places = self.away[start : stop + 1, body]
+            steps = np.arange(len(places)) - (len(places) - 1) / 2
+            slope = steps @ places / (steps @ steps) / self.truth.dt
+            total += (stop - start) * float(np.hypot(*slope))
+            count += stop - start
+        return total / count if count else np.nan
+
+    @cached_property
+    def path_break(self) -> float:
+        away = np.where(self.usable[..., None], self.away, np.nan)
+        met_before = np.concatenate([[0], np.cumsum(self.impact)])  # (T,) impact intervals before each frame
+        largest = np.nan
+        for step in STEPS:
+            first = max(0, self.case.context - 2 * step)  # the last of the three frames is a generated one
+            last = len(away) - 2 * step
+            if last <= first:
+                break
+            before, middle, after = (away[first + k : last + k] for k in (0, step, 2 * step))
+            bend = np.linalg.norm(after - 2 * middle + before, axis=-1)  # (F, B)
+            met = met_before[first + 2 * step :] > met_before[first:last]
+            if met.any() and step > AT_IMPACT:
+                bend[met] = np.nan
+            elif met.any():
+                apart = np.linalg.norm(before[:, :, None] - before[:, None], axis=-1).max(axis=2)
+                late = 2 * np.maximum(apart, np.linalg.norm(before, axis=-1))
+                bend[met] = np.maximum(bend - late, 0.0)[met]
+            largest = np.fmax(largest, np.fmax.reduce(bend, axis=None))
+        return float(largest)
+
+    @cached_property
+    def size_change(self) -> float:
+        size = self.seen.size / self.truth.size
+        return self._most(np.abs(size / self._given(size) - 1))
+
+    @cached_property
+    def color_change(self) -> float:
+        color = self.seen.color
+        return self._most(np.linalg.norm(color - self._given(color), axis=-1) / np.sqrt(3))
+
+    @cached_property
+    def across_impact(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """(B,) masses in kg and (B, 2) velocities in m/s before and after the one impact of a clip."""
+        impact = np.flatnonzero(self.impact)
+        if not len(impact) or np.ptp(impact) >= len(impact):
+            return None
+        whole = (self.usable & np.isfinite(self.away[..., 0])).all(axis=1)
+        velocities = []
+        for start, stop in ((0, impact[0] + 1), (impact[-1] + 1, len(whole))):
+            frames = start + np.flatnonzero(whole[start:stop])
+            frames = frames[-WINDOW:] if start == 0 else frames[:WINDOW]
+            if len(frames) < LEAST_WINDOW:
+                return None
+            steps = (frames - frames.mean())[:, None, None]
+            places = self.seen.position[frames]
+            velocities.append((steps * places).sum(axis=0) / (steps**2).sum() / self.truth.dt)
+        mass = np.array([body.mass for body in self.case.scene.bodies])
+        return mass, velocities[0], velocities[1]
+
+    def _given(self, values: np.ndarray) -> np.ndarray:
+        """(B, ...): the mean of values (T, B, ...) over the given frames; NaN for what these do not show."""
+        given = values[: self.case.context]
+        known = np.isfinite(given)
+        with np.errstate(invalid="ignore"):
+            return np.where(known, given, 0.0).sum(axis=0) / known.sum(axis=0)
+
+    def _most(self, values: np.ndarray) -> float:
+        """The largest of values (T, B) over generated frames that count, those beside an impact aside."""
+        counted = self.judged & np.isfinite(values)
+        counted[: self.case.context] = False
+        counted[1:][self.impact] = counted[:-1][self.impact] = False
+        return float(values[counted].max()) if counted.any() else np.nan
 
 
-def _shown(case: Case) -> np.ndarray:
-    """(T, B) bool: frames in which the truth shows a body in full, and the form of the video tells of it."""
-    visible = case.truth.status == VISIBLE
-    return visible if case.legible is None else visible & case.legible
+_LAST: list[_Paths] = []  # of the last case of this process: its metrics are asked for one after the other
 
 
-def _walled(case: Case) -> bool:
-    """Whether the edges of the view are walls, which no body leaves it through."""
-    name = case.scene.scenario
-    return name in scenarios.names() and scenarios.get(name).edges == "walls"
+def _paths(case: Case) -> _Paths:
+    if not _LAST or _LAST[0].case is not case:
+        _LAST[:] = [_Paths(case)]
+    return _LAST[0]
 
 
-def _away(case: Case) -> np.ndarray:
-    """(T, B, 2) m: measured less true places; NaN where a body was not measured."""
-    return case.tracked.bodies.position - case.truth.position
-
-
-def _impacts(case: Case) -> np.ndarray:
-    """(T - 1,) bool: intervals at or beside a true impact."""
-    return physics.impact_intervals(case.truth.position, case.scene.gravity, case.truth.dt)
+@cache
+def _walled(scenario: str) -> bool:
+    """Whether the edges of a scenario's view are walls, which no body leaves it through."""
+    return scenario in scenarios.names() and scenarios.get(scenario).edges == "walls"
 
 
 def _flights(intervals: np.ndarray, impact: np.ndarray) -> Iterator[tuple[int, int, int]]:
@@ -219,45 +294,3 @@ def _flights(intervals: np.ndarray, impact: np.ndarray) -> Iterator[tuple[int, i
         for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             if runs[start]:
                 yield body, start, stop
-
-
-def _given(case: Case, values: np.ndarray) -> np.ndarray:
-    """(B, ...): the mean of values (T, B, ...) over the given frames; NaN for what these do not show."""
-    given = values[: case.context]
-    known = np.isfinite(given)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, given, 0.0).sum(axis=0) / known.sum(axis=0)
-
-
-def _most(case: Case, values: np.ndarray) -> float:
-    """The largest of values (T, B) over frames that count, those beside an impact aside."""
-    impact = _impacts(case)
-    beside = np.zeros(case.truth.num_frames, bool)
-    beside[1:] |= impact
-    beside[:-1] |= impact
-    counted = _judged(case) & ~beside[:, None]
-    counted[: case.context] = False
-    counted &= np.isfinite(values)
-    return float(values[counted].max()) if counted.any() else np.nan
-
-
-def _across_impact(case: Case, kept: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """(B,) masses in kg and (B, 2) velocities in m/s before and after the one impact of a clip."""
-    impact = np.flatnonzero(_impacts(case))
-    if kept not in case.scene.invariants or not len(impact) or np.ptp(impact) >= len(impact):
-        return None
-    judged = _judged(case)
-    judged[: case.context] = _shown(case)[: case.context]
-    whole = judged.all(axis=1) & np.isfinite(_away(case)).all(axis=(1, 2))
-    parts = whole[: impact[0] + 1][-WINDOW:], whole[impact[-1] + 1 :][:WINDOW]
-    starts = max(impact[0] + 1 - WINDOW, 0), impact[-1] + 1
-    velocities = []
-    for start, part in zip(starts, parts, strict=True):
-        frames = start + np.flatnonzero(part)
-        if len(frames) < LEAST_WINDOW:
-            return None
-        steps = (frames - frames.mean())[:, None, None]
-        places = case.tracked.bodies.position[frames]
-        velocities.append((steps * places).sum(axis=0) / (steps**2).sum() / case.truth.dt)
-    mass = np.array([body.mass for body in case.scene.bodies])
-    return mass, *velocities
