@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from worldlaw.core.supervising import at_work
+
 MOST_LISTED = 40  # names in a message; of more the first and the last are told
 
 
@@ -37,15 +39,23 @@ def blamed(who: str) -> Iterator[None]:
     The one place that catches Exception: what a model or a law of the user's may raise cannot be listed.
     """
     try:
-        yield
+        with at_work(who):
+            yield
     except (BadInput, Failed):
         raise
+    except SystemExit as error:
+        raise ended(who, error) from error
     except Exception as error:
         said = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise Failed(f"{who}: {said}{_place(error)}") from error
 
 
-def _place(error: Exception) -> str:
+def ended(who: str, error: SystemExit) -> Failed:
+    """What to say of code that calls ``sys.exit``: no code but the command's own says when it is done."""
+    return Failed(f"{who}: it called sys.exit({error.code!r}){_place(error)}")
+
+
+def _place(error: BaseException) -> str:
     """File and line of the user's code that an error came through; the innermost if it is all ours."""
     ours = Path(__file__).parents[1]
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
