@@ -24,6 +24,7 @@ SLOW = (
     "adjustments",
     "resampling",
     "foreign",
+    "faults",
 )  # minutes or hours: only when named
 
 

@@ -52,7 +52,8 @@ def content(folder):
     found = {}
     for path in sorted(Path(folder).rglob("*")):
         if path.name == MANIFEST:
-            found[str(path.relative_to(folder))] = json.loads(path.read_text()) | {"made": None}
+            unlike = {"made": None, "digest": None}
+            found[str(path.relative_to(folder))] = json.loads(path.read_text()) | unlike
         elif path.is_file():
             found[str(path.relative_to(folder))] = path.read_bytes()
     return found
