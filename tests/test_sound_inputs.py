@@ -18,6 +18,7 @@ from worldlaw.core.errors import BadInput
 from worldlaw.exporting import export
 from worldlaw.job import Quiet
 from worldlaw.pipeline import run
+from worldlaw.plan import make_plan
 
 pytest.importorskip("torch")
 
@@ -178,6 +179,12 @@ def test_the_check_of_a_run_finds_damage_to_its_own_files(runs, name, capsys):
     assert main(["check", str(runs / "tiny")]) == 2
 
 
+def test_the_record_of_a_run_is_not_an_artifacts_manifest(runs):
+    shutil.copy(one(runs, f"track-*/{MANIFEST}"), runs / "tiny" / MANIFEST)
+    with pytest.raises(BadInput, match="not the record of a run"):
+        check(runs / "tiny")
+
+
 def test_what_a_manifest_counts_is_not_believed_when_it_was_changed(whole, runs):
     path = one(runs, f"simulate-*/{MANIFEST}")
     path.write_text(re.sub(r'"clips": 3', '"clips": 4', path.read_text()))
@@ -237,6 +244,15 @@ def test_of_an_unfinished_training_no_damaged_checkpoint_is_gone_on_with(whole, 
     path.unlink()
     again(runs)
     assert_same_numbers(whole, runs)
+
+
+def test_no_training_goes_on_from_the_checkpoint_of_another(runs):
+    other = EXPERIMENT.model_copy(update={"seed": 1})
+    folder = make_plan(other, runs).train["uniform_motion", "learner"].folder
+    folder.mkdir()
+    shutil.copy(one(runs, "train-*/checkpoint.pt"), folder)
+    with pytest.raises(BadInput, match="the checkpoint of train-"), contextlib.redirect_stderr(io.StringIO()):
+        run(other, runs, until="train")
 
 
 def test_of_an_unfinished_training_damaged_weights_are_made_from_the_checkpoint(whole, runs):

@@ -89,6 +89,8 @@ def _check_run(folder: Path, progress: Progress) -> tuple[str, list[str]]:
     recorded: set[str] = set()
     if (folder / MANIFEST).exists():
         record = read_record(folder / MANIFEST)
+        if "artifacts" not in record:
+            raise BadInput(f"{folder / MANIFEST}: not the record of a run; run the experiment again")
         recorded = {entry["folder"] for entry in record["artifacts"] if entry["complete"]}
         for name, digest in record["sha256"].items():
             if not (folder / name).exists():

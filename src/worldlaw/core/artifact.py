@@ -257,8 +257,11 @@ def altered_files(folder: Path, manifest: Mapping[str, Any], *, leave: str = "")
     faults = missing_files(folder, manifest)
     for name in manifest["files"].keys() - faults.keys():
         path = folder / name
-        if not fnmatch.fnmatch(name, leave) and checksum(path) != manifest["sha256"].get(name):
-            faults[name] = f"{path}: not the bytes that were written: its checksum differs"
+        try:
+            if not fnmatch.fnmatch(name, leave) and checksum(path) != manifest["sha256"].get(name):
+                faults[name] = f"{path}: not the bytes that were written: its checksum differs"
+        except FileNotFoundError:  # another run has just cleared it
+            faults[name] = f"{path}: missing"
     return dict(sorted(faults.items()))
 
 
