@@ -415,9 +415,9 @@ def _digest(batch: pa.RecordBatch, about: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _plain(column: pa.Array) -> np.ndarray:
+def _plain(column: pa.Array) -> memoryview:
     """The numbers of a column, null as 0."""
-    return (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False)
+    return (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False).data
 
 
 def flat(thing: object, name: str) -> np.ndarray | None:
