@@ -27,6 +27,7 @@ SLOW = (
     "resampling",
     "foreign",
     "coverage",
+    "faults",
 )  # minutes or hours: only when named
 
 

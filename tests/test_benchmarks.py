@@ -58,6 +58,13 @@ def test_a_small_network_learns_a_clip_by_heart():
     assert place["ours"] < 0.3 < place["baseline"]  # px
 
 
+def test_no_injected_fault_is_silent():
+    done = run("faults", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    injected = json.loads(done.stdout)["figures"][-1]
+    assert injected["ours"] == 0, injected["notes"]
+
+
 def test_an_unknown_benchmark_is_one_line_and_exit_code_2():
     done = run("traking")
     assert done.returncode == 2

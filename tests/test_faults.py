@@ -563,7 +563,7 @@ def group_of(process):
         except OSError:  # it has just ended
             continue
         if int(group) == process.pid and state != "Z":
-            found.append((b"resource_tracker" in command, int(entry.name) == process.pid, int(entry.name)))
+            found.append((b"spawn_main" not in command, int(entry.name) == process.pid, int(entry.name)))
     return [number for _, _, number in sorted(found)]
 
 

@@ -17,6 +17,7 @@ from worldlaw import evaluation
 from worldlaw.cli import main
 from worldlaw.clips.media import write_video
 from worldlaw.clips.store import Clips
+from worldlaw.core.artifact import checksum, read_manifest, write_record
 from worldlaw.core.errors import BadInput
 from worldlaw.core.stats import proportion, summarize
 from worldlaw.rating import Ratings, Session, exhibits, results, sample
@@ -616,6 +617,9 @@ def test_verdicts_of_a_run_come_from_its_results(made, tmp_path):
         pa.concat_tables([table, pa.Table.from_pylist(rows, evaluation.SCHEMA)]),
         root / evaluated.name / "results.parquet",
     )
+    path = root / evaluated.name / "results.parquet"
+    told = {"files": {path.name: path.stat().st_size}, "sha256": {path.name: checksum(path)}}
+    write_record(path.with_name("manifest.json"), read_manifest(evaluated) | told)
     names = {(each.predictor, each.split, each.clip): each.name for each in shown}
     assert verdicts(root / "seen", shown) == {
         names["floor", "id", 0]: False,

@@ -87,8 +87,8 @@ def test_a_flipped_byte_is_found_by_the_check(tmp_path):
 def test_a_newer_format_is_refused_with_advice(tmp_path):
     stored(tmp_path)
     path = tmp_path / shard_name(0)
-    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 9'))
-    with pytest.raises(BadInput, match="this version reads format 1"):
+    path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 9'))
+    with pytest.raises(BadInput, match="this version reads format 2"):
         Shard(path)
 
 

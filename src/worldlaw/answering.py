@@ -55,7 +55,7 @@ def _redraw_one(plan: Plan, world: str, name: str, split: str, threads: int) -> 
         questions = Clips(plan.simulate[world, split].folder)
         for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
             path = artifact.folder / shard_name(number)
-            if not complete_shard(path, len(indices)):
+            if not complete_shard(path, indices):
                 drawn = coding.redraw(
                     codec, name, questions, indices, context=experiment.context, batch=BATCH
                 )
@@ -88,7 +88,7 @@ def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: in
         ]
         for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
             path = artifact.folder / shard_name(number)
-            if not complete_shard(path, len(indices)):
+            if not complete_shard(path, indices):
                 answers = _answers(model, instance, questions, indices, experiment.context, seeds, tell)
                 write_shard(path, answers, fps=questions.fps)
         finish({"clips": len(questions)})

@@ -17,7 +17,8 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 from worldlaw import exam_cli, judge_cli
 from worldlaw.commands import add_command, positive
-from worldlaw.core.errors import BadInput, Failed, nearest, shortened
+from worldlaw.core.errors import BadInput, Failed, ended, nearest, shortened
+from worldlaw.core.supervising import supervised
 from worldlaw.crew import helping
 
 if TYPE_CHECKING:
@@ -37,10 +38,21 @@ LONGEST_LINE = 2000  # characters of a complaint
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0 done, 1 failed, 2 bad input."""
+    """Run a command; returns the exit code: 0 done, 1 failed, 2 bad input.
+
+    Without ``argv`` it is the shell's command, done in a child process, so that a model or law that ends its
+    process cannot pass for a command that was done.
+    """
     arguments, rest = _parser().parse_known_args(argv)
     if rest:
         arguments.parser.error(f"unknown {rest[0]!r}{_nearest_option(arguments.parser, rest[0])}")
+    if argv is None:
+        return supervised(lambda: _obey(arguments))
+    return _obey(arguments)
+
+
+def _obey(arguments: argparse.Namespace) -> int:
+    """Do what a command says; returns the exit code."""
     try:
         here = os.getcwd()
         if here not in sys.path:
@@ -50,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         _complain("stopped; what was complete is kept, run it again to go on")
+        return FAILED
+    except SystemExit as error:  # somebody else's code, that nobody blamed
+        _complain(str(ended("this command", error)))
         return FAILED
     except (BadInput, Failed, OSError, MemoryError) as error:
         if arguments.traceback:

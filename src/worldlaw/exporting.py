@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from worldlaw.clips.export import (
     export_rollouts,
     export_videofolder,
 )
-from worldlaw.clips.store import Clips
+from worldlaw.clips.store import Clips, damaged_files
 from worldlaw.core.artifact import read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Scene, Trajectory
@@ -29,7 +30,7 @@ def export(artifact: Path, out: Path, layout: str, *, progress: Progress = iter)
     the train artifact of a network, and its number is that of the clips it learnt from.
     Raises BadInput for an artifact of another stage, and for what the layout cannot hold.
     """
-    stage = read_manifest(artifact)["stage"]
+    stage = _sound(artifact)["stage"]
     wanted = {
         "videofolder": ("simulate", "generate"),
         "phyworld": ("simulate",),
@@ -53,8 +54,17 @@ def export(artifact: Path, out: Path, layout: str, *, progress: Progress = iter)
         questions = artifact.parent / f"simulate-{read_manifest(artifact)['inputs']['questions']}"
         if not questions.exists():
             raise BadInput(f"{questions}: the questions of these rollouts are not here; expected them beside")
+        _sound(questions)
         export_rollouts(Clips(questions), clips, out, progress=progress)
     return len(clips)
+
+
+def _sound(artifact: Path) -> dict[str, Any]:
+    """The manifest of an artifact. Raises BadInput if a file is not as it was written."""
+    manifest = read_manifest(artifact)
+    for fault in damaged_files(artifact, manifest).values():
+        raise BadInput(f"{fault}; run the experiment again to make it anew")
+    return manifest
 
 
 def _as_the_study_drew(scene: Scene, trajectory: Trajectory) -> np.ndarray:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from worldlaw import crew
+from worldlaw.clips.store import damaged_files
 from worldlaw.core.artifact import MANIFEST, Artifact, locked, make_folder, sweep
 from worldlaw.core.workers import Workers
 from worldlaw.plan import Plan
@@ -77,29 +78,44 @@ class Job:
         (self.made if made else self.kept).append(artifact.folder.name)
 
     def missing(self, group: dict[Any, Artifact]) -> list[tuple[Any, Artifact]]:
-        """What of a group has to be made; the rest is noted as kept. Equal artifacts are made once."""
+        """What of a group has to be made; the rest is sound by its checksums and noted as kept.
+
+        Later stages take their inputs from what an earlier call found sound, so every input is verified once
+        a run. Equal artifacts are made once.
+        """
         todo: dict[str, tuple[Any, Artifact]] = {}
         for place, artifact in group.items():
-            if artifact.complete:
-                if artifact.folder.name not in self.kept:
-                    self.kept.append(artifact.folder.name)
-            elif artifact.key not in todo:
-                if (artifact.folder / MANIFEST).exists():
-                    self.progress.note(f"{artifact.faults()[0]}; it is made anew")
-                todo[artifact.key] = (place, artifact)
+            if artifact.key in todo or artifact.folder.name in self.kept:
+                continue
+            faults = damage(artifact)
+            if faults is not None and not faults:
+                self.kept.append(artifact.folder.name)
+                continue
+            for fault in (faults or {}).values():
+                self.progress.note(f"{fault}; it is made anew")
+            todo[artifact.key] = (place, artifact)
         return list(todo.values())
+
+
+def damage(artifact: Artifact) -> dict[str, str] | None:
+    """Files of a finished artifact that are not as they were written, with faults; None if unfinished."""
+    return artifact.damaged(damaged_files) if (artifact.folder / MANIFEST).exists() else None
 
 
 @contextlib.contextmanager
 def making(artifact: Artifact, note: Callable[[str], None]) -> Iterator[Callable[[dict], None] | None]:
     """Hold an artifact's folder while it is made; the value finishes it with what was counted.
 
+    A finished one that is damaged is cleared first, so that nothing damaged is taken for what is to be made.
     While another run is making it, this one waits; the value is None if then nothing is left to do.
     """
     make_folder(artifact.folder)
     waiting = f"{artifact.folder}: another run is writing here; waiting until it is done"
     with locked(artifact.folder, waiting=lambda: note(waiting)):
-        if artifact.complete:
+        faults = damage(artifact)
+        if faults:
+            artifact.clear(faults)
+        elif faults is not None:
             yield None
             return
         sweep(artifact.folder)

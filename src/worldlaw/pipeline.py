@@ -16,20 +16,23 @@ import yaml
 from worldlaw import coding, crew, evaluation, look
 from worldlaw.answering import generate
 from worldlaw.calibrating import calibrate
-from worldlaw.clips.store import Clip, Clips, Shard, complete_shard, shard_name, write_shard
+from worldlaw.clips import store
+from worldlaw.clips.store import SHARDS, Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
 from worldlaw.config import Experiment
 from worldlaw.core.artifact import (
     MANIFEST,
+    checksum,
     explained,
     key_of,
     locked,
     make_folder,
     provenance,
     sweep,
+    write_record,
     write_text,
 )
-from worldlaw.core.errors import BadInput, blamed
+from worldlaw.core.errors import BadInput, blamed, ended
 from worldlaw.exam.trackers import tracker
 from worldlaw.job import Job, Progress, Quiet
 from worldlaw.plan import FLOOR, STAGES, Plan, make_plan, shard_ranges
@@ -66,7 +69,22 @@ def run(
     Under torchrun the first process does all of it and the others only help to train.
     Raises BadInput or Failed, one line each; whatever was complete is kept.
     """
-    job = Job(make_plan(experiment, Path(out)), workers, progress or Quiet(), time_limit)
+    try:
+        return _run(experiment, Path(out), until, workers, fresh, time_limit, progress or Quiet())
+    except SystemExit as error:  # the user's own script must not end as if all were done
+        raise ended(f"experiment {experiment.name}", error) from error
+
+
+def _run(
+    experiment: Experiment,
+    out: Path,
+    until: str,
+    workers: int,
+    fresh: bool,
+    time_limit: float | None,
+    progress: Progress,
+) -> Run:
+    job = Job(make_plan(experiment, out), workers, progress, time_limit)
     stages = STAGES[: STAGES.index(until) + 1]
     if "train" in stages:
         for name in experiment.codecs:
@@ -97,10 +115,11 @@ def _lead(job: Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
                 if {"calibrate": "track"}.get(artifact.stage, artifact.stage) in stages:
                     _remove(artifact.folder)
         write_text(job.plan.folder / "experiment.yaml", dump(job.plan.experiment))
+        store.verified.cache_clear()  # a file may have gone bad since an earlier run of this process
         path = job.plan.folder
         for stage in stages:
             path = _STAGES[stage](job)
-        _record(job.plan)
+        _record(job.plan, path if "report" in stages else None)
         return Run(path, job.plan, job.made, job.kept)
 
 
@@ -132,7 +151,7 @@ def _simulate(job: Job) -> Path:
 
 
 def _simulate_shard(recipe: Recipe, path: Path, indices: range) -> int:
-    if complete_shard(path, len(indices)):
+    if complete_shard(path, indices):
         return len(indices)
     notes: dict[str, Any] = {"infeasible": {}}
 
@@ -153,7 +172,7 @@ def _simulate_shard(recipe: Recipe, path: Path, indices: range) -> int:
 def _rejections(folder: Path) -> dict[str, int]:
     """Draws that had no scene, by reason, over all shards of a split."""
     total: Counter[str] = Counter()
-    for path in sorted(folder.glob("clips-*.arrow")):
+    for path in sorted(folder.glob(SHARDS)):
         total.update(Shard(path).notes["infeasible"])
     return dict(sorted(total.items()))
 
@@ -178,7 +197,7 @@ def _track(job: Job) -> Path:
             named = scenarios.get(experiment.scenario_of(world)).tracker
             tasks = [
                 (path, artifact.folder / tracks_name(number), experiment.context, extent, named)
-                for number, path in enumerate(sorted(source.folder.glob("clips-*.arrow")))
+                for number, path in enumerate(sorted(source.folder.glob(SHARDS)))
             ]
             for count in job.each(_track_shard, tasks):
                 job.progress.advance(count)
@@ -191,8 +210,10 @@ def _track_shard(
     source: Path, path: Path, context: int, extent: tuple[float, float], tracker_name: str
 ) -> int:
     shard = Shard(source)
+    asked = [shard.index(row) for row in range(len(shard))]
     try:
-        if path.exists() and len(read_tracks_file(path)) == len(shard):
+        known = read_tracks_file(path, folder_name=path.parent.name) if path.exists() else []
+        if [tracked.index for tracked in known] == asked:
             return len(shard)
     except BadInput:
         path.unlink()
@@ -251,18 +272,29 @@ def _report(job: Job) -> Path:
     return path
 
 
-def _record(plan: Plan) -> None:
-    """Write which artifact is for what, so that a person finds the folder of a split or a model."""
+def _record(plan: Plan, page: Path | None) -> None:
+    """Write which artifact is for what, so that a person finds the folder of a split or a model.
+
+    With what ``worldlaw check`` needs: which are complete, and checksums of the page and the experiment.
+    """
     record = {
         "config": key_of(plan.experiment.model_dump(mode="json")),
         "experiment": plan.experiment.model_dump(mode="json"),
         "artifacts": [
-            {"stage": artifact.stage, "for": what, "folder": artifact.folder.name}
+            {
+                "stage": artifact.stage,
+                "for": what,
+                "folder": artifact.folder.name,
+                "complete": artifact.complete,
+            }
             for what, artifact in plan.artifacts()
         ],
+        "sha256": {
+            path.name: checksum(path) for path in (plan.folder / "experiment.yaml", page) if path is not None
+        },
         "made": provenance(datetime.datetime.now(datetime.UTC)),
     }
-    write_text(plan.folder / MANIFEST, json.dumps(record, indent=1) + "\n")
+    write_record(plan.folder / MANIFEST, record)
 
 
 def _remove(folder: Path) -> None:

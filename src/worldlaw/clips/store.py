@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import bisect
+import hashlib
 import json
+import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from worldlaw.clips.frames import FramesOnly
-from worldlaw.core.artifact import MANIFEST, atomic_path, missing_files, read_manifest
+from worldlaw.core.artifact import MANIFEST, altered_files, atomic_path, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Record, Scene, Trajectory
 
-FORMAT = 1  # of the shard: raise it whenever an older reader would misread a newer file
+FORMAT = 2  # of the shard: raise it whenever an older reader would misread a newer file
 ZSTD_LEVEL = 1  # level 3 took 1.5 times as long and saved nothing on these pictures
 MAX_OPEN = 16  # shards held open at a time
 METADATA_KEY = b"worldlaw"
+SHARDS = "clips-*.arrow"
 
 STATE_TYPES = {
     "position": pa.float64(),
@@ -100,21 +105,7 @@ def write_shard(
         raise ValueError("a shard needs at least one clip")
     about = {"format": FORMAT, "shape": shape, "fps": fps, "notes": notes or {}}
     schema = add_optional(SCHEMA, columns, optional, OPTIONAL_TYPES | RECORD_TYPES)
-    schema = schema.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
-    batch = pa.record_batch(
-        [
-            list_array(columns[field.name], field.type) if pa.types.is_list(field.type)
-            else pa.array(columns[field.name], field.type)
-            for field in schema
-        ],
-        schema=schema,
-    )  # fmt: skip
-    with (
-        atomic_path(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, schema) as out,
-    ):
-        out.write_batch(batch)
+    write_batch(path, columns, schema, about)
 
 
 class Shard:
@@ -128,9 +119,10 @@ class Shard:
             self.shape = num_frames, height, width
             self.fps = float(about["fps"])
             self.notes: dict[str, Any] = dict(about["notes"])
+            self.folder_name = str(about["folder"])  # of the artifact that it was written for
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(
-                f"{path}: not a clip shard: expected shape, fps and notes in its metadata"
+                f"{path}: not a clip shard: expected shape, fps, notes and folder in its metadata"
             ) from error
         self._codec = pa.Codec("zstd")
 
@@ -215,11 +207,14 @@ class Clips:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        paths = sorted(self.folder.glob("clips-*.arrow"))
+        paths = sorted(self.folder.glob(SHARDS))
         if not paths:
             raise BadInput(f"{folder}: no clip shards (clips-*.arrow) here")
+        name = ""
         if (self.folder / MANIFEST).exists():
-            faults = missing_files(self.folder, read_manifest(self.folder)).values()
+            manifest = read_manifest(self.folder)
+            name = f"{manifest['stage']}-{manifest['key']}"
+            faults = missing_files(self.folder, manifest).values()
             if faults:
                 raise BadInput(f"{next(iter(faults))}; run the experiment again to make it anew")
         self._paths = paths
@@ -228,6 +223,8 @@ class Clips:
         self._first = self._open(paths[0])
         self._starts = [0]
         for shard in self.shards:
+            if name and shard.folder_name != name:
+                raise BadInput(f"{shard.path}: a shard of {shard.folder_name}, another artifact")
             if shard.index(0) != self._starts[-1]:
                 raise BadInput(
                     f"{shard.path}: begins with clip {shard.index(0)}; expected clip {self._starts[-1]}"
@@ -290,12 +287,58 @@ class Clips:
         return self._open(self._paths[number]), index - self._starts[number]
 
 
-def complete_shard(path: Path, num_clips: int) -> bool:
-    """Whether a shard exists and opens with that many clips."""
+def complete_shard(path: Path, indices: range) -> bool:
+    """Whether a shard holds these clips of the artifact that its folder is, undamaged to the last byte."""
     try:
-        return path.exists() and len(Shard(path)) == num_clips
+        shard = Shard(path)
+        return (
+            shard.folder_name == path.parent.name
+            and [shard.index(row) for row in range(len(shard))] == list(indices)
+            and not shard.check()
+        )
     except BadInput:
         return False
+
+
+def damaged_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Files of an artifact that are not as they were written, each with its fault.
+
+    Of shards all but the frames is looked at, which are most of the bytes: their checksums are looked at by
+    whoever reads them.
+    """
+    faults = altered_files(folder, manifest, leave=SHARDS)
+    for name in sorted(manifest["files"].keys() - faults.keys()):
+        if fnmatch(name, SHARDS):
+            try:
+                whose = Shard(folder / name).folder_name
+                if whose != f"{manifest['stage']}-{manifest['key']}":
+                    faults[name] = f"{folder / name}: a shard of {whose}, another artifact"
+            except BadInput as error:
+                faults[name] = str(error)
+    return faults
+
+
+def write_batch(path: Path, columns: dict[str, list], schema: pa.Schema, about: dict[str, Any]) -> None:
+    """Write rows as an Arrow file of one batch, atomically.
+
+    Its metadata are ``about``, the folder that it is written to, and a digest of all but the frames.
+    """
+    arrays = [
+        list_array(columns[field.name], field.type)
+        if pa.types.is_list(field.type) and not pa.types.is_string(field.type.value_type)
+        else pa.array(columns[field.name], field.type)
+        for field in schema
+    ]
+    batch = pa.record_batch(arrays, schema=schema)
+    about = json.loads(json.dumps({**about, "folder": path.parent.name}))
+    about["digest"] = _digest(batch, about)
+    schema = schema.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
+    with (
+        atomic_path(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as out,
+    ):
+        out.write_batch(batch.replace_schema_metadata(schema.metadata))
 
 
 def read_batch(
@@ -303,33 +346,78 @@ def read_batch(
 ) -> tuple[pa.RecordBatch, dict[str, Any]]:
     """The one record batch of an Arrow file, memory-mapped, and what its metadata say.
 
-    Raises BadInput for a file that is not whole, of another format (``version``: key and number) or with
-    other columns, so that no reader runs past an end.
+    When a process first opens the file, all but its frames is held against its digest.
+    Raises BadInput for a file that is damaged, of another format (``version``: key and number) or with other
+    columns, so that no reader runs past an end.
     """
     try:
         with pa.memory_map(str(path)) as source:
             file = pa.ipc.open_file(source)
             batch, num_batches = file.get_batch(0), file.num_record_batches
-            batch.validate(full=True)
             about = json.loads((batch.schema.metadata or {}).get(METADATA_KEY, b"{}"))
             columns = dict(zip(batch.schema.names, batch.schema.types, strict=True))
+        key, number = version
+        found_number = about.get(key, "unknown") if isinstance(about, dict) else "unknown"
+        if found_number != number:
+            raise BadInput(
+                f"{path}: {what}, {key} {found_number}; this version reads {key} {number}: "
+                "make it again, or install the version that wrote it"
+            )
+        if num_batches != 1 or not batch.num_rows or any(columns.get(f.name) != f.type for f in schema):
+            raise BadInput(
+                f"{path}: not a {what}: expected one batch of rows with columns {', '.join(schema.names)}"
+            )
+        at = os.stat(path)
+        verified(str(path), (at.st_ino, at.st_size, at.st_mtime_ns))
+    except BadInput:
+        raise
     except (pa.ArrowException, ValueError, OSError) as error:
         found = f"{path.stat().st_size} bytes" if path.exists() else "no file"
         raise BadInput(
             f"{path}: not a complete {what} ({found}); delete it and run again to make it anew"
         ) from error
-    key, number = version
-    found_number = about.get(key, "unknown") if isinstance(about, dict) else "unknown"
-    if found_number != number:
-        raise BadInput(
-            f"{path}: {what}, {key} {found_number}; this version reads {key} {number}: "
-            "make it again, or install the version that wrote it"
-        )
-    if num_batches != 1 or not batch.num_rows or any(columns.get(f.name) != f.type for f in schema):
-        raise BadInput(
-            f"{path}: not a {what}: expected one batch of rows with columns {', '.join(schema.names)}"
-        )
     return batch, about
+
+
+@lru_cache(maxsize=2**16)
+def verified(path: str, at: tuple[int, ...]) -> None:
+    """Hold a file against its own digest, once a process while ``at``, its place, size and time, stays.
+
+    It is mapped for this alone, so that the pages that it touches do not count as the reader's memory.
+    Raises BadInput if it is damaged.
+    """
+    with pa.memory_map(path) as source:
+        batch = pa.ipc.open_file(source).get_batch(0)
+        batch.validate(full=True)
+        source.seek(len(b"ARROW1\0\0"))  # whoever reads the file as a stream meets the schema here, too
+        begun = pa.ipc.read_schema(source)
+        about = json.loads(batch.schema.metadata[METADATA_KEY])
+        same = begun.equals(batch.schema, check_metadata=True)
+        if about.pop("digest", None) != _digest(batch, about) or not same:
+            raise BadInput(f"{path}: damaged (its digest differs); delete it and run again to make it anew")
+
+
+def _digest(batch: pa.RecordBatch, about: dict[str, Any]) -> str:
+    """SHA-256 of what a batch and its metadata say, however they are laid out; of frames their ``crc32``."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        digest.update(f"{field.name} {field.type} {column.null_count}\n".encode())
+        if field.name == "frames":
+            continue
+        while pa.types.is_list(column.type):
+            digest.update(_plain(column.value_lengths()))
+            column = column.flatten()
+        if pa.types.is_string(column.type):
+            digest.update(_plain(pc.binary_length(column)))
+            digest.update("".join(column.fill_null("").to_pylist()).encode())
+        else:
+            digest.update(_plain(column))
+    return digest.hexdigest()
+
+
+def _plain(column: pa.Array) -> memoryview:
+    """The numbers of a column, null as 0."""
+    return (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False).data
 
 
 def flat(thing: object, name: str) -> np.ndarray | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +11,18 @@ import numpy as np
 import pyarrow as pa
 
 from worldlaw.clips.store import (
-    METADATA_KEY,
     OPTIONAL_TYPES,
     STATE_TYPES,
     add_optional,
     flat,
-    list_array,
     optional_arrays,
     read_batch,
+    write_batch,
 )
-from worldlaw.core.artifact import atomic_path
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
 
-FORMAT = 1
+FORMAT = 2
 _EXTRA_TYPES = {"frame": pa.int64(), "position": pa.float64(), "size": pa.float64(), "color": pa.float64()}
 _WIDTHS = {"position": (2,), "color": (3,)}
 SCHEMA = pa.schema(
@@ -66,22 +63,7 @@ def write_tracks(path: Path, rows: Iterable[Tracked], *, fps: float) -> None:
         for name in _EXTRA_TYPES:
             columns[f"extra_{name}"].append(getattr(row.tracks.extra, name).ravel())
     schema = add_optional(SCHEMA, columns, optional, OPTIONAL_TYPES)
-    schema = schema.with_metadata({METADATA_KEY: json.dumps({"tracks": FORMAT, "fps": fps}).encode()})
-    batch = pa.record_batch(
-        [
-            pa.array(columns[field.name], field.type)
-            if field.name in ("index", "shape")
-            else list_array(columns[field.name], field.type)
-            for field in schema
-        ],
-        schema=schema,
-    )
-    with (
-        atomic_path(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, schema) as out,
-    ):
-        out.write_batch(batch)
+    write_batch(path, columns, schema, {"tracks": FORMAT, "fps": fps})
 
 
 def read_tracks(folder: Path) -> list[Tracked]:
@@ -89,13 +71,20 @@ def read_tracks(folder: Path) -> list[Tracked]:
     return [row for path in sorted(folder.glob("tracks-*.arrow")) for row in read_tracks_file(path)]
 
 
-def read_tracks_file(path: Path) -> list[Tracked]:
-    """The tracks of one file, in order of clip. Raises BadInput if it is not complete."""
+def read_tracks_file(path: Path, *, folder_name: str = "") -> list[Tracked]:
+    """The tracks of one file, in order of clip.
+
+    Raises BadInput if it is damaged, or was written for another folder than the one that is named, if any.
+    """
     batch, about = read_batch(path, SCHEMA, "file of tracks", version=("tracks", FORMAT))
     try:
+        if folder_name not in ("", about["folder"]):
+            raise BadInput(f"{path}: tracks of {about['folder']}, another artifact")
         fps = float(about["fps"])
         return [_row(batch, row, fps) for row in range(batch.num_rows)]
     except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, BadInput):
+            raise
         raise BadInput(f"{path}: not a complete file of tracks; delete it and run again") from error
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import errno
 import fcntl
+import fnmatch
 import functools
 import hashlib
 import importlib.metadata
@@ -24,6 +25,8 @@ from worldlaw.core.errors import BadInput, Failed
 
 MANIFEST = "manifest.json"
 TEMPORARY = ".part"  # suffix of a file that is being written
+# What work goes on from; each says itself whether it is whole, so it stays when another file is damaged.
+PARTS = ("clips-*.arrow", "tracks-*.arrow", "checkpoint.pt")
 _REFUSALS = (
     errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
 )  # fmt: skip
@@ -144,10 +147,32 @@ class Artifact:
 
     def faults(self) -> list[str]:
         """What a look at names and lengths finds wrong with a finished artifact, one line each."""
+        return list(self.damaged(missing_files).values())
+
+    def damaged(self, look: Callable[[Path, Mapping[str, Any]], dict[str, str]]) -> dict[str, str]:
+        """Files of a finished artifact with their faults: what ``look`` finds in its folder and manifest.
+
+        A manifest that cannot be trusted is the only one named.
+        """
         try:
-            return list(missing_files(self.folder, read_manifest(self.folder)).values())
+            manifest = read_manifest(self.folder)
         except BadInput as error:
-            return [str(error)]
+            return {MANIFEST: str(error)}
+        if manifest["key"] != self.key:
+            return {
+                MANIFEST: f"{self.folder / MANIFEST}: the manifest of {manifest['key']}, another artifact"
+            }
+        return look(self.folder, manifest)
+
+    def clear(self, damaged: Mapping[str, str]) -> None:
+        """Empty the folder of what is to be made anew, but for intact parts.
+
+        What is damaged goes before the manifest, so that none of it is left when there is nothing to say so.
+        """
+        with explained(self.folder):
+            names = [name for name in data_files(self.folder) if not _is_part(name)]
+            for name in (*damaged, MANIFEST, *names):
+                (self.folder / name).unlink(missing_ok=True)
 
     def finish(self, results: Mapping[str, Any], *, started: datetime.datetime) -> None:
         """Write the manifest: inputs, files, sizes, checksums, what was counted, and where it was made."""
@@ -162,18 +187,37 @@ class Artifact:
                 "sha256": {name: checksum(path) for name, path in files.items()},
                 "made": provenance(started),
             }
-        write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        write_record(self.folder / MANIFEST, manifest)
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON object with a digest of all that it says."""
+    plain = json.loads(json.dumps(record))
+    write_text(path, json.dumps({**plain, "digest": _digest(plain)}, indent=1, sort_keys=True) + "\n")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What ``write_record`` wrote. Raises BadInput if it says anything else by now."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(record, dict) or record.pop("digest", None) != _digest(record):
+        raise BadInput(f"{path}: damaged, changed by hand, or of an older version: its digest differs")
+    return record
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an artifact folder. Raises BadInput if there is none or it is not a manifest."""
+    """The manifest of an artifact folder. Raises BadInput if there is none or it is not as it was written."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_record(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BadInput(f"{folder}: no {MANIFEST}, so this is not a complete artifact") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not readable as JSON ({error})") from error
     expected = {
         "stage": str,
         "key": str,
@@ -205,6 +249,24 @@ def missing_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
         elif path.stat().st_size != size:
             faults[name] = f"{path}: {path.stat().st_size} bytes; the manifest says {size}"
     return faults
+
+
+def altered_files(folder: Path, manifest: Mapping[str, Any], *, leave: str = "") -> dict[str, str]:
+    """Files that are not the bytes that were written, each with its fault; of names like ``leave`` the length
+    alone is looked at."""
+    faults = missing_files(folder, manifest)
+    for name in manifest["files"].keys() - faults.keys():
+        path = folder / name
+        try:
+            if not fnmatch.fnmatch(name, leave) and checksum(path) != manifest["sha256"].get(name):
+                faults[name] = f"{path}: not the bytes that were written: its checksum differs"
+        except FileNotFoundError:  # another run has just cleared it
+            faults[name] = f"{path}: missing"
+    return dict(sorted(faults.items()))
+
+
+def _is_part(name: str) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in PARTS)
 
 
 def checksum(path: Path) -> str:

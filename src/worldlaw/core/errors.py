@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from worldlaw.core.supervising import at_work
+
 MOST_LISTED = 40  # names in a message; of more the first and the last are told
 LONGEST_NAME = 100  # characters of a name that is looked up among the known ones, or told in full
 OUT_OF_MEMORY = (  # what libraries say of it
@@ -59,9 +61,12 @@ def blamed(who: str) -> Iterator[None]:
     end of a generator of ours that yields from such a block.
     """
     try:
-        yield
+        with at_work(who):
+            yield
     except (BadInput, Failed, KeyboardInterrupt):
         raise
+    except SystemExit as error:
+        raise ended(who, error) from error
     except BaseException as error:
         if isinstance(error, GeneratorExit) and not _theirs(error):
             raise
@@ -73,6 +78,11 @@ def blamed(who: str) -> Iterator[None]:
         if isinstance(error, MemoryError) or any(sign in text.lower() for sign in OUT_OF_MEMORY):
             said = f"memory ran out ({said})"
         raise Failed(f"{who}: {said}{_place(error)}") from error
+
+
+def ended(who: str, error: SystemExit) -> Failed:
+    """What to say of code that calls ``sys.exit``: no code but the command's own says when it is done."""
+    return Failed(f"{who}: it called sys.exit({error.code!r:.100}){_place(error)}")
 
 
 def _frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -59,7 +59,11 @@ class VideoModel(ABC):
         """
 
     def fit(self, clips: FrameSource, folder: Path, *, context: int, seed: int) -> None:  # noqa: B027 - optional
-        """Learn from clips and leave a checkpoint in ``folder``; a second call goes on from what is there."""
+        """Learn from clips and leave a checkpoint in ``folder``; a second call goes on from what is there.
+
+        Only a finished artifact has checksums; of one that is found damaged, ``checkpoint.pt`` is all that is
+        left for a second call, if it is intact.
+        """
 
     def see_through(self, codec: Codec) -> None:
         """Work on a codec's latents from now on; called before ``fit`` and ``load`` if one is named."""

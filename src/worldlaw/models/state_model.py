@@ -49,8 +49,6 @@ class StateModel:
 
         The same cases and seed give the same weights to the bit (same versions; one thread is used).
         """
-        if (folder / WEIGHTS).exists():
-            return
         with one_thread(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng_for(seed, "state_model").integers(2**62)))
             self.network = teach(library)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -413,6 +414,7 @@ def save_checkpoint(state: State, path: Path) -> None:
     content = processes.whole(
         {
             "step": state.step,
+            "folder": path.parent.name,
             "network": state.network.state_dict(),
             "average": state.average,
             "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
@@ -424,9 +426,17 @@ def save_checkpoint(state: State, path: Path) -> None:
 
 
 def load_checkpoint(state: State, path: Path) -> None:
-    """Go back to where ``save_checkpoint`` stood. Raises BadInput if the file is another's or damaged."""
+    """Go back to where ``save_checkpoint`` stood.
+
+    Raises BadInput if the file is damaged, or of another network or folder: another seed has the same shapes.
+    """
     try:
+        with zipfile.ZipFile(path) as file:  # torch reads over the checksums that it writes
+            if (damaged := file.testzip()) is not None:
+                raise BadInput(f"{path}: damaged ({damaged}: its checksum differs); delete it to begin anew")
         content = torch.load(path, map_location="cpu", weights_only=True)
+        if content["folder"] != path.parent.name:
+            raise BadInput(f"{path}: the checkpoint of {content['folder']}; delete it to begin anew")
         now = state.network.state_dict()
         whole = content["network"].items()
         state.network.load_state_dict({name: processes.cut_like(value, now[name]) for name, value in whole})
@@ -440,7 +450,9 @@ def load_checkpoint(state: State, path: Path) -> None:
                         kept[name] = processes.cut_like(value, weights[number])
             optimizer.load_state_dict(saved)
         state.step = content["step"]
-    except (RuntimeError, KeyError, ValueError, EOFError) as error:
+    except BadInput:
+        raise
+    except (RuntimeError, KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path}: not a checkpoint of this network ({error})") from error
 
 

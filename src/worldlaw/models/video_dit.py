@@ -117,8 +117,6 @@ class VideoDiT(VideoModel):
 
     def fit(self, clips: FrameSource, folder: Path, *, context: int, seed: int) -> None:
         """Teach the network, from a checkpoint if ``folder`` has one, and leave its averaged weights."""
-        if (folder / WEIGHTS).exists():
-            return
         if self.codec:
             self._check_patch(self.codec.size(clips.shape)[:3])
         said = description.sample(clips) if self.asked else Description()

@@ -98,42 +98,39 @@ class VideoVAE(Codec):
     def fit(self, clips: FrameSource, folder: Path, *, seed: int) -> None:
         """Teach the network, from a checkpoint if ``folder`` has one; averaged weights, then statistics."""
         self._size_of(clips.shape)
-        if not (folder / WEIGHTS).exists():
-            if self.adversarial and processes.place()[1] > 1:
-                raise BadInput("adversarial: critics are taught in one process; train without torchrun")
-            torch.manual_seed(seed)
-            lesson = Lesson(self._new(), Critics() if self.adversarial else None)
+        if self.adversarial and processes.place()[1] > 1:
+            raise BadInput("adversarial: critics are taught in one process; train without torchrun")
+        torch.manual_seed(seed)
+        lesson = Lesson(self._new(), Critics() if self.adversarial else None)
 
-            def step(running: nn.Module, state: training.State, batch: np.ndarray, _: object) -> Tensor:
-                return self._step(running, state, batch, seed)
+        def step(running: nn.Module, state: training.State, batch: np.ndarray, _: object) -> Tensor:
+            return self._step(running, state, batch, seed)
 
-            state = training.teach(
-                lesson,
-                step,
-                clips,
-                folder,
-                cost=self._cost(lesson, clips.shape),
-                seed=seed,
-                options=self.options,
-                say=lambda text: print(text, file=sys.stderr),
-                optimizers=_optimizers,
-                show=self._shown(clips, folder),
-            )
-            if processes.place()[0] > 0:
-                return
-            weights = _of_vae(state.average)
-            card = {
-                "steps": state.step,
-                "parameters": sum(value.numel() for value in weights.values()),
-                "clip": list(clips.shape),
-                "latents": list(self.size(clips.shape)),
-                "options": dataclasses.asdict(self.options),
-            }
-            write_text(folder / CARD, json.dumps(card, indent=1) + "\n")
-            with atomic_path(folder / WEIGHTS) as temporary:
-                save_file(weights, temporary)
+        state = training.teach(
+            lesson,
+            step,
+            clips,
+            folder,
+            cost=self._cost(lesson, clips.shape),
+            seed=seed,
+            options=self.options,
+            say=lambda text: print(text, file=sys.stderr),
+            optimizers=_optimizers,
+            show=self._shown(clips, folder),
+        )
         if processes.place()[0] > 0:
             return
+        weights = _of_vae(state.average)
+        card = {
+            "steps": state.step,
+            "parameters": sum(value.numel() for value in weights.values()),
+            "clip": list(clips.shape),
+            "latents": list(self.size(clips.shape)),
+            "options": dataclasses.asdict(self.options),
+        }
+        write_text(folder / CARD, json.dumps(card, indent=1) + "\n")
+        with atomic_path(folder / WEIGHTS) as temporary:
+            save_file(weights, temporary)
         self._read(folder)
         super().fit(clips, folder, seed=seed)
 

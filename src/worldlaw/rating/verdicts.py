@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from worldlaw.core.artifact import MANIFEST
+from worldlaw.core.artifact import MANIFEST, altered_files, read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.rating.exhibits import Exhibit
 
@@ -72,6 +72,8 @@ def _of_results(folder: Path, shown: Sequence[Exhibit]) -> dict[str, bool]:
     ]
     if not paths or not paths[0].exists():
         return {}
+    for fault in altered_files(paths[0].parent, read_manifest(paths[0].parent)).values():
+        raise BadInput(f"{fault}; run the experiment again to make it anew")
     keys = ("scenario", "predictor", "split", "clip", "training_seed")
     results = pq.read_table(paths[0], columns=[*keys, "body", "metric", "value"])
     of_clip = pc.and_(pc.equal(results["metric"], METRIC), pc.equal(results["body"], ALL_BODIES))

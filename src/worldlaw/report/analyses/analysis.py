@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worldlaw.core.errors import blamed
 from worldlaw.core.region import Attributes, Interval, Region
 from worldlaw.core.registry import Registry
 from worldlaw.report.analyses.section import Section
@@ -137,4 +138,8 @@ analyses: Registry[type[Analysis]] = Registry(
 
 def sections(names: Sequence[str], evidence: Evidence) -> list[Section]:
     """The sections of some analyses, in their order."""
-    return [analyses.get(name)().section(evidence, f"analysis{index}") for index, name in enumerate(names)]
+    found = []
+    for index, name in enumerate(names):
+        with blamed(f"analysis {name}"):
+            found.append(analyses.get(name)().section(evidence, f"analysis{index}"))
+    return found
