@@ -20,11 +20,11 @@ from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, OUTSIDE, VISIBLE, Detections, Tracks, Trajectory
 from worldlaw.core.workers import Workers
+from worldlaw.exam.verdicts import Thresholds
 from worldlaw.exam.verdicts.measures import MEASURES
 from worldlaw.papers import limits, load_paper, questions, scoring, truth_of, with_video
 from worldlaw.papers.adjusting import resized
 from worldlaw.papers.coarse import at_least, coarse_forms
-from worldlaw.papers.floors import plain_form
 from worldlaw.papers.making import make_paper
 from worldlaw.papers.resampling import resample
 from worldlaw.papers.scores import read_scores
@@ -411,21 +411,33 @@ def test_rigid_bodies_are_judged_by_limits_that_ship(tmp_path, quality):
     assert not (made.folder / "limits").exists()
 
 
-def test_limits_of_other_forms_are_measured_only_if_asked_for_and_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "CLIPS", 230)
+def test_limits_of_other_papers_are_measured_only_if_asked_for_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "CLIPS", 600)
     monkeypatch.setattr(limits, "floor_of", lambda truth, form: plain)
     monkeypatch.setattr(limits, "case_of", lambda truth, *_, **__: truth.question)
     plain = types.SimpleNamespace(tracks=None, frames=None)
     monkeypatch.setattr(limits, "numbers", lambda question: dict.fromkeys(MEASURES, float(question.index)))
     paper = with_video(load_paper("assemblies-in"), size=(64, 64))
-    form = plain_form(truth_of(paper, questions(paper)[0]))
     more = {"team": Workers(1), "progress": None}
-    assert limits.limits_of(paper, "assembly", form, tmp_path, measured=False, **more) is None
-    found = limits.limits_of(paper, "assembly", form, tmp_path, measured=True, **more)
-    assert found.limits["vanish"] == 229
-    assert len(list((tmp_path / "limits").iterdir())) == 1
+    assert limits.limits_of(paper, "assembly", tmp_path, measured=False, **more) is None
+    found = limits.limits_of(paper, "assembly", tmp_path, measured=True, **more)
+    assert found["vanish"] == 599
+    assert len(list((tmp_path / "limits").iterdir())) == 2  # lossless, and as most tools compress
     monkeypatch.setattr(limits, "measure", None)
-    assert limits.limits_of(paper, "assembly", form, tmp_path, measured=True, **more) == found
+    assert limits.limits_of(paper, "assembly", tmp_path, measured=True, **more) == found
+
+
+def test_one_set_of_limits_holds_for_all_forms(tmp_path, monkeypatch):
+    paper = load_paper("assemblies-in")
+    lossless, lossy = limits.forms_of(truth_of(paper, questions(paper)[0]))
+    assert (str(lossless.encoding), str(lossy.encoding)) == ("raw", "h264 yuv420p crf 23")
+    for form, floating in ((lossless, 1.0), (lossy, 3.0)):
+        told = Thresholds(dict.fromkeys(MEASURES, 2.0) | {"floating": floating}, 0.01, 0.9, 1, 0, {}, {})
+        name = f"{limits.key_of(limits._inputs(paper, 'assembly', form))}.json"
+        (tmp_path / name).write_text(told.to_json())
+    monkeypatch.setattr(limits, "SHIPPED", tmp_path)
+    found = limits.limits_of(paper, "assembly", tmp_path, measured=False, team=Workers(1), progress=None)
+    assert found == dict.fromkeys(MEASURES, 2.0) | {"floating": 3.0}
 
 
 def moving(position, dt=0.1, **more):

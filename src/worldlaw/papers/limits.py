@@ -1,7 +1,9 @@
 """Limits of physical verdicts for a paper: what true clips show at most, filmed and read as its answers are.
 
-Limits hold for one form. For the forms in which most answers to the papers that ship come they ship, too;
-for any other they are measured when that is asked for, which takes minutes, and kept in the paper's folder.
+One set of limits holds for all forms of answers: the larger of what true clips show lossless and through
+H.264 as most tools write it. A form in which they show more is too coarse to judge (``coarse.py``). For the
+papers that ship some ship, too; others are measured when that is asked for, which takes minutes, and kept in
+the paper's folder.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from worldlaw.clips.recoding import ASSUMED
 from worldlaw.core.artifact import key_of, make_folder, write_text
 from worldlaw.core.types import Case
 from worldlaw.core.workers import Workers
@@ -18,24 +21,42 @@ from worldlaw.exam import verdicts
 from worldlaw.exam.metrics.verdicts import numbers
 from worldlaw.exam.trackers import tracker
 from worldlaw.exam.verdicts import Thresholds
-from worldlaw.papers.floors import Form, floor_of, sight_of
+from worldlaw.papers.floors import Form, floor_of, plain_form, sight_of
 from worldlaw.papers.marking import case_of
 from worldlaw.papers.paper import Paper, PaperQuestion, Section
-from worldlaw.papers.questions import truth_of
+from worldlaw.papers.questions import Truth, truth_of
 from worldlaw.worlds import scenarios, training_region
 from worldlaw.worlds.render import VERSION as RENDERER
 
 SHIPPED = Path(__file__).parent / "shipped" / "limits"
 FOLDER = "limits"  # in a paper's folder
-CLIPS = 1000  # true clips; at most 1 % of fresh ones exceed a limit, with 90 % confidence
+CLIPS = 1000  # true clips
+SHARE = 0.004  # of fresh ones that exceed a limit, at most, with 90 % confidence
 CHUNK = 10  # clips that a worker takes at a time
 STREAM = "calibration"  # in the names of random streams: no question is among them
 
 
 def limits_of(
-    paper: Paper, scenario: str, form: Form, folder: Path, *, measured: bool, team: Workers, progress: Any
+    paper: Paper, scenario: str, folder: Path, *, measured: bool, team: Workers, progress: Any
+) -> dict[str, float] | None:
+    """The limits of a paper's scenario: those that ship, or else, if that is wanted, measured ones."""
+    truth = truth_of(*_asked(paper, scenario, 0))
+    each = [_limits_in(paper, scenario, form, folder, measured, team, progress) for form in forms_of(truth)]
+    found = [one.limits for one in each if one is not None]
+    if len(found) < len(each):
+        return None
+    return {name: max(limits[name] for limits in found) for name in found[0]}
+
+
+def forms_of(truth: Truth) -> tuple[Form, ...]:
+    """The forms that limits are measured in: just as asked, lossless and as most tools compress."""
+    plain = plain_form(truth)
+    return plain, dataclasses.replace(plain, encoding=ASSUMED)
+
+
+def _limits_in(
+    paper: Paper, scenario: str, form: Form, folder: Path, measured: bool, team: Workers, progress: Any
 ) -> Thresholds | None:
-    """The limits for answers of a form: those that ship, or else, if that is wanted, measured ones."""
     name = f"{key_of(_inputs(paper, scenario, form))}.json"
     for path in (SHIPPED / name, folder / FOLDER / name) if measured else (SHIPPED / name,):
         if path.is_file():
@@ -63,7 +84,7 @@ def measure(paper: Paper, scenario: str, form: Form, *, team: Workers, progress:
     truth = truth_of(*_asked(paper, scenario, 0))
     pixel = truth.scene.extent[1] / sight_of(truth, form.fit).part[3]
     about = {key: str(value) for key, value in _inputs(paper, scenario, form).items()}
-    return verdicts.calibrate(rows, pixel=pixel, about=about)
+    return verdicts.calibrate(rows, pixel=pixel, share=SHARE, about=about)
 
 
 def _measure(paper: Paper, scenario: str, form: Form, indices: range) -> list[dict[str, float]]:
@@ -101,4 +122,5 @@ def _inputs(paper: Paper, scenario: str, form: Form) -> dict[str, Any]:
         "tracker": [kind.tracker, tracker(kind.tracker).version],
         "verdicts": verdicts.VERSION,
         "clips": CLIPS,
+        "share": SHARE,
     }

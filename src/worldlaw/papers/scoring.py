@@ -17,11 +17,10 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.region import Region
 from worldlaw.core.types import Scene
 from worldlaw.core.workers import Workers
-from worldlaw.papers.answers import Answer, Answers, Declaration, Finding, address_of, open_answers
+from worldlaw.papers.answers import Answer, Answers, Declaration, address_of, open_answers
 from worldlaw.papers.card import write_card
 from worldlaw.papers.checking import opened, read_answer
 from worldlaw.papers.coarse import coarse_forms
-from worldlaw.papers.floors import form_of
 from worldlaw.papers.limits import limits_of
 from worldlaw.papers.making import MadePaper, sha256_of
 from worldlaw.papers.marking import PARTS, Marked, Read, Row, mark
@@ -118,7 +117,7 @@ def score(
     seconds = dict.fromkeys(PARTS, 0.0)
     team = Workers(workers)
     with team.pool():
-        limits = _limits(made, found, key, measured=verdicts, team=team, progress=progress)
+        limits = _limits(made, found, measured=verdicts, team=team, progress=progress)
         tasks = _tasks(made, tuple(allow), found, key, look, tracks, limits)
         if progress is not None:
             progress.start("score", len(made.entries), "questions")
@@ -192,34 +191,25 @@ def level_of(scene: Scene, training: Region | None) -> str:
 def _limits(
     made: MadePaper,
     found: Answers,
-    secret: bytes | None,
     *,
     measured: bool,
     team: Workers,
     progress: Progress | None,
 ) -> dict[str, dict[str, float]]:
-    """Scenario -> limits of verdicts, for those read by pose, in the form of the first readable answer."""
-    limits: dict[str, dict[str, float]] = {}
-    questions = {question.id: question for question in made.questions}
-    tried: set[str] = set()
-    for answer in found.answers:
-        question = questions[answer.question]
-        scenario = question.section.scenario
-        posed = question.section.filming == PLAIN and scenarios.get(scenario).tracker == "poses"
-        if not posed or scenario in tried:
-            continue
-        read = read_answer(answer, made.given(question.id), made, found.declared)
-        if isinstance(read, Finding):
-            continue
-        tried.add(scenario)
-        film, fit = read
-        form = form_of(fit, truth_of(made.paper, question, secret), film.encoding)
-        thresholds = limits_of(
-            made.paper, scenario, form, made.folder, measured=measured, team=team, progress=progress
-        )
-        if thresholds is not None:
-            limits[scenario] = thresholds.limits
-    return limits
+    """Scenario -> limits of verdicts, for those read by pose."""
+    answered = {answer.question for answer in found.answers}
+    posed = {
+        question.section.scenario
+        for question in made.questions
+        if question.id in answered
+        and question.section.filming == PLAIN
+        and scenarios.get(question.section.scenario).tracker == "poses"
+    }
+    limits = {
+        name: limits_of(made.paper, name, made.folder, measured=measured, team=team, progress=progress)
+        for name in sorted(posed)
+    }
+    return {name: one for name, one in limits.items() if one is not None}
 
 
 def _tasks(
