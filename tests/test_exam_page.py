@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+import types
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +14,13 @@ from PIL import Image
 
 from scored_folders import Folders, questions, rows_of
 from test_report import Page
+from worldlaw.papers import answer
 from worldlaw.papers.card import write_card
 from worldlaw.papers.card_format import read_card
 from worldlaw.papers.compare_page import compare_page
 from worldlaw.papers.comparing import compare
 from worldlaw.papers.page import exam_page, write_exam_report
-from worldlaw.papers.scores import read_scores
+from worldlaw.papers.scores import Asked, Scores, read_scores
 from worldlaw.papers.showing import at_moments
 from worldlaw.report.movies import Film
 
@@ -346,3 +348,23 @@ def test_a_table_that_goes_on_to_the_right_shows_an_edge(tmp_path, browser):
     scroll.evaluate("it => { it.scrollLeft = 1e6; }")
     assert edge() - before > 20
     page.close()
+
+
+def test_a_mean_and_a_median_that_order_otherwise_are_told_of():
+    values = {
+        ("answers", "charged_velocity_error"): {"a": [0.1], "b": [0.1], "c": [4.0]},
+        ("constant_velocity", "charged_velocity_error"): {"a": [0.5], "b": [0.5], "c": [0.5]},
+        ("standing_still", "velocity_error"): {"a": [9.0], "b": [9.0], "c": [9.0]},
+    }
+    status = ({"status": "scored"},)
+    asked = tuple(Asked(name, "s", "collision", "plain", name, status) for name in "abc")
+    kinds = {"answers": "model", "constant_velocity": "reference"}
+    found = Scores({}, pa.table({}), asked, values, kinds)
+    line = types.SimpleNamespace(beside={"constant_velocity": None})
+    (sentence,) = answer._skewed(found, line)
+    assert (
+        "By the median of the charged velocity error the answers stand before constant velocity" in sentence
+    )
+    assert "by its mean behind" in sentence
+    values["answers", "charged_velocity_error"]["c"] = [0.2]
+    assert answer._skewed(found, line) == []

@@ -10,7 +10,7 @@ import numpy as np
 from worldlaw.core.stats import paired_difference
 from worldlaw.exam.verdicts.measures import MEASURES
 from worldlaw.papers.card_format import Card, LineOfCard
-from worldlaw.papers.scores import ANSWERS, FLOOR, Scores
+from worldlaw.papers.scores import ANSWERS, CHARGED, FLOOR, Scores
 from worldlaw.report.wording import listed, percent, percents, pretty
 
 
@@ -43,7 +43,28 @@ def answer_of(found: Scores, card: Card, levels: list[dict[str, Any]]) -> list[s
             f"Of the answers about rigid bodies {percent(line.abnormal.share)} are abnormal"
             f"{_bracket(line.abnormal.low, line.abnormal.high)}: more of some fault than true clips show."
         )
-    return [*sentences, *_unjudged(found), *_for_scale(line)]
+    return [*sentences, *_unjudged(found), *_for_scale(line), *_skewed(found, line)]
+
+
+def _skewed(found: Scores, line: LineOfCard) -> list[str]:
+    """References that the answers are before by the median of the charged error and behind by its mean."""
+    said = []
+    for name in (one for one in line.beside if found.kinds[one] == "reference"):
+        pairs = [(found.charged_error(one), found.mean(name, CHARGED, one.id)) for one in found.questions]
+        known = np.array([pair for pair in pairs if np.isfinite(pair).all()])
+        if not len(known):
+            continue
+        (median, its_median), (mean, its_mean) = np.median(known, axis=0), known.mean(axis=0)
+        if (median - its_median) * (mean - its_mean) < 0:
+            order, other = ("before", "behind") if median < its_median else ("behind", "before")
+            few = (
+                "far off on a few questions" if median < its_median else "farther off on most, less on a few"
+            )
+            said.append(
+                f"By the median of the charged velocity error the answers stand {order} {pretty(name)}, by "
+                f"its mean {other}: they are {few}, which weigh in the mean alone."
+            )
+    return said
 
 
 def _unjudged(found: Scores) -> list[str]:

@@ -125,7 +125,7 @@ def _growth(regions: dict[str, dict[str, Any]]) -> float:
 
 
 def _region_column(rows: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
-    error = aligned([number(_float(row, "velocity_error")) for row in rows])
+    error = aligned([number(_float(row, "charged_velocity_error")) for row in rows])
     return [
         {
             "rank": ""
@@ -136,8 +136,10 @@ def _region_column(rows: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
             "may_be": _may_be(row),
             "solved": percent(_float(row, "solved")),
             "error": error[index],
-            "interval": interval(_float(row, "velocity_error_low"), _float(row, "velocity_error_high")),
-            "floor_ratio": ratio(_float(row, "floor_ratio")),
+            "interval": interval(
+                _float(row, "charged_velocity_error_low"), _float(row, "charged_velocity_error_high")
+            ),
+            "floor_ratio": ratio(_float(row, "charged_floor_ratio")),
             "measured": percent(_float(row, "measured_share")),
             "few": row is not None and not row["measured_enough"],
         }

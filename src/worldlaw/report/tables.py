@@ -34,8 +34,8 @@ def leaderboard(results: pa.Table) -> list[dict[str, Any]]:
     pairs in all scenarios and regions (Holm). It is about these trainings, not about others of the same kind.
     ``charged_velocity_error`` is that error in m/s; the velocity error where results have no such metric.
     ``floor_ratio`` and ``charged_floor_ratio`` are the two errors over those of the floor, each a ratio of
-    means over the clips of the region on which both are numbers. ``ood_id_ratio`` is the velocity error out
-    of distribution over that in distribution. What could not be measured is None.
+    means over the clips of the region on which both are numbers. ``ood_id_ratio`` is the charged error out of
+    distribution over that in distribution. What could not be measured is None.
     """
     return rank(arrange(results))
 
@@ -50,7 +50,7 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
         summaries = {
             (name, metric, region): cells.get(scenario, name, metric).where(region=region).summary()
             for name, _ in predictors
-            for metric in ("solved", "velocity_error", "measured_share")
+            for metric in dict.fromkeys(("solved", "velocity_error", charged, "measured_share"))
             for region in REGIONS
         }
         for region in cells.regions:
@@ -66,7 +66,8 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
                     cells.get(scenario, name, metric).where(region=region)
                     for metric in ("velocity_error", charged, "extra_detections")
                 )
-                inside, outside = (summaries[name, "velocity_error", which].mean for which in ("ID", "OOD"))
+                dearly = summaries[name, charged, region]
+                inside, outside = (summaries[name, charged, which].mean for which in ("ID", "OOD"))
                 row = {
                     "scenario": scenario,
                     "region": region,
@@ -83,7 +84,9 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
                     "velocity_error": error.mean,
                     "velocity_error_low": error.low,
                     "velocity_error_high": error.high,
-                    "charged_velocity_error": _mean(dear.value),
+                    "charged_velocity_error": dearly.mean,
+                    "charged_velocity_error_low": dearly.low,
+                    "charged_velocity_error_high": dearly.high,
                     "measured_share": share.mean,
                     "extra_detections": _mean(extra.value),
                     "floor_ratio": _over(plain, cells.get(scenario, floor, "velocity_error")),

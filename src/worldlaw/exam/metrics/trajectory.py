@@ -11,22 +11,6 @@ HALF_TURN = ("bar", "sticks")  # shapes that look the same after half a turn
 CHARGE = 1.0  # m/s beyond the true speed, for an interval that could not be measured
 
 
-@metric(unit="m/s", best=0.0)
-def velocity_error(case: Case) -> float:
-    """Mean size of the difference between measured and true velocity.
-
-    The mean of |v_measured[t, b] - v_true[t, b]| over bodies b and over frame intervals t that end in a
-    generated frame and are fully visible in the truth, where v is the mean velocity over an interval. What
-    cannot be measured in the rollout is left out here and counted by ``measured_share``, which is always
-    shown beside this.
-
-    Shapes: positions (T, B, 2) in m give velocities (T - 1, B, 2) in m/s.
-    Returns: m/s; NaN if no interval can be measured.
-    Source: after Kang et al. 2024 (arXiv:2411.02385), "velocity error".
-    """
-    return _mean(np.linalg.norm(_difference(case), axis=-1)[case.measured])
-
-
 @metric(unit="m/s", best=0.0, version=2)
 def charged_velocity_error(case: Case) -> float:
     """velocity_error over all intervals that count, unmeasured ones charged with the true speed plus 1 m/s.
@@ -42,6 +26,22 @@ def charged_velocity_error(case: Case) -> float:
     charge = np.linalg.norm(case.truth.velocity, axis=-1) + CHARGE
     error = np.where(case.measured, np.fmin(np.linalg.norm(_difference(case), axis=-1), charge), charge)
     return float(error[counted].mean())
+
+
+@metric(unit="m/s", best=0.0)
+def velocity_error(case: Case) -> float:
+    """Mean size of the difference between measured and true velocity.
+
+    The mean of |v_measured[t, b] - v_true[t, b]| over bodies b and over frame intervals t that end in a
+    generated frame and are fully visible in the truth, where v is the mean velocity over an interval. What
+    cannot be measured in the rollout is left out here and counted by ``measured_share``, which is always
+    shown beside this.
+
+    Shapes: positions (T, B, 2) in m give velocities (T - 1, B, 2) in m/s.
+    Returns: m/s; NaN if no interval can be measured.
+    Source: after Kang et al. 2024 (arXiv:2411.02385), "velocity error".
+    """
+    return _mean(np.linalg.norm(_difference(case), axis=-1)[case.measured])
 
 
 @metric(unit="", best=1.0)
