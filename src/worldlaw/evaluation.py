@@ -25,6 +25,7 @@ from worldlaw.core.region import Attributes
 from worldlaw.core.types import Case, CaseLibrary, Detections, Question, Scene, Tracks, Trajectory
 from worldlaw.exam.matching import as_seen, match, partners
 from worldlaw.exam.metrics import Metric, metrics
+from worldlaw.exam.metrics.caps import wider_caps
 from worldlaw.exam.metrics.trajectory import speeds
 from worldlaw.exam.metrics.verdicts import findings
 from worldlaw.exam.nearest import Motions, copied, motions
@@ -115,10 +116,11 @@ def _copy_rows(case: Case, cases: Motions) -> list[tuple[int, str, float, str, f
 def _fault_rows(case: Case) -> list[tuple[int, str, float, str, float]]:
     """(body, name, value, unit, best): which of the physical measures exceed what true clips show, 0 or 1."""
     found = findings(case)
-    if found is None or case.limits is None:
-        return []
+    limits = case.limits or {}
     return [
-        (-1, f"abnormal_{name}", float(one.value > case.limits[name]), "", 0.0) for name, one in found.items()
+        (-1, f"abnormal_{name}", float(one.value > limits[name]), "", 0.0)
+        for name, one in (found or {}).items()
+        if name in limits
     ]
 
 
@@ -217,10 +219,10 @@ class _Exam:
         }
 
     @property
-    def limits(self) -> dict[str, float] | None:
-        """What physical verdicts may not exceed, in a world for which that was measured."""
+    def limits(self) -> dict[str, float]:
+        """What physical verdicts may not exceed, in a world for which that was measured; empty elsewhere."""
         artifact = self.plan.calibrate.get(self._world)
-        return limits_of(artifact.folder).limits if artifact else None
+        return limits_of(artifact.folder).limits if artifact else {}
 
     @property
     def motions(self) -> Motions | None:
@@ -251,7 +253,8 @@ class _Exam:
         else:
             tracks, video = self._refer(predictor, clip, scene, truth), None
         true_video = _frames_of(self.clips, clip)
-        return Case(clip, scene, self.context, truth, tracks, true_video, video, self.limits)
+        limits = wider_caps(scene.extent[1] / self.plan.experiment.video.resolution) | self.limits
+        return Case(clip, scene, self.context, truth, tracks, true_video, video, limits)
 
     def _refer(self, name: str, clip: int, scene: Scene, truth: Trajectory) -> Tracks:
         seen = self.tracks[FLOOR][clip]

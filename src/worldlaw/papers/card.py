@@ -15,7 +15,7 @@ from worldlaw.core.artifact import checksum, provenance, write_text
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import references, trackers
 from worldlaw.exam.metrics import metrics, trajectory
-from worldlaw.exam.metrics.caps import BREAK_PIXELS, CAPS, FOREIGN_CAPS, SOLVED_EXTRA
+from worldlaw.exam.metrics.caps import BREAK_PIXELS, CAPS, SOLVED_EXTRA
 from worldlaw.papers import marking
 from worldlaw.papers.answers import open_answers
 from worldlaw.papers.card_format import (
@@ -158,7 +158,6 @@ def thresholds() -> dict[str, float]:
     return {
         **CAPS,
         "path_break_pixels": BREAK_PIXELS,
-        **{f"textured_{name}": cap for name, cap in FOREIGN_CAPS.items()},
         "extra_per_frame": SOLVED_EXTRA,
         "coarse_share": COARSE_SHARE,
         "charge": trajectory.CHARGE,

@@ -27,7 +27,7 @@ from worldlaw.core.types import (
 )
 from worldlaw.exam.matching import as_seen
 from worldlaw.exam.metrics import metrics
-from worldlaw.exam.metrics.caps import BREAK_PIXELS, CAPS, FOREIGN_CAPS
+from worldlaw.exam.metrics.caps import wider_caps
 from worldlaw.exam.metrics.solved import MEASURES as CAPPED
 from worldlaw.exam.metrics.solved import exceeded
 from worldlaw.exam.metrics.verdicts import findings
@@ -36,7 +36,6 @@ from worldlaw.exam.verdicts.measures import MEASURES
 from worldlaw.papers.adjusting import Fit, resized
 from worldlaw.papers.answers import Answer, Finding
 from worldlaw.papers.floors import (
-    FOREIGN,
     SLACK,
     Floor,
     Form,
@@ -190,7 +189,8 @@ class _Ground:
         self, truth: Truth, horizon: int, limits: Mapping[str, float] | None, marked: Marked
     ) -> None:
         self.truth, self.horizon = truth, horizon
-        self._limits, self._marked = caps_of(truth) | dict(limits or {}), marked
+        self._limits = wider_caps(1 / truth.view.pixels_per_metre) | dict(limits or {})
+        self._marked = marked
         self._made: dict[Form, _Under] = {}
 
     @property
@@ -323,13 +323,6 @@ def _names(case: Case, truth: Truth) -> Iterator[str]:
         yield from MEASURES
         if set(MEASURES) <= set(case.limits or {}):
             yield "abnormal"
-
-
-def caps_of(truth: Truth) -> dict[str, float]:
-    """What of ``CAPS`` is wider for a question than by default, whatever the form of its answers."""
-    caps = dict(FOREIGN_CAPS) if tracker_of(truth) == FOREIGN else {}
-    pixel = 1 / truth.view.pixels_per_metre
-    return caps | {"path_break": max(caps.get("path_break", CAPS["path_break"]), BREAK_PIXELS * pixel)}
 
 
 def name_of(form: Form) -> str:

@@ -17,8 +17,7 @@ CAPS = {
     "momentum_change": 0.03,
     "energy_change": 0.08,
 }
-BREAK_PIXELS = 0.75  # of an exam's own picture: a path may break by as much, where that is more
-FOREIGN_CAPS = {"size_change": 0.25, "color_change": 0.25, "path_break": 0.1}  # of what we did not draw
+BREAK_PIXELS = 0.75  # of the asked picture: a path may break by as much, where that is more
 IN_WORDS = (
     "every body is there in every frame that counts, with at most "
     f"{SOLVED_EXTRA:g} extra detections per frame beside them, the velocity error of its flights is at most "
@@ -28,3 +27,11 @@ IN_WORDS = (
     f"at most {CAPS['energy_change']:.0%}; of rigid bodies tracked by pose, no physical measure is above "
     "what true clips show"
 )
+
+
+def wider_caps(pixel: float) -> dict[str, float]:
+    """The caps that are wider where a picture is asked for in which a pixel is so many metres wide.
+
+    They hang on what was asked, never on the form of an answer.
+    """
+    return {"path_break": max(CAPS["path_break"], BREAK_PIXELS * pixel)}
