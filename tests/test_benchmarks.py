@@ -65,6 +65,32 @@ def test_no_injected_fault_is_silent():
     assert injected["ours"] == 0, injected["notes"]
 
 
+def test_true_clips_are_solved_in_every_usual_form_and_planted_faults_in_none():
+    done = run("solving", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    for figure in json.loads(done.stdout)["figures"]:
+        if "true clips unsolved" in figure["what"]:
+            assert figure["ours"] == 0, figure
+            assert len(figure["notes"]) == 19  # forms
+        elif "unsolved of" in figure["what"]:
+            assert figure["ours"] == 1, figure
+        else:
+            assert figure["ours"] == 1, figure  # no form solves anything that lossless does not
+
+
+def test_no_way_of_gaming_solves_more_than_the_honest_answer_it_copies():
+    done = run("gaming", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    for figure in json.loads(done.stdout)["figures"]:
+        assert figure["ours"] > 0.05, figure
+        assert len(figure["notes"]) >= 30
+        for line in figure["notes"].values():
+            its, honest = (
+                float(part.split("%")[0]) for part in line.removeprefix("solved ").split("against ")[:2]
+            )
+            assert its <= honest, line
+
+
 def test_an_unknown_benchmark_is_one_line_and_exit_code_2():
     done = run("traking")
     assert done.returncode == 2

@@ -224,7 +224,7 @@ def test_a_bad_setting_is_answered_before_anything_is_made(complaint, place, set
         (b"a: 1\na: 2\n", "'a' is given twice"),
         (b"worlds: {w: {test: {id: {clips: 1}, id: {clips: 2}}}}", "'id' is given twice"),
         (b"[" * 5000, "not valid YAML"),
-        (b"name: x\nworlds: &w {x: *w}\n", "worlds.x"),
+        (b"name: x\nworlds: &w {x: *w}\n", "an alias within what it stands for"),
         (b"name: x\n", "missing key 'worlds'"),
     ],
 )

@@ -17,7 +17,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 from worldlaw import exam_cli, judge_cli
 from worldlaw.commands import add_command, positive
-from worldlaw.core.errors import BadInput, Failed, ended, nearest, shortened
+from worldlaw.core.errors import BadInput, Failed, SaidFailure, ended, nearest, shortened
 from worldlaw.core.supervising import supervised
 from worldlaw.crew import helping
 
@@ -66,6 +66,8 @@ def _obey(arguments: argparse.Namespace) -> int:
     except SystemExit as error:  # somebody else's code, that nobody blamed
         _complain(str(ended("this command", error)))
         return FAILED
+    except SaidFailure as error:
+        return error.code
     except (BadInput, Failed, OSError, MemoryError) as error:
         if arguments.traceback:
             traceback.print_exc()

@@ -29,6 +29,14 @@ class Failed(RuntimeError):  # noqa: N818
     """The work could not be finished although the input was good; nothing that was complete is lost."""
 
 
+class SaidFailure(Failed):
+    """A failure that was said already, by this process or another; ``code`` is the exit code it asks for."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("failed; the reason was said before")
+        self.code = code
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
     """A ``BadInput`` for a misspelt name, with the nearest known name if there is one."""
     names = sorted(known)

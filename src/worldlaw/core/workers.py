@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +19,8 @@ from typing import Any
 
 from worldlaw.core.errors import Failed
 from worldlaw.core.supervising import note_in, noted
+
+REAPED = 5.0  # s: at most so long after a pool breaks a worker's exit code is not known yet
 
 
 class Workers:
@@ -77,6 +80,9 @@ class Workers:
 
     def _ended_by(self, worker: BaseProcess) -> str:
         """Whose code ended a worker; empty for one that was killed, as the others are when one is lost."""
+        until = time.monotonic() + REAPED
+        while worker.exitcode is None and time.monotonic() < until:  # the pool's own thread may be reading it
+            time.sleep(0.01)
         note = Path(self._notes.name, str(worker.pid)) if self._notes else None
         if worker.exitcode is None or worker.exitcode < 0 or note is None or not note.exists():
             return ""

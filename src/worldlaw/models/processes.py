@@ -19,7 +19,7 @@ from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from worldlaw.core.errors import BadInput
+from worldlaw.core.errors import BadInput, SaidFailure
 
 PATIENCE = datetime.timedelta(days=7)  # the others wait while the first simulates and judges
 ENDED = "worldlaw/ended"
@@ -58,7 +58,7 @@ def joined() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit) as error:
         if rank == 0:
             raise
-        raise SystemExit(1) from error
+        raise SaidFailure(1) from error
     except BaseException as error:
         first = _first(store)
         if first and rank == 0:
@@ -66,7 +66,7 @@ def joined() -> Iterator[None]:
         if first:
             said = " ".join(str(error).split()) or type(error).__name__
             print(f"worldlaw: process {rank}: {said}", file=sys.stderr, flush=True)
-        raise SystemExit(2 if isinstance(error, BadInput) else 1) from error
+        raise SaidFailure(2 if isinstance(error, BadInput) else 1) from error
     _part()
 
 

@@ -8,6 +8,7 @@ held against the truth: under the right law the difference of two free motions i
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from functools import cache, cached_property
 
@@ -21,8 +22,9 @@ from worldlaw.exam.metrics.metric import metric
 from worldlaw.exam.metrics.verdicts import findings
 from worldlaw.worlds import scenarios
 
-STEPS = (1, 2, 4, 8)  # frames over which a path is held against itself
-AT_IMPACT = 2  # frames: the longest such step over an impact
+STEPS = (1, 2, 3, 4, 8)  # frames over which a path is held against itself
+AT_IMPACT = 3  # of these: the one over an impact
+LEGIBLE = 0.8  # of the frames that count: a form that tells of fewer is too coarse
 EDGE = 0.02  # m: what is nearer to the edge of an open view may be read as cut by it
 WINDOW = 8  # frames before and after an impact that velocities are fitted to
 LEAST_WINDOW = 3  # frames: fewer say too little of a velocity
@@ -47,9 +49,10 @@ def path_break(case: Case) -> float:
     """How far a body's path breaks: the most by which the way from the truth bends over up to eight frames.
 
     With d the difference of measured and true place, the largest |d(t + s) - 2 d(t) + d(t - s)| over steps s
-    of 1, 2, 4 and 8 frames. It is 0 in free motion under the right law, also at a velocity that is off: a
-    jump shows in it, and so does another gravity. Over an impact, where a body that comes a little late turns
-    a little late, steps are of 1 and 2 frames and twice the way from the truth before it is allowed for.
+    of 1, 2, 3, 4 and 8 frames. It is 0 in free motion under the right law, also at a velocity that is off: a
+    jump shows in it, and so does another gravity. The two frames about an impact do not count: bodies that
+    touch are read less well, and few forms of a video show when they do. Over it the step is of 3 frames, and
+    twice the way from the truth before it is allowed for: a body that comes late turns late.
 
     Returns: m; NaN if no three frames can be measured.
     """
@@ -118,13 +121,16 @@ def solved(case: Case) -> float:
     view they end where an answer that is off by no more than is allowed might already leave it. Nothing else:
     at most one thing in twenty frames that is none of the bodies. The measures are those of this file, with
     ``CAPS``, and for bodies tracked by pose the physical verdicts, with the limits that come with the case;
-    one that says nothing of a scene (momentum without an impact) is not exceeded. Rankings use it.
+    one that says nothing of a scene (momentum without an impact) is not exceeded. At least 80 % of the frames
+    that count have to be told of by the form of the video. Rankings use it.
 
     Returns: 0 or 1; NaN if no frame counts.
     """
     paths = _paths(case)
     if not paths.intervals.any():
-        return np.nan
+        return 0.0 if paths.told < LEGIBLE else np.nan
+    if paths.told < LEGIBLE:
+        return 0.0
     if not np.isfinite(paths.away[paths.judged]).all() or case.extra_per_frame > SOLVED_EXTRA:
         return 0.0
     return float(not exceeded(case))
@@ -144,10 +150,15 @@ MEASURES = (
 
 
 class _Paths:
-    """Where the bodies of a case are beside the truth; what several measures need is worked out once."""
+    """Where the bodies of a case are beside the truth; what several measures need is worked out once.
+
+    It keeps the states of a case and not the case, whose videos may be open files.
+    """
 
     def __init__(self, case: Case) -> None:
-        self.case, self.truth, self.seen = case, case.truth, case.tracked.bodies
+        self.of = weakref.ref(case)
+        self.scene, self.context, self.legible = case.scene, case.context, case.legible
+        self.truth, self.seen = case.truth, case.tracked.bodies
 
     @cached_property
     def away(self) -> Float[np.ndarray, "T B 2"]:
@@ -158,30 +169,39 @@ class _Paths:
     def shown(self) -> Bool[np.ndarray, "T B"]:
         """Frames in which the truth shows a body in full, and the form of the video tells of it."""
         visible = self.truth.status == VISIBLE
-        return visible if self.case.legible is None else visible & self.case.legible
+        return visible if self.legible is None else visible & self.legible
 
     @cached_property
     def judged(self) -> Bool[np.ndarray, "T B"]:
-        """Frames in which a solved clip shows a body; the last given frame is the first of them.
+        """Frames in which a solved clip shows a body; the last given frame is the first of them."""
+        return self._before_edge() & self.shown
+
+    def _before_edge(self) -> Bool[np.ndarray, "T B"]:
+        """Frames from the last given one on in which the truth, and whoever may be solved, is in full view.
 
         Whoever may leave the view is not asked for from where ``SOLVED_ERROR`` since the last given frame,
         and ``EDGE``, may have brought it to the edge: that hangs on the truth alone, so losing a body never
         pays.
         """
-        judged = self.shown.copy()
-        if not _walled(self.case.scene.scenario):
+        whole = self.truth.status == VISIBLE
+        if not _walled(self.scene.scenario):
             position = self.truth.position
-            room = np.minimum(position, np.array(self.case.scene.extent) - position).min(axis=-1)
-            time = (np.arange(len(position)) - (self.case.context - 1))[:, None] * self.truth.dt
-            judged &= (room - self.truth.size >= EDGE + SOLVED_ERROR * time) | (time <= 0)
-        judged[: self.case.context - 1] = False
-        return judged
+            room = np.minimum(position, np.array(self.scene.extent) - position).min(axis=-1)
+            time = (np.arange(len(position)) - (self.context - 1))[:, None] * self.truth.dt
+            whole &= (room - self.truth.size >= EDGE + SOLVED_ERROR * time) | (time <= 0)
+        whole[: self.context - 1] = False
+        return whole
+
+    @cached_property
+    def told(self) -> float:
+        """The share of the frames that count that the form of the video tells of."""
+        return float(self.judged.sum() / max(int(self._before_edge().sum()), 1))
 
     @cached_property
     def usable(self) -> Bool[np.ndarray, "T B"]:
         """The judged frames and all given ones."""
         usable = self.judged.copy()
-        usable[: self.case.context] = self.shown[: self.case.context]
+        usable[: self.context] = self.shown[: self.context]
         return usable
 
     @property
@@ -192,7 +212,7 @@ class _Paths:
     @cached_property
     def impact(self) -> Bool[np.ndarray, " I"]:
         """Intervals at or beside a true impact."""
-        return physics.impact_intervals(self.truth.position, self.case.scene.gravity, self.truth.dt)
+        return physics.impact_intervals(self.truth.position, self.scene.gravity, self.truth.dt)
 
     @cached_property
     def flight_velocity_error(self) -> float:
@@ -208,17 +228,18 @@ class _Paths:
     @cached_property
     def path_break(self) -> float:
         away = np.where(self.usable[..., None], self.away, np.nan)
+        away[1:-1][self.impact[1:] & self.impact[:-1]] = np.nan  # the two frames about the impact
         met_before = np.concatenate([[0], np.cumsum(self.impact)])  # (T,) impact intervals before each frame
         largest = np.nan
         for step in STEPS:
-            first = max(0, self.case.context - 2 * step)  # the last of the three frames is a generated one
+            first = max(0, self.context - 2 * step)  # the last of the three frames is a generated one
             last = len(away) - 2 * step
             if last <= first:
                 break
             before, middle, after = (away[first + k : last + k] for k in (0, step, 2 * step))
             bend = np.linalg.norm(after - 2 * middle + before, axis=-1)  # (F, B)
             met = met_before[first + 2 * step :] > met_before[first:last]
-            if met.any() and step > AT_IMPACT:
+            if step != AT_IMPACT:
                 bend[met] = np.nan
             elif met.any():
                 apart = np.linalg.norm(before[:, :, None] - before[:, None], axis=-1).max(axis=2)
@@ -253,12 +274,12 @@ class _Paths:
             steps = (frames - frames.mean())[:, None, None]
             places = self.seen.position[frames]
             velocities.append((steps * places).sum(axis=0) / (steps**2).sum() / self.truth.dt)
-        mass = np.array([body.mass for body in self.case.scene.bodies])
+        mass = np.array([body.mass for body in self.scene.bodies])
         return mass, velocities[0], velocities[1]
 
     def _given(self, values: np.ndarray) -> np.ndarray:
         """(B, ...): the mean of values (T, B, ...) over the given frames; NaN for what these do not show."""
-        given = values[: self.case.context]
+        given = values[: self.context]
         known = np.isfinite(given)
         with np.errstate(invalid="ignore"):
             return np.where(known, given, 0.0).sum(axis=0) / known.sum(axis=0)
@@ -266,7 +287,7 @@ class _Paths:
     def _most(self, values: np.ndarray) -> float:
         """The largest of values (T, B) over generated frames that count, those beside an impact aside."""
         counted = self.judged & np.isfinite(values)
-        counted[: self.case.context] = False
+        counted[: self.context] = False
         counted[1:][self.impact] = counted[:-1][self.impact] = False
         return float(values[counted].max()) if counted.any() else np.nan
 
@@ -275,7 +296,7 @@ _LAST: list[_Paths] = []  # of the last case of this process: its metrics are as
 
 
 def _paths(case: Case) -> _Paths:
-    if not _LAST or _LAST[0].case is not case:
+    if not _LAST or _LAST[0].of() is not case:
         _LAST[:] = [_Paths(case)]
     return _LAST[0]
 
