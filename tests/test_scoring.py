@@ -412,7 +412,7 @@ def test_rigid_bodies_are_judged_by_limits_that_ship(tmp_path, quality):
 
 
 def test_limits_of_other_papers_are_measured_only_if_asked_for_and_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "CLIPS", 600)
+    monkeypatch.setattr(limits, "CLIPS", 230)
     monkeypatch.setattr(limits, "floor_of", lambda truth, form: plain)
     monkeypatch.setattr(limits, "case_of", lambda truth, *_, **__: truth.question)
     plain = types.SimpleNamespace(tracks=None, frames=None)
@@ -421,7 +421,7 @@ def test_limits_of_other_papers_are_measured_only_if_asked_for_and_kept(tmp_path
     more = {"team": Workers(1), "progress": None}
     assert limits.limits_of(paper, "assembly", tmp_path, measured=False, **more) is None
     found = limits.limits_of(paper, "assembly", tmp_path, measured=True, **more)
-    assert found["vanish"] == 599
+    assert found["vanish"] == 229
     assert len(list((tmp_path / "limits").iterdir())) == 2  # lossless, and as most tools compress
     monkeypatch.setattr(limits, "measure", None)
     assert limits.limits_of(paper, "assembly", tmp_path, measured=True, **more) == found

@@ -30,8 +30,7 @@ from worldlaw.worlds.render import VERSION as RENDERER
 
 SHIPPED = Path(__file__).parent / "shipped" / "limits"
 FOLDER = "limits"  # in a paper's folder
-CLIPS = 1000  # true clips
-SHARE = 0.004  # of fresh ones that exceed a limit, at most, with 90 % confidence
+CLIPS = 1000  # true clips; at most 1 % of fresh ones exceed a limit, with 90 % confidence
 CHUNK = 10  # clips that a worker takes at a time
 STREAM = "calibration"  # in the names of random streams: no question is among them
 
@@ -84,7 +83,7 @@ def measure(paper: Paper, scenario: str, form: Form, *, team: Workers, progress:
     truth = truth_of(*_asked(paper, scenario, 0))
     pixel = truth.scene.extent[1] / sight_of(truth, form.fit).part[3]
     about = {key: str(value) for key, value in _inputs(paper, scenario, form).items()}
-    return verdicts.calibrate(rows, pixel=pixel, share=SHARE, about=about)
+    return verdicts.calibrate(rows, pixel=pixel, about=about)
 
 
 def _measure(paper: Paper, scenario: str, form: Form, indices: range) -> list[dict[str, float]]:
@@ -122,5 +121,4 @@ def _inputs(paper: Paper, scenario: str, form: Form) -> dict[str, Any]:
         "tracker": [kind.tracker, tracker(kind.tracker).version],
         "verdicts": verdicts.VERSION,
         "clips": CLIPS,
-        "share": SHARE,
     }
