@@ -18,13 +18,14 @@ CAPS = {
     "energy_change": 0.08,
 }
 BREAK_PIXELS = 0.75  # of the asked picture: a path may break by as much, where that is more
+_PERCENT = {name: f"{100 * cap:.0f} %" for name, cap in CAPS.items()}
 IN_WORDS = (
     "every body is there in every frame that counts, with at most "
     f"{SOLVED_EXTRA:g} extra detections per frame beside them, the velocity error of its flights is at most "
     f"{SOLVED_ERROR:g} m/s, no path breaks by more than {CAPS['path_break']:g} m, no size changes by more "
-    f"than {CAPS['size_change']:.0%}, no colour by more than {CAPS['color_change']:.0%} of black to white, "
-    f"and an impact changes the momenta by at most {CAPS['momentum_change']:.0%} and the kinetic energy by "
-    f"at most {CAPS['energy_change']:.0%}; of rigid bodies tracked by pose, no physical measure is above "
+    f"than {_PERCENT['size_change']}, no colour by more than {_PERCENT['color_change']} of black to white, "
+    f"and an impact changes the momenta by at most {_PERCENT['momentum_change']} and the kinetic energy by "
+    f"at most {_PERCENT['energy_change']}; of rigid bodies tracked by pose, no physical measure is above "
     "what true clips show"
 )
 
