@@ -185,6 +185,9 @@ def test_a_report_is_made_of_little_too(setting, tiny, tmp_path, capsys):
     assert (tmp_path / "tiny" / "report.html").stat().st_size > 10_000
 
 
-def test_the_primary_metric_is_listed_first(capsys):
+def test_the_charged_error_is_listed_before_the_one_of_what_was_measured(capsys):
     run("list", "metrics", "--json")
-    assert next(iter(json.loads(capsys.readouterr().out)["metrics"])) == "velocity_error"
+    assert list(json.loads(capsys.readouterr().out)["metrics"])[:2] == [
+        "charged_velocity_error",
+        "velocity_error",
+    ]

@@ -151,4 +151,4 @@ def test_the_order_of_names_does_not_depend_on_what_was_imported_first():
         for name in ("pixels", "trajectory")
     ]
     assert said[0] == said[1]
-    assert said[0].startswith("['velocity_error'")
+    assert said[0].startswith("['charged_velocity_error', 'velocity_error'")
