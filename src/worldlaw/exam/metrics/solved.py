@@ -152,11 +152,11 @@ MEASURES = (
 class _Paths:
     """Where the bodies of a case are beside the truth; what several measures need is worked out once.
 
-    It keeps the states of a case and not the case, whose videos may be open files.
+    It goes with its case, whose states and videos may lie in open files.
     """
 
     def __init__(self, case: Case) -> None:
-        self.of = weakref.ref(case)
+        self.of = weakref.ref(case, lambda _: _LAST.clear())
         self.scene, self.context, self.legible = case.scene, case.context, case.legible
         self.truth, self.seen = case.truth, case.tracked.bodies
 
