@@ -195,7 +195,8 @@ class _Paths:
     @cached_property
     def told(self) -> float:
         """The share of the frames that count that the form of the video tells of."""
-        return float(self.judged.sum() / max(int(self._before_edge().sum()), 1))
+        count = int(self._before_edge().sum())
+        return float(self.judged.sum() / count) if count else 1.0
 
     @cached_property
     def usable(self) -> Bool[np.ndarray, "T B"]:
