@@ -127,10 +127,10 @@ def solved(case: Case) -> float:
     Returns: 0 or 1; NaN if no frame counts.
     """
     paths = _paths(case)
-    if not paths.intervals.any():
-        return 0.0 if paths.told < LEGIBLE else np.nan
     if paths.told < LEGIBLE:
         return 0.0
+    if not paths.intervals.any():
+        return np.nan
     if not np.isfinite(paths.away[paths.judged]).all() or case.extra_per_frame > SOLVED_EXTRA:
         return 0.0
     return float(not exceeded(case))
