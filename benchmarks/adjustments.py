@@ -21,10 +21,10 @@ from worldlaw.clips.media import encode_mp4
 from worldlaw.clips.store import Clip, Clips, write_shard
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Trajectory
-from worldlaw.papers import Paper, Truth, load_paper, truth_of, with_video
-from worldlaw.papers.adjusting import resized
-from worldlaw.papers.making import MadePaper, make_paper
-from worldlaw.papers.scoring import score
+from worldlaw.exam import Paper, Truth, load_paper, truth_of, with_video
+from worldlaw.exam.answers.adjustments import resized
+from worldlaw.exam.paper.paper_folder import MadePaper, make_paper
+from worldlaw.exam.scoring.exam_scores import score
 from worldlaw.worlds import scenarios
 
 ROLLOUTS = 300  # of each law

@@ -14,13 +14,13 @@ from PIL import Image, ImageDraw
 
 from benchmarks.timing import Figure, Target, compare_rates
 from worldlaw.clips.store import shard_name
-from worldlaw.core.colors import COLORS
+from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import Scene, Trajectory
-from worldlaw.pipeline import _simulate_shard
+from worldlaw.experiment.run import _simulate_shard
 from worldlaw.testing import make_recipe
 from worldlaw.worlds import scenarios, training_region
-from worldlaw.worlds.assembly.engine import Run, run
-from worldlaw.worlds.assembly.layout import layout
+from worldlaw.worlds.assemblies.engine import Run, run
+from worldlaw.worlds.assemblies.layout import layout
 from worldlaw.worlds.recipe import Recipe
 
 FPS, NUM_FRAMES = 3.0, 32

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmarks.timing import Figure, Target
-from worldlaw.core.permutation import sign_test
+from worldlaw.core.numbers.permutation import sign_test
+from worldlaw.core.numbers.stats import Summary, log_slope, proportion, summarize
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.stats import Summary, log_slope, proportion, summarize
-from worldlaw.papers.summary import mean_over, share_over
+from worldlaw.exam.scoring.summary import mean_over, share_over
 from worldlaw.rating.agreement import fleiss
 
 REPEATS = 10_000

@@ -20,15 +20,15 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.timing import Figure, Target
-from worldlaw import calibrating
-from worldlaw.checking import check
 from worldlaw.clips import store
 from worldlaw.clips.store import Clips, Shard, damaged_files, shard_name
-from worldlaw.config import Experiment, load_experiment, parse_experiment
 from worldlaw.core.artifact import MANIFEST, PARTS, read_manifest
 from worldlaw.core.errors import BadInput, Failed
-from worldlaw.job import Quiet
-from worldlaw.pipeline import _simulate_shard, run
+from worldlaw.experiment.check import check
+from worldlaw.experiment.config import Experiment, load_experiment, parse_experiment
+from worldlaw.experiment.job import Quiet
+from worldlaw.experiment.run import _simulate_shard, run
+from worldlaw.experiment.stages import calibrate
 from worldlaw.testing import make_recipe
 
 QUICKSTART = Path(__file__).parents[1] / "experiments" / "quickstart.yaml"
@@ -153,7 +153,7 @@ def _injected(folder: Path, *, quick: bool) -> Figure:
     for raw in [EXPERIMENT] if quick else [EXPERIMENT, ASSEMBLIES]:
         with (
             patch.object(calibrating, "CLIPS", 230),  # the fewest that limits are made from
-            patch.object(calibrating, "measure_clips", _remembered(calibrating.measure_clips)),
+            patch.object(calibrating, "measure_clips", _remembered(calibrate.measure_clips)),
         ):
             with contextlib.redirect_stderr(io.StringIO()):
                 whole = Whole(parse_experiment(raw), folder / raw["name"])

@@ -21,9 +21,9 @@ from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Scene
-from worldlaw.exam.foreign import Seen, see
+from worldlaw.measure.tracking.foreign import Seen, see
 from worldlaw.worlds import draw_scene, scenarios, training_region
-from worldlaw.worlds.textured import render_textured
+from worldlaw.worlds.render.textured import render_textured
 from worldlaw.worlds.view import view_of
 
 SCENARIOS = ("uniform_motion", "parabola", "collision")

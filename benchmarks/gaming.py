@@ -16,11 +16,11 @@ import numpy as np
 
 from benchmarks.planted import AWAY, LAWS, Form, Frames, WrongLaw, drawn, moved, scored, truths
 from benchmarks.timing import Figure, Target
-from worldlaw.core.permutation import holm
+from worldlaw.core.numbers.permutation import holm
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.workers import Workers
-from worldlaw.papers import Truth
-from worldlaw.papers.coarse import at_least
+from worldlaw.exam import Truth
+from worldlaw.exam.scoring.coarse_forms import at_least
 
 SECRET = b"held out for the benchmark of gaming"
 QUESTIONS = 102  # of each law

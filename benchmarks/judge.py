@@ -21,12 +21,12 @@ from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Body, Scene, Trajectory
-from worldlaw.judge.judging import ABNORMAL, Judgement, judge
-from worldlaw.judge.watching import evidence_from, nothing_seen, see_from_anywhere
+from worldlaw.judge.evidence.film_reader import evidence_from, nothing_seen, see_from_anywhere
+from worldlaw.judge.judgement import ABNORMAL, Judgement, judge
 from worldlaw.worlds import scenarios, training_region
-from worldlaw.worlds.render import render
+from worldlaw.worlds.render.flat import render
+from worldlaw.worlds.render.textured import render_textured
 from worldlaw.worlds.scenario import draw_scene, true_trajectory
-from worldlaw.worlds.textured import render_textured
 from worldlaw.worlds.view import view_of
 
 FINAL = 31  # seed; 11 to 29 were used to set limits

@@ -15,11 +15,12 @@ from benchmarks.timing import Figure, compare_rates
 from worldlaw.clips.frames import FrameSource
 from worldlaw.clips.store import Clips, shard_name
 from worldlaw.core.types import Conditioning
-from worldlaw.models import dit, meter, training
-from worldlaw.models.diffusion import RectifiedFlow
-from worldlaw.models.dit import PRESETS, DiT
+from worldlaw.experiment.run import _simulate_shard
+from worldlaw.models.networks import dit
+from worldlaw.models.networks.diffusion import RectifiedFlow
+from worldlaw.models.networks.dit import PRESETS, DiT
+from worldlaw.models.training import loop, throughput
 from worldlaw.models.video_dit import VideoDiT
-from worldlaw.pipeline import _simulate_shard
 from worldlaw.testing import make_recipe
 
 CONTEXT = 3
@@ -63,8 +64,8 @@ def measure(quick: bool) -> list[Figure]:
         repetitions=repetitions,
     )
     shape = (NUM_FRAMES, RESOLUTION, RESOLUTION)
-    forward = meter.forward_flops(_network(), shape)
-    tokens = meter.num_tokens(_network(), shape)
+    forward = throughput.forward_flops(_network(), shape)
+    tokens = throughput.num_tokens(_network(), shape)
     _note(taught, tokens, 3 * forward)
     _note(answered, tokens * SAMPLING_STEPS, forward * SAMPLING_STEPS)
     return [taught, answered]
@@ -73,7 +74,7 @@ def measure(quick: bool) -> list[Figure]:
 def _note(figure: Figure, tokens: int, flops: int) -> None:
     """Tokens and operations a second; the share is that of the fastest turn, as the peak is the fastest."""
     assert figure.spread is not None
-    peak = meter.measured_peak(torch.device("cpu"), torch.bfloat16)
+    peak = throughput.measured_peak(torch.device("cpu"), torch.bfloat16)
     rate = figure.spread[1] * flops
     figure.notes["tokens/s"] = f"{figure.ours * tokens:,.0f}"
     figure.notes["of the matrix rate in bf16"] = (
@@ -87,17 +88,15 @@ def _network() -> DiT:
 
 
 def _ours(clips: FrameSource, batch: int, steps: int) -> Callable[[], object]:
-    options = training.Training(batch=batch, steps=steps)
+    options = loop.Training(batch=batch, steps=steps)
     network = _network()
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    state = training.State(network, average, training.make_optimizers(network, options))
+    state = loop.State(network, average, loop.make_optimizers(network, options))
 
     def work() -> None:
         state.step = 0
-        for chosen, _ in training.prefetched(clips, options, 0, range(steps), (0, 1)):
-            training.train_step(
-                network, state, RectifiedFlow(), chosen, context=CONTEXT, seed=0, options=options
-            )
+        for chosen, _ in loop.prefetched(clips, options, 0, range(steps), (0, 1)):
+            loop.train_step(network, state, RectifiedFlow(), chosen, context=CONTEXT, seed=0, options=options)
 
     return work
 
@@ -114,12 +113,12 @@ def _plain(folder: Path, num_clips: int, batch: int, steps: int) -> Callable[[],
             for index in rng.integers(num_clips, size=batch):
                 with np.load(folder / f"{index}.npz") as stored:
                     frames.append(stored["frames"])
-            data = training.to_network(torch.from_numpy(np.stack(frames)))
+            data = loop.to_network(torch.from_numpy(np.stack(frames)))
             times, noise = process.times(batch, generator), torch.randn(data.shape, generator=generator)
             optimizer.zero_grad()
             with _spelt_out():
-                given = training.conditioning(data, CONTEXT)
-                loss = training.loss_of(network, process, data, noise, times, *given, context=CONTEXT)
+                given = loop.conditioning(data, CONTEXT)
+                loss = loop.loss_of(network, process, data, noise, times, *given, context=CONTEXT)
                 loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
@@ -144,14 +143,14 @@ def _plain_rollouts(clips: FrameSource, asked: int) -> Callable[[], object]:
         for index in range(asked):
             z = torch.randn((1, NUM_FRAMES, RESOLUTION, RESOLUTION, 3))
             video = torch.zeros_like(z)
-            video[0, :CONTEXT] = training.to_network(torch.from_numpy(given[index]))
-            shown, mask = training.conditioning(video, CONTEXT)
+            video[0, :CONTEXT] = loop.to_network(torch.from_numpy(given[index]))
+            shown, mask = loop.conditioning(video, CONTEXT)
             for step in range(SAMPLING_STEPS):
                 time = torch.full((1,), step / SAMPLING_STEPS)
                 with _spelt_out():
                     answer = network(z, shown, mask, time)
                 z = z + process.velocity(answer, z, time.view(1, 1, 1, 1, 1)) / SAMPLING_STEPS
-            training.to_frames(z)
+            loop.to_frames(z)
 
     return work
 

@@ -54,8 +54,8 @@ def _peak(stage: str, num_clips: int) -> dict[str, float]:
 
 def _work(stage: str, num_clips: int) -> dict[str, float]:
     """Peak memory in MB of this process after it has run an experiment up to a stage."""
-    from worldlaw.config import parse_experiment
-    from worldlaw.pipeline import run
+    from worldlaw.experiment.config import parse_experiment
+    from worldlaw.experiment.run import run
 
     experiment = parse_experiment(
         {

@@ -11,9 +11,9 @@ import torch
 
 from benchmarks.timing import Figure, Target
 from worldlaw.core.types import VISIBLE, Conditioning
-from worldlaw.exam.matching import match
-from worldlaw.exam.tracking import read_hints, track
-from worldlaw.models.dit import DiT, DiTSize
+from worldlaw.measure.matching import match
+from worldlaw.measure.tracking.blobs.blob_tracker import read_hints, track
+from worldlaw.models.networks.dit import DiT, DiTSize
 from worldlaw.models.video_dit import VideoDiT
 from worldlaw.testing import make_recipe
 from worldlaw.worlds.recipe import Recipe

@@ -14,13 +14,13 @@ from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4, write_video
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Body, Scene, Trajectory
-from worldlaw.exam.metrics.trajectory import CHARGE
-from worldlaw.papers import Paper, Truth, load_paper, truth_of
-from worldlaw.papers.adjusting import Unfit, fit, resized
-from worldlaw.papers.answers import Answer, Declaration, Finding
-from worldlaw.papers.marking import Marked, Read, mark
-from worldlaw.papers.paper import PaperQuestion
-from worldlaw.papers.scores import ANSWERS, CHARGED, STANDING
+from worldlaw.exam import Paper, Truth, load_paper, truth_of
+from worldlaw.exam.answers.adjustments import Unfit, fit, resized
+from worldlaw.exam.answers.answer_folder import Answer, Declaration, Finding
+from worldlaw.exam.paper.paper import PaperQuestion
+from worldlaw.exam.scoring.question_scores import Marked, Read, mark
+from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, STANDING
+from worldlaw.measure.metrics.trajectory import CHARGE
 from worldlaw.worlds import scenarios
 
 LAWS = ("uniform_motion", "parabola", "collision")

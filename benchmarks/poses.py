@@ -12,13 +12,13 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.timing import Figure, Target
-from worldlaw.core.colors import COLORS
+from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import Body, Scene, Trajectory
-from worldlaw.exam.matching import partners
-from worldlaw.exam.posing import Silhouettes, follow, read_silhouettes
+from worldlaw.measure.matching import partners
+from worldlaw.measure.tracking.poses.pose_tracker import Silhouettes, follow, read_silhouettes
 from worldlaw.worlds import scenarios
-from worldlaw.worlds.assembly.templates import TEMPLATES
-from worldlaw.worlds.render import render
+from worldlaw.worlds.assemblies.templates import TEMPLATES
+from worldlaw.worlds.render.flat import render
 
 FPS, NUM_FRAMES = 3.0, 32
 BENT = 0.1  # of a bar's length: how far its middle is off

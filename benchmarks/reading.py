@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.timing import Figure, Target, compare_rates
 from worldlaw.clips.store import Clips, shard_name
-from worldlaw.pipeline import _simulate_shard
-from worldlaw.plan import shard_ranges
+from worldlaw.experiment.plan import shard_ranges
+from worldlaw.experiment.run import _simulate_shard
 from worldlaw.testing import make_recipe
 
 BATCH = 16

@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 
 from benchmarks.timing import Figure
-from worldlaw.clips.recoding import ASSUMED, recoded
+from worldlaw.clips.recompression import ASSUMED, recoded
 from worldlaw.core.types import OPTIONAL_ARRAYS, TRAJECTORY_ARRAYS, Case, Detections, Tracks, Trajectory
-from worldlaw.exam.matching import match
-from worldlaw.exam.metrics.trajectory import velocity_error
-from worldlaw.exam.tracking import track
-from worldlaw.papers.resampling import resample
+from worldlaw.exam.answers.resampling import resample
+from worldlaw.measure.matching import match
+from worldlaw.measure.metrics.trajectory import velocity_error
+from worldlaw.measure.tracking.blobs.blob_tracker import track
 from worldlaw.testing import CONTEXT, FPS, hints_of, make_recipe
 
 LAWS = ("uniform_motion", "parabola", "collision")

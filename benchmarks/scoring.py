@@ -16,11 +16,11 @@ import numpy as np
 from benchmarks.timing import Figure, Target
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4
-from worldlaw.papers import load_paper, truth_of
-from worldlaw.papers.making import MadePaper, make_paper
-from worldlaw.papers.marking import PARTS
-from worldlaw.papers.page import write_exam_report
-from worldlaw.papers.scoring import score
+from worldlaw.exam import load_paper, truth_of
+from worldlaw.exam.page.exam_page import write_exam_report
+from worldlaw.exam.paper.paper_folder import MadePaper, make_paper
+from worldlaw.exam.scoring.exam_scores import score
+from worldlaw.exam.scoring.question_scores import PARTS
 
 ANSWERS = 1000
 CORES = 2

@@ -16,10 +16,10 @@ import numpy as np
 
 from benchmarks.planted import FAULTS, LAWS, LOSSLESS, LOSSY, MODELS, USUAL, WORSE, scored, truths
 from benchmarks.timing import Figure, Target
-from worldlaw.core.permutation import holm
+from worldlaw.core.numbers.permutation import holm
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.workers import Workers
-from worldlaw.papers.coarse import at_least
+from worldlaw.exam.scoring.coarse_forms import at_least
 
 TRUE, FAULTY, OFF = 1000, 300, 300  # clips a law and form; tries at each fault; clips a law and model
 CHUNK = 5  # clips that a worker takes at a time

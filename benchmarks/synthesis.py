@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from benchmarks.timing import Figure, Target, compare_rates
 from worldlaw.clips.store import ZSTD_LEVEL, Clip, shard_name, write_shard
-from worldlaw.core.colors import COLORS
+from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import Scene, Trajectory
-from worldlaw.pipeline import _simulate_shard
+from worldlaw.experiment.run import _simulate_shard
 from worldlaw.testing import make_recipe
 from worldlaw.worlds.recipe import Recipe
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.timing import Figure, Target, compare_rates
-from worldlaw.core.colors import COLORS
+from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import VISIBLE, Case, Detections, Scene, Tracks, Trajectory
-from worldlaw.exam.matching import match
-from worldlaw.exam.metrics.trajectory import measured_share, velocity_error
-from worldlaw.exam.tracking import track
+from worldlaw.measure.matching import match
+from worldlaw.measure.metrics.trajectory import measured_share, velocity_error
+from worldlaw.measure.tracking.blobs.blob_tracker import track
 from worldlaw.testing import CONTEXT, FPS, hints_of, make_recipe
 
 BODIES = {"uniform_motion": "one body", "parabola": "one body", "collision": "two bodies"}

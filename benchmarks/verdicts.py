@@ -19,15 +19,15 @@ import numpy as np
 
 from benchmarks.timing import Figure, Target
 from worldlaw.core.seeding import rng_for
-from worldlaw.exam.faults import FAULTS, plant
-from worldlaw.exam.posing import VERSION as TRACKER
-from worldlaw.exam.posing import follow, read_silhouettes
-from worldlaw.exam.verdicts import MEASURES, UNITS, VERSION, calibrate
-from worldlaw.exam.verdicts import measure as measured
-from worldlaw.exam.verdicts.sight import sight_of
+from worldlaw.measure.planted_faults import FAULTS, plant
+from worldlaw.measure.tracking.poses.pose_tracker import VERSION as TRACKER
+from worldlaw.measure.tracking.poses.pose_tracker import follow, read_silhouettes
+from worldlaw.measure.verdicts import MEASURES, UNITS, VERSION, calibrate
+from worldlaw.measure.verdicts import measure as measured
+from worldlaw.measure.verdicts.clip_geometry import sight_of
 from worldlaw.worlds import scenarios
-from worldlaw.worlds.assembly.kinds import WIDTH
-from worldlaw.worlds.render import render
+from worldlaw.worlds.assemblies.body_kinds import WIDTH
+from worldlaw.worlds.render.flat import render
 
 SEED, FRAMES, FPS, CONTEXT = 20261122, 32, 3.0, 1
 TEMPLATES, LAYOUTS = 70, 1000

@@ -1,16 +1,23 @@
 """Shapes and dtypes that annotations promise are checked while the tests run."""
 
-import pytest
-from jaxtyping import install_import_hook
+import os
+
+# Before NumPy and PyTorch are loaded, here and in every command that a test calls: tests run in as many
+# processes as there are cores, and two threads each would slow all of them several times over.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import pytest  # noqa: E402
+from jaxtyping import install_import_hook  # noqa: E402
 
 install_import_hook(
     [
         "worldlaw.clips",
         "worldlaw.core",
-        "worldlaw.exam.matching",
-        "worldlaw.exam.metrics.study",
-        "worldlaw.exam.track_features",
-        "worldlaw.exam.tracking",
+        "worldlaw.measure.matching",
+        "worldlaw.measure.metrics.study",
+        "worldlaw.measure.sets.track_features",
+        "worldlaw.measure.tracking.blobs.blob_tracker",
         "worldlaw.worlds.scenario",
     ],
     "beartype.beartype",

@@ -9,12 +9,12 @@ from test_report import rows_of, table_of
 from worldlaw.core.errors import BadInput
 from worldlaw.core.region import region_from
 from worldlaw.core.types import Case, Detections, Tracks
-from worldlaw.exam.ambiguity import OUTCOMES, best_guess, outcomes_of
-from worldlaw.exam.readings import readings
+from worldlaw.measure.body_readings import readings
+from worldlaw.measure.rest_outcome import OUTCOMES, best_guess, outcomes_of
 from worldlaw.report.analyses import Evidence, Setting, sections
 from worldlaw.report.analyses.ambiguity import reading
 from worldlaw.worlds import Infeasible, scenarios
-from worldlaw.worlds.render import render
+from worldlaw.worlds.render.flat import render
 
 RESTS, LEFT, RIGHT, THROUGH = range(len(OUTCOMES))
 

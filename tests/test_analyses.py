@@ -8,15 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from test_report import Page, report, rows_of, table_of
-from worldlaw.config import load_experiment, parse_experiment
 from worldlaw.core.errors import BadInput
 from worldlaw.core.region import Box, Region, region_from
+from worldlaw.experiment.config import load_experiment, parse_experiment
+from worldlaw.experiment.run import run
 from worldlaw.models import VideoModel
-from worldlaw.pipeline import run
+from worldlaw.pages.cells import COLUMNS
 from worldlaw.report.analyses import Evidence, Section, Setting, analyses, sections
 from worldlaw.report.analyses.velocity_gap import switch
-from worldlaw.report.cells import COLUMNS
-from worldlaw.report.page import page
+from worldlaw.report.report_page import page
 
 NAN = float("nan")
 

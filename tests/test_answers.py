@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.clips.film import Encoding, Film
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4, write_video
 from worldlaw.core.errors import BadInput
-from worldlaw.papers import load_paper, truth_of
-from worldlaw.papers.adjusting import Unfit, fit, framed, last_counted, resized
-from worldlaw.papers.answers import Declaration, open_answers
-from worldlaw.papers.checking import check
-from worldlaw.papers.making import make_paper
-from worldlaw.papers.paper import Video
-from worldlaw.papers.scoring import score
+from worldlaw.exam import load_paper, truth_of
+from worldlaw.exam.answers.adjustments import Unfit, fit, framed, last_counted, resized
+from worldlaw.exam.answers.answer_check import check
+from worldlaw.exam.answers.answer_folder import Declaration, open_answers
+from worldlaw.exam.paper.paper import Video
+from worldlaw.exam.paper.paper_folder import make_paper
+from worldlaw.exam.scoring.exam_scores import score
 
 PAPER = """
 name: small

@@ -14,13 +14,13 @@ import pytest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import VISIBLE, Body, Scene
 from worldlaw.worlds import draw_scene, scenarios, training_region
-from worldlaw.worlds.assembly import engine, kinds
-from worldlaw.worlds.assembly.assembly import Assembly, something_happens
-from worldlaw.worlds.assembly.engine import Run
-from worldlaw.worlds.assembly.kinds import KINDS, THICKNESS, WIDTH, ball, bar, jar, placed, sticks
-from worldlaw.worlds.assembly.layout import MARGIN, layout
-from worldlaw.worlds.assembly.spacing import distance, outline
-from worldlaw.worlds.assembly.templates import SUBSETS, TEMPLATES
+from worldlaw.worlds.assemblies import body_kinds, engine
+from worldlaw.worlds.assemblies.body_kinds import KINDS, THICKNESS, WIDTH, ball, bar, jar, placed, sticks
+from worldlaw.worlds.assemblies.engine import Run
+from worldlaw.worlds.assemblies.layout import MARGIN, layout
+from worldlaw.worlds.assemblies.spacing import distance, outline
+from worldlaw.worlds.assemblies.templates import SUBSETS, TEMPLATES
+from worldlaw.worlds.laws.assembly import Assembly, something_happens
 from worldlaw.worlds.recipe import Recipe
 
 SHORT = {"b1": "ball 1", "b2": "ball 2", "sb": "static balls", "B": "bar", "SB": "standing bars"}
@@ -109,7 +109,7 @@ def test_sizes_worked_out_by_hand():
 
 def test_parts_lie_about_the_centre_of_mass():
     for form in (bar(0.3), sticks(0.4), jar(0.08), jar(0.3)):
-        areas, centers = zip(*map(kinds.area_and_center, form.parts), strict=True)
+        areas, centers = zip(*map(body_kinds.area_and_center, form.parts), strict=True)
         assert min(areas) > 0, "corners go counter-clockwise"
         np.testing.assert_allclose(np.array(areas) @ np.array(centers), 0, atol=1e-9)
 

@@ -9,17 +9,18 @@ import zipfile
 import numpy as np
 import pytest
 
-from worldlaw.cli import LONGEST_LINE, main
+from worldlaw.cli.main import LONGEST_LINE, main
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput, Failed, blamed, nearest, unknown
-from worldlaw.core.patience import at_most
-from worldlaw.core.strict import parse_json, parse_yaml
-from worldlaw.papers import checking, load_paper, truth_of
-from worldlaw.papers.answers import address_of, open_answers
-from worldlaw.papers.card import hashes_of_answers
-from worldlaw.papers.making import make_paper
-from worldlaw.papers.scoring import score
+from worldlaw.core.strict_files import parse_json, parse_yaml
+from worldlaw.core.time_limit import at_most
+from worldlaw.exam import load_paper, truth_of
+from worldlaw.exam.answers import answer_check
+from worldlaw.exam.answers.answer_folder import address_of, open_answers
+from worldlaw.exam.cards.card import hashes_of_answers
+from worldlaw.exam.paper.paper_folder import make_paper
+from worldlaw.exam.scoring.exam_scores import score
 
 SOON = 5.0  # s, on a busy core; each took 15 s or more, or did not end
 
@@ -185,7 +186,7 @@ def test_ctrl_c_and_the_end_of_our_own_generators_are_not_the_models():
         raise KeyboardInterrupt
     space = {"blamed": blamed}
     source = "def ours():\n    with blamed('m'):\n        yield 1\n"
-    exec(compile(source, checking.__file__, "exec"), space)  # as marking does for the metrics of a case
+    exec(compile(source, answer_check.__file__, "exec"), space)  # as marking does for the metrics of a case
     generator = space["ours"]()
     assert next(generator) == 1
     generator.close()
@@ -303,15 +304,15 @@ def test_an_answer_that_takes_too_long_is_unreadable_and_the_others_are_scored(
     made, answers, tmp_path, monkeypatch
 ):
     (answers / "fall-0001.mp4").write_bytes((answers / "fall-0000.mp4").read_bytes())
-    read = checking.read_film
+    read = answer_check.read_film
 
     def slow(path, **others):
         if path.name == "fall-0001.mp4":
             time.sleep(30)
         return read(path, **others)
 
-    monkeypatch.setattr(checking, "read_film", slow)
-    monkeypatch.setattr(checking, "PATIENCE", 0.5)
+    monkeypatch.setattr(answer_check, "read_film", slow)
+    monkeypatch.setattr(answer_check, "PATIENCE", 0.5)
     scored = score(made.folder, answers, tmp_path / "out", report=False)
     reasons = {one["question"]: (one["status"], one["reason"]) for one in scored.statuses}
     assert reasons["fall-0000"] == ("scored", "")
@@ -322,7 +323,7 @@ def test_an_answer_that_takes_too_long_is_unreadable_and_the_others_are_scored(
 
 def test_the_time_that_reading_may_take_grows_with_the_file(tmp_path):
     (tmp_path / "a.mp4").write_bytes(bytes(5_000_000))
-    assert checking.patience_for(tmp_path / "a.mp4") == pytest.approx(70)
+    assert answer_check.patience_for(tmp_path / "a.mp4") == pytest.approx(70)
 
 
 def test_numbers_of_answers_are_written_in_our_digits():

@@ -9,13 +9,13 @@ import pytest
 
 from scored_folders import NAN, Folders, questions
 from worldlaw.core.errors import BadInput
-from worldlaw.core.stats import score_interval
-from worldlaw.papers import card_format
-from worldlaw.papers.card import hashes_of_answers, write_card
-from worldlaw.papers.card_format import CARD, card_schema, read_card
-from worldlaw.papers.scores import read_scores
-from worldlaw.papers.summary import share_over
-from worldlaw.papers.telling import card_lines
+from worldlaw.core.numbers.stats import score_interval
+from worldlaw.exam.cards import card_format
+from worldlaw.exam.cards.card import hashes_of_answers, write_card
+from worldlaw.exam.cards.card_format import CARD, card_schema, read_card
+from worldlaw.exam.cards.card_text import card_lines
+from worldlaw.exam.scoring.scores import read_scores
+from worldlaw.exam.scoring.summary import share_over
 
 MIXED = {
     **questions("fall-plain", 0.02, 0.5, "missing", "excluded"),

@@ -9,18 +9,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from worldlaw import pipeline
-from worldlaw.cli import main
-from worldlaw.config import parse_experiment
+from worldlaw.cli.main import main
 from worldlaw.core.artifact import read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Conditioning
-from worldlaw.evaluation import RESULTS
-from worldlaw.exporting import export
+from worldlaw.experiment import run
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.export import export
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.stages.evaluate import RESULTS
 from worldlaw.models import checkpoint
 from worldlaw.models.checkpoint import CARD, WEIGHTS, read_card
 from worldlaw.models.video_dit import VideoDiT
-from worldlaw.plan import make_plan
 
 TINY = {
     "preset": "nano",
@@ -48,7 +48,7 @@ def experiment(options, **changes):
 def taught(tmp_path_factory):
     """A tiny training, and the checkpoint that is made of it."""
     root = tmp_path_factory.mktemp("runs")
-    plan = pipeline.run(experiment(TINY), root, until="train").plan
+    plan = run.run(experiment(TINY), root, until="train").plan
     folder = plan.train["uniform_motion", "net"].folder
     out = root / "shared"
     assert export(folder, out, "checkpoint") == 6
@@ -75,7 +75,7 @@ def test_a_card_says_where_the_weights_come_from(taught):
 
 def test_an_experiment_uses_a_checkpoint_instead_of_teaching(taught, tmp_path):
     asked = experiment({"checkpoint": str(taught[1]), "sampling_steps": 2})
-    done = pipeline.run(asked, tmp_path, until="evaluate")
+    done = run.run(asked, tmp_path, until="evaluate")
     assert not done.plan.train
     rows = pq.read_table(done.path / RESULTS).to_pylist()
     assert {row["training_clips"] for row in rows if row["predictor"] == "net"} == {6}
@@ -117,7 +117,7 @@ def test_clips_of_another_size_are_refused_in_one_line(taught):
 )
 def test_a_checkpoint_that_is_none_is_refused(options, says, tmp_path):
     with pytest.raises(BadInput, match=says):
-        pipeline.run(experiment(options), tmp_path)
+        run.run(experiment(options), tmp_path)
 
 
 def test_seeds_of_a_checkpoint_are_refused(taught):
@@ -128,11 +128,11 @@ def test_seeds_of_a_checkpoint_are_refused(taught):
 def test_retrain_teaches_what_a_checkpoint_would_stand_for(taught, tmp_path, capsys):
     path = tmp_path / "x.yaml"
     options = {**TINY, "checkpoint": str(taught[1])}
-    path.write_text(pipeline.dump(experiment(options)))
+    path.write_text(run.dump(experiment(options)))
     assert main(["train", str(path), "--out", str(tmp_path / "runs"), "--retrain", "--workers", "1"]) == 0
     (folder,) = (tmp_path / "runs").glob("train-*")
     assert (folder / WEIGHTS).exists()
-    path.write_text(pipeline.dump(experiment(TINY)))
+    path.write_text(run.dump(experiment(TINY)))
     assert main(["train", str(path), "--out", str(tmp_path / "runs"), "--retrain"]) == 2
     assert "no model of" in capsys.readouterr().err
 
@@ -144,7 +144,7 @@ def test_without_torch_an_optional_model_is_left_out_and_the_page_says_what_to_i
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     asked = experiment({"checkpoint": str(taught[1])}, optional=True)
-    page = pipeline.run(asked, tmp_path).path.read_text()
+    page = run.run(asked, tmp_path).path.read_text()
     assert "not examined" in page
     assert "pip install &#39;worldlaw[torch]&#39;" in page
     with pytest.raises(BadInput, match="install the extra"):
@@ -153,7 +153,7 @@ def test_without_torch_an_optional_model_is_left_out_and_the_page_says_what_to_i
 
 def test_what_is_no_network_cannot_be_shared(tmp_path):
     asked = parse_experiment({**experiment(TINY).model_dump(), "models": {"nearest_clip": None}})
-    plan = pipeline.run(asked, tmp_path, until="train").plan
+    plan = run.run(asked, tmp_path, until="train").plan
     with pytest.raises(BadInput, match="of a trained network"):
         export(plan.train["uniform_motion", "nearest_clip"].folder, tmp_path / "out", "checkpoint")
 

@@ -10,17 +10,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from worldlaw.cli import main
-from worldlaw.config import parse_experiment
+from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.types import Conditioning
-from worldlaw.models import codecs, processes, training
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.run import run
+from worldlaw.models import codecs
 from worldlaw.models.checkpoint import share
-from worldlaw.models.codec import STATISTICS
+from worldlaw.models.codecs.codec import STATISTICS
+from worldlaw.models.codecs.video_vae import WEIGHTS, Lesson, Up, VideoVAE, levels
+from worldlaw.models.training import loop, processes
 from worldlaw.models.video_dit import VideoDiT
-from worldlaw.models.video_vae import WEIGHTS, Lesson, Up, VideoVAE, levels
-from worldlaw.pipeline import run
-from worldlaw.plan import make_plan
 from worldlaw.report.tables import leaderboard
 from worldlaw.testing import check_codec, check_model, make_recipe
 
@@ -181,7 +182,7 @@ def test_a_tiny_codec_overfits_four_clips(tmp_path):
     true = source.read(range(4))
     error = ((codec.reconstruct(true).astype(float) - true) ** 2).mean()
     assert 10 * np.log10(255**2 / error) > 25  # dB; white pictures have 16
-    latents = codec.encode(training.to_network(torch.from_numpy(true)))
+    latents = codec.encode(loop.to_network(torch.from_numpy(true)))
     assert latents.mean(dim=(0, 1, 2, 3)).abs().max() < 1e-3
     torch.testing.assert_close(latents.std(dim=(0, 1, 2, 3)), torch.ones(8), atol=0.01, rtol=0)
 

@@ -6,10 +6,10 @@ import json
 import pytest
 
 from scored_folders import Folders, questions
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput
-from worldlaw.papers.card import write_card
-from worldlaw.papers.comparing import compare
+from worldlaw.exam.cards.card import write_card
+from worldlaw.exam.cards.comparison import compare
 
 GOOD, BAD = 0.01, 0.5  # m/s, solved and not
 

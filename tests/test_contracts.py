@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from worldlaw.core.types import Conditioning
-from worldlaw.exam.metrics import metrics
-from worldlaw.exam.references import references
+from worldlaw.measure.metrics import metrics
+from worldlaw.measure.references import references
 from worldlaw.models import models
 from worldlaw.testing import (
     CONTEXT,

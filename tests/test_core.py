@@ -9,9 +9,9 @@ import pytest
 
 from worldlaw.core.artifact import Artifact, atomic_path, key_of, locked, read_manifest
 from worldlaw.core.errors import BadInput, Failed, unknown
+from worldlaw.core.numbers.stats import paired_difference, proportion, summarize
 from worldlaw.core.registry import Registry
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.stats import paired_difference, proportion, summarize
 
 
 def test_a_stream_depends_on_its_whole_address_and_on_nothing_else():
@@ -141,9 +141,8 @@ def test_without_a_place_for_a_cache_code_is_compiled_all_the_same():
 
 
 def test_the_order_of_names_does_not_depend_on_what_was_imported_first():
-    script = (
-        "import worldlaw.exam.metrics.{}; from worldlaw.exam.metrics import metrics; print(metrics.names())"
-    )
+    room = "worldlaw.measure.metrics"
+    script = f"import {room}.{{}}; from {room} import metrics; print(metrics.names())"
     said = [
         subprocess.run(
             [sys.executable, "-c", script.format(name)], capture_output=True, text=True, check=True

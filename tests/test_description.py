@@ -7,20 +7,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Body, Conditioning, Description, Scene
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.run import run
 from worldlaw.models import VideoModel
-from worldlaw.models.description import ROOM, StateInput, TextInput
-from worldlaw.models.diffusion import Regression
-from worldlaw.models.dit import PRESETS, DiT, DiTSize
-from worldlaw.models.training import Training, fit
+from worldlaw.models.networks.description_encoder import ROOM, StateInput, TextInput
+from worldlaw.models.networks.diffusion import Regression
+from worldlaw.models.networks.dit import PRESETS, DiT, DiTSize
+from worldlaw.models.training.loop import Training, fit
 from worldlaw.models.video_dit import WEIGHTS, VideoDiT
-from worldlaw.pipeline import run
-from worldlaw.plan import make_plan
 from worldlaw.testing import check_model, make_recipe
 from worldlaw.worlds import scenarios
-from worldlaw.worlds.describe import numbers_of, sentence_of
+from worldlaw.worlds.scene_description import numbers_of, sentence_of
 
 TINY = DiTSize(2, 32, 2)
 RATE = 1e-2

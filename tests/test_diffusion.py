@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldlaw.models.diffusion import PROCESSES, SAMPLERS, RectifiedFlow, Regression, VPrediction
+from worldlaw.models.networks.diffusion import PROCESSES, SAMPLERS, RectifiedFlow, Regression, VPrediction
 
 MEAN, WIDTH = 0.7, 0.3
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from worldlaw.models.dit import PRESETS, DiT, patchify, rotary, rotate, unpatchify
+from worldlaw.models.networks.dit import PRESETS, DiT, patchify, rotary, rotate, unpatchify
 
 
 @pytest.mark.parametrize(("preset", "millions"), [("S", 22.5), ("B", 89.5), ("L", 310.0), ("XL", 456.0)])

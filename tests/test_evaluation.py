@@ -5,9 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from worldlaw.clips.store import Clips
-from worldlaw.config import parse_experiment
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.run import run
 from worldlaw.models import VideoModel
-from worldlaw.pipeline import run
 from worldlaw.testing import make_recipe
 from worldlaw.worlds import scenarios, training_region
 

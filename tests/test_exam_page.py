@@ -14,15 +14,15 @@ from PIL import Image
 
 from scored_folders import Folders, questions, rows_of
 from test_report import Page
-from worldlaw.papers import answer
-from worldlaw.papers.card import write_card
-from worldlaw.papers.card_format import read_card
-from worldlaw.papers.compare_page import compare_page
-from worldlaw.papers.comparing import compare
-from worldlaw.papers.page import exam_page, write_exam_report
-from worldlaw.papers.scores import Asked, Scores, read_scores
-from worldlaw.papers.showing import at_moments
-from worldlaw.report.movies import Film
+from worldlaw.exam.cards.card import write_card
+from worldlaw.exam.cards.card_format import read_card
+from worldlaw.exam.cards.comparison import compare
+from worldlaw.exam.page import exam_answer
+from worldlaw.exam.page.answer_strips import at_moments
+from worldlaw.exam.page.comparison_page import compare_page
+from worldlaw.exam.page.exam_page import exam_page, write_exam_report
+from worldlaw.exam.scoring.scores import Asked, Scores, read_scores
+from worldlaw.pages.film_strips import Film
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MIXED = {
@@ -361,10 +361,10 @@ def test_a_mean_and_a_median_that_order_otherwise_are_told_of():
     kinds = {"answers": "model", "constant_velocity": "reference"}
     found = Scores({}, pa.table({}), asked, values, kinds)
     line = types.SimpleNamespace(beside={"constant_velocity": None})
-    (sentence,) = answer._skewed(found, line)
+    (sentence,) = exam_answer._skewed(found, line)
     assert (
         "By the median of the charged velocity error the answers stand before constant velocity" in sentence
     )
     assert "by its mean behind" in sentence
     values["answers", "charged_velocity_error"]["c"] = [0.2]
-    assert answer._skewed(found, line) == []
+    assert exam_answer._skewed(found, line) == []

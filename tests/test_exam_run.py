@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput, Failed
-from worldlaw.examining import examine
-from worldlaw.papers.running import seed_of
-from worldlaw.papers.sitting import as_video
+from worldlaw.exam.answers.answer_run import seed_of
+from worldlaw.exam.answers.examinee import as_video
+from worldlaw.exam.examine import examine
 
 sit = functools.partial(examine, score=False)
 
@@ -159,7 +159,7 @@ def declared(done):
 
 
 def test_a_function_of_two_arguments_answers_every_question_after_the_frames_that_were_given(paper):
-    from worldlaw.papers.making import open_paper
+    from worldlaw.exam.paper.paper_folder import open_paper
 
     done = sit(paper, "their_models:still")
     assert (done.ran.answered, done.ran.kept, done.ran.failed) == (5, 0, {})
@@ -352,7 +352,7 @@ def test_answers_of_another_model_or_with_other_options_are_not_mixed(paper):
 
 
 def test_answers_to_public_and_held_out_questions_are_not_mixed(paper):
-    from worldlaw.papers.secret import make_secret
+    from worldlaw.exam.paper.secret import make_secret
 
     secret, out = paper.parent / "my.secret", paper.parent / "out"
     hashed = make_secret(secret)

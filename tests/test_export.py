@@ -16,9 +16,9 @@ from worldlaw.clips.export import export_phyworld, export_rollouts, export_video
 from worldlaw.clips.films import read_film
 from worldlaw.core.artifact import locked
 from worldlaw.core.errors import BadInput, Failed
-from worldlaw.exam.metrics.study import study_positions
+from worldlaw.measure.metrics.study import study_positions
 from worldlaw.worlds import draw_scene, scenarios, training_region
-from worldlaw.worlds.render import render
+from worldlaw.worlds.render.flat import render
 
 EXTRA = r"needs the extra: pip install 'worldlaw\[export\]'"
 

@@ -14,7 +14,7 @@ from PIL import Image
 from worldlaw.clips.film import Encoding
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4, write_video
-from worldlaw.clips.recoding import recoded
+from worldlaw.clips.recompression import recoded
 from worldlaw.core.errors import BadInput
 
 

@@ -11,12 +11,12 @@ from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, OUTSIDE, VISIBLE
-from worldlaw.exam.foreign import describe, follow, read_tracks_csv, see
-from worldlaw.exam.matching import match
-from worldlaw.exam.trackers import tracker
+from worldlaw.measure.matching import match
+from worldlaw.measure.tracking.foreign import describe, follow, read_tracks_csv, see
+from worldlaw.measure.tracking.trackers import tracker
 from worldlaw.worlds import draw_scene, scenarios, training_region
-from worldlaw.worlds.render import coverage
-from worldlaw.worlds.textured import render_textured
+from worldlaw.worlds.render.flat import coverage
+from worldlaw.worlds.render.textured import render_textured
 
 HEIGHT, WIDTH, FPS = 96, 160, 10.0
 

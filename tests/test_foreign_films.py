@@ -6,7 +6,7 @@ from scipy.ndimage import zoom
 
 from test_foreign import BLUE, FPS, HEIGHT, RED, WIDTH, backdrop, film, line, pixels
 from worldlaw.core.types import CUT, HIDDEN, VISIBLE
-from worldlaw.exam.foreign import see
+from worldlaw.measure.tracking.foreign import see
 
 NUM_FRAMES = 20
 

@@ -8,8 +8,14 @@ from scipy.linalg import sqrtm
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, VISIBLE, Detections, Tracks
-from worldlaw.exam.frechet import frechet_distance, shortage
-from worldlaw.exam.track_features import DIMENSION, FEATURES, farthest_feature, track_features, track_frechet
+from worldlaw.measure.sets.frechet import frechet_distance, shortage
+from worldlaw.measure.sets.track_features import (
+    DIMENSION,
+    FEATURES,
+    farthest_feature,
+    track_features,
+    track_frechet,
+)
 from worldlaw.testing import make_case, make_recipe
 
 CONTEXT = 3

@@ -8,19 +8,19 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import LOST, VISIBLE, Body, Detections, Scene, Tracks, Trajectory
-from worldlaw.judge.evidence import evidence_of
-from worldlaw.judge.flights import course_of, knots_of
-from worldlaw.judge.hints import read_hints
-from worldlaw.judge.judging import judge
+from worldlaw.judge.evidence.film_reader import find_videos, in_order
+from worldlaw.judge.evidence.flights import course_of, knots_of
+from worldlaw.judge.evidence.hints import read_hints
+from worldlaw.judge.evidence.video_evidence import evidence_of
+from worldlaw.judge.judge_videos import judge_videos
+from worldlaw.judge.judgement import judge
 from worldlaw.judge.records import SCHEMA
-from worldlaw.judge.running import judge_videos
-from worldlaw.judge.watching import find_videos, in_order
 from worldlaw.worlds import scenarios, training_region
-from worldlaw.worlds.render import render
+from worldlaw.worlds.render.flat import render
 from worldlaw.worlds.scenario import draw_scene, true_trajectory
 
 EXTENT, HEIGHT, DT = (10.0, 10.0), 128, 0.1  # m, pixels, s
@@ -424,7 +424,7 @@ def test_videos_are_found_in_folders_and_a_folder_of_pictures_is_one(tmp_path):
 
 
 def test_tracks_of_frames_shown_in_another_order_get_their_frames_back(videos):
-    from worldlaw.exam.foreign import see
+    from worldlaw.measure.tracking.foreign import see
 
     frames = np.load(videos / "true.npz")["video"]
     order = np.arange(len(frames))[::-1]
@@ -455,15 +455,15 @@ def test_the_hints_of_the_docs_can_be_read(tmp_path):
 
 
 def test_what_breaks_on_one_video_is_told_of_that_video_alone(videos, tmp_path, monkeypatch):
-    from worldlaw.judge import watching
+    from worldlaw.judge.evidence import film_reader
 
     def break_on_gone(path, **more):
         if path.stem == "gone":
             raise IndexError("list index out of range")
         return read_film(path, **more)
 
-    read_film = watching.read_film
-    monkeypatch.setattr(watching, "read_film", break_on_gone)
+    read_film = film_reader.read_film
+    monkeypatch.setattr(film_reader, "read_film", break_on_gone)
     every = {video.name: video for video in judge_videos([videos], tmp_path / "out")}
     assert every["gone.npz"].fault.startswith("IndexError: list index out of range")
     assert every["true.npz"].judgement is not None
@@ -601,12 +601,12 @@ def test_videos_of_one_name_are_told_apart_by_their_folders(tmp_path):
 
 
 def test_a_judge_that_is_stopped_leaves_nothing_behind(videos, tmp_path, monkeypatch, capsys):
-    from worldlaw.judge import running
+    from worldlaw.judge import judge_videos
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "watch", stop)
+    monkeypatch.setattr(judge_videos, "watch", stop)
     out = tmp_path / "out"
     assert main(["judge", str(videos), "--out", str(out), "--workers", "1"]) == 1
     assert "nothing was written" in capsys.readouterr().err

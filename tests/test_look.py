@@ -12,24 +12,24 @@ import torch
 from skimage.transform import resize
 
 from test_report import rows_of, table_of
-from worldlaw import pipeline
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.clips.store import Clips
-from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST
-from worldlaw.exam.frechet import frechet_distance
-from worldlaw.exam.metrics import metrics
-from worldlaw.exam.metrics.pixels import structural_similarity
-from worldlaw.exam.sets import HALVES, SetRow
-from worldlaw.look import Look, lacking
-from worldlaw.models.i3d import VideoFeatures
-from worldlaw.models.lpips import CONVOLUTIONS, PerceptualDistance
-from worldlaw.models.weights import ALEXNET, I3D, LPIPS_HEADS, VARIABLE
-from worldlaw.plan import make_plan
-from worldlaw.report.cells import arrange
-from worldlaw.report.look import look_sections
-from worldlaw.report.wording import interval
+from worldlaw.experiment import run
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.stages.look import Look, lacking
+from worldlaw.measure.metrics import metrics
+from worldlaw.measure.metrics.pixels import structural_similarity
+from worldlaw.measure.sets.frechet import frechet_distance
+from worldlaw.measure.sets.set_rows import HALVES, SetRow
+from worldlaw.models.features.i3d import VideoFeatures
+from worldlaw.models.features.lpips import CONVOLUTIONS, PerceptualDistance
+from worldlaw.models.features.published_weights import ALEXNET, I3D, LPIPS_HEADS, VARIABLE
+from worldlaw.pages.cells import arrange
+from worldlaw.pages.wording import interval
+from worldlaw.report.look_sections import look_sections
 from worldlaw.testing import make_case
 
 HEADS = (64, 192, 384, 256, 256)
@@ -221,7 +221,7 @@ def experiment(**changes):
     return parse_experiment(raw)
 
 
-class Notes(pipeline.Quiet):
+class Notes(run.Quiet):
     def __init__(self):
         self.said = []
 
@@ -235,7 +235,7 @@ def sets(run):
 
 def test_without_weights_the_rows_say_so_and_tracks_are_compared_all_the_same(folder, tmp_path):
     notes = Notes()
-    done = pipeline.run(experiment(), tmp_path / "runs", progress=notes)
+    done = run.run(experiment(), tmp_path / "runs", progress=notes)
     rows = sets(done)
     for name, file in (("fvd", I3D.file), ("lpips", ALEXNET.file)):
         (row, other) = (row for row in rows if row["name"] == name)
@@ -268,7 +268,7 @@ def test_with_weights_the_numbers_are_those_of_the_networks_and_the_key_knows_th
 ):
     lacking = make_plan(experiment(), tmp_path / "runs").evaluate.key
     publish(Tiny(), folder)
-    done = pipeline.run(experiment(), tmp_path / "runs")
+    done = run.run(experiment(), tmp_path / "runs")
     assert done.plan.evaluate.key != lacking
     assert make_plan(experiment(look=[]), tmp_path / "runs").evaluate.key not in (
         lacking,
@@ -307,7 +307,7 @@ def test_with_weights_the_numbers_are_those_of_the_networks_and_the_key_knows_th
 
 
 def test_an_experiment_that_asks_for_no_look_has_no_table(tmp_path):
-    done = pipeline.run(experiment(look=[], name="blind"), tmp_path)
+    done = run.run(experiment(look=[], name="blind"), tmp_path)
     assert not (done.plan.evaluate.folder / "sets.json").exists()
     assert "The look" not in done.path.read_text()
 

@@ -9,13 +9,7 @@ import numpy as np
 import pytest
 
 from worldlaw.clips.films import read_film
-from worldlaw.clips.media import (
-    SEPARATOR,
-    SEPARATOR_COLOR,
-    encode_mp4,
-    film_strip,
-    write_video,
-)
+from worldlaw.clips.media import SEPARATOR, SEPARATOR_COLOR, encode_mp4, film_strip, write_video
 from worldlaw.core.errors import BadInput
 
 SUFFIXES = (".gif", ".mp4", ".png", ".webp")

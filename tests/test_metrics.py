@@ -7,9 +7,9 @@ import pytest
 from skimage.metrics import structural_similarity as skimage_ssim
 
 from worldlaw.core.types import LOST, VISIBLE, Body, Case, Detections, Scene, Tracks, Trajectory
-from worldlaw.exam.metrics import metrics
-from worldlaw.exam.metrics.pixels import structural_similarity
-from worldlaw.exam.metrics.trajectory import speeds
+from worldlaw.measure.metrics import metrics
+from worldlaw.measure.metrics.pixels import structural_similarity
+from worldlaw.measure.metrics.trajectory import speeds
 from worldlaw.worlds.scenario import true_trajectory
 
 CONTEXT = 3

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from worldlaw.config import parse_experiment
 from worldlaw.core.types import VISIBLE, Body, Case, Detections, Scene, Tracks, Trajectory
-from worldlaw.exam.nearest import TOLERANCE, Motions, copied, motions, nearest_motion
-from worldlaw.exam.readings import readings
-from worldlaw.exam.references import case_library
-from worldlaw.pipeline import run
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.run import run
+from worldlaw.measure.body_readings import readings
+from worldlaw.measure.nearest_case import TOLERANCE, Motions, copied, motions, nearest_motion
+from worldlaw.measure.references import case_library
 
 CONTEXT, NUM_FRAMES, DT = 3, 12, 0.1
 

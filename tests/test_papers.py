@@ -7,14 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput
-from worldlaw.papers import load_paper, papers, questions, truth_of, with_video
-from worldlaw.papers.making import make_paper, open_paper
-from worldlaw.papers.paper import PaperQuestion, paper_from
-from worldlaw.papers.secret import make_secret, secret_of, seed_of
+from worldlaw.exam import load_paper, papers, truth_of, with_video
+from worldlaw.exam.paper import questions
+from worldlaw.exam.paper.paper import PaperQuestion, paper_from
+from worldlaw.exam.paper.paper_folder import make_paper, open_paper
+from worldlaw.exam.paper.secret import make_secret, secret_of, seed_of
 from worldlaw.worlds import scenarios
-from worldlaw.worlds.uniform_motion import UniformMotion
+from worldlaw.worlds.laws.uniform_motion import UniformMotion
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worldlaw.core.physics import free_motion, impact, impact_intervals, interval_energy, momentum
+from worldlaw.core.numbers.physics import free_motion, impact, impact_intervals, interval_energy, momentum
 
 masses = st.floats(0.01, 100)
 speeds = st.floats(-10, 10)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from worldlaw.clips.frames import Joined
-from worldlaw.config import load_experiment, parse_experiment
-from worldlaw.pipeline import run
-from worldlaw.plan import make_plan
-from worldlaw.teaching import build_model
+from worldlaw.experiment.config import load_experiment, parse_experiment
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.run import run
+from worldlaw.experiment.stages.train import build_model
 from worldlaw.testing import make_recipe
 
 

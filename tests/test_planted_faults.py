@@ -7,13 +7,13 @@ import pytest
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.seeding import rng_for
-from worldlaw.exam.faults import BENT, FAULTS, GONE, bent_parts, plant
-from worldlaw.exam.posing import follow, read_silhouettes
-from worldlaw.exam.verdicts import MEASURES, calibrate, measure
-from worldlaw.exam.verdicts.judging import FINEST
-from worldlaw.exam.verdicts.sight import sight_of
+from worldlaw.measure.planted_faults import BENT, FAULTS, GONE, bent_parts, plant
+from worldlaw.measure.tracking.poses.pose_tracker import follow, read_silhouettes
+from worldlaw.measure.verdicts import MEASURES, calibrate, measure
+from worldlaw.measure.verdicts.clip_geometry import sight_of
+from worldlaw.measure.verdicts.thresholds import FINEST
 from worldlaw.worlds import scenarios
-from worldlaw.worlds.render import render
+from worldlaw.worlds.render.flat import render
 
 FRAMES, FPS, RESOLUTION = 12, 3.0, 128
 FINDS = {

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from worldlaw.core.colors import COLORS
+from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import VISIBLE, Scene, Trajectory
-from worldlaw.worlds.assembly.kinds import WIDTH, ball, bar, jar, placed, sticks
-from worldlaw.worlds.render import polygon_coverage, render
+from worldlaw.worlds.assemblies.body_kinds import WIDTH, ball, bar, jar, placed, sticks
+from worldlaw.worlds.render.flat import polygon_coverage, render
 
 FORMS = {"bar": bar(0.4), "jar": jar(0.25), "sticks": sticks(0.5)}
 ANGLES = (0.0, 0.3, math.pi / 2, 2.0, -1.2, 1e-12)

@@ -9,13 +9,15 @@ import pytest
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import HIDDEN, LOST, VISIBLE, Body, Scene, Trajectory
-from worldlaw.exam import explaining, outlines, picture, posing, silhouettes, synthesis
-from worldlaw.exam.matching import partners
-from worldlaw.exam.posing import follow, read_silhouettes
+from worldlaw.measure.matching import partners
+from worldlaw.measure.tracking.poses import (
+    silhouettes,
+)
+from worldlaw.measure.tracking.poses.pose_tracker import follow, read_silhouettes
 from worldlaw.worlds import scenarios
-from worldlaw.worlds.assembly.kinds import WIDTH, jar, sticks
-from worldlaw.worlds.assembly.templates import TEMPLATES
-from worldlaw.worlds.render import render
+from worldlaw.worlds.assemblies.body_kinds import WIDTH, jar, sticks
+from worldlaw.worlds.assemblies.templates import TEMPLATES
+from worldlaw.worlds.render.flat import render
 
 W = WIDTH
 EXTENT = (W, W)

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from test_training import taught
-from worldlaw.cli import main
-from worldlaw.models import processes
+from worldlaw.cli.main import main
+from worldlaw.models.training import processes
 
 EXPERIMENT = """
 name: crew

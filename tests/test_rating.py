@@ -13,20 +13,20 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from worldlaw import evaluation
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.clips.media import write_video
 from worldlaw.clips.store import Clips
 from worldlaw.core.artifact import checksum, read_manifest, write_record
 from worldlaw.core.errors import BadInput
-from worldlaw.core.stats import proportion, summarize
+from worldlaw.core.numbers.stats import proportion, summarize
+from worldlaw.experiment.stages import evaluate
 from worldlaw.rating import Ratings, Session, exhibits, results, sample
 from worldlaw.rating.agreement import confusion, fleiss
+from worldlaw.rating.automatic_verdicts import verdicts
+from worldlaw.rating.rating_clips import picture
+from worldlaw.rating.results_text import as_csv, as_json, lines
 from worldlaw.rating.server import LONGEST_BODY, RatingServer
 from worldlaw.rating.session import OutOfTurn, Rating
-from worldlaw.rating.showing import picture
-from worldlaw.rating.telling import as_csv, as_json, lines
-from worldlaw.rating.verdicts import verdicts
 
 NAMES = [
     f"{model}/{split}/{clip}.webp"
@@ -614,7 +614,7 @@ def test_verdicts_of_a_run_come_from_its_results(made, tmp_path):
     ]  # fmt: skip
     (root / evaluated.name).mkdir()
     pq.write_table(
-        pa.concat_tables([table, pa.Table.from_pylist(rows, evaluation.SCHEMA)]),
+        pa.concat_tables([table, pa.Table.from_pylist(rows, evaluate.SCHEMA)]),
         root / evaluated.name / "results.parquet",
     )
     path = root / evaluated.name / "results.parquet"

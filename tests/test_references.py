@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from worldlaw.core.types import Question, Trajectory
-from worldlaw.exam.references import case_library, learning, ready, references
+from worldlaw.measure.references import case_library, learning, ready, references
 from worldlaw.testing import make_recipe
 
 CONTEXT = 3

@@ -8,7 +8,7 @@ import pytest
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Body, Scene
-from worldlaw.worlds.render import frame_shape, render
+from worldlaw.worlds.render.flat import frame_shape, render
 from worldlaw.worlds.scenario import true_trajectory
 
 

@@ -19,16 +19,17 @@ import pytest
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, VISIBLE, Trajectory
+from worldlaw.pages.cells import COLUMNS, INDEX, arrange
+from worldlaw.pages.film_strips import film, outlined, ring_coverage
+from worldlaw.pages.levels import level_groups
+from worldlaw.pages.metric_tables import all_metrics
+from worldlaw.pages.wording import FIGURE_SPACE, PUNCTUATION_SPACE, aligned, number, percent, ratio
 from worldlaw.report import Example, Exclusion, ReportInput, leaderboard, write_report
-from worldlaw.report.answer import answer
-from worldlaw.report.cells import COLUMNS, INDEX, arrange
 from worldlaw.report.copies import copies
 from worldlaw.report.exclusions import losses, unmeasured
-from worldlaw.report.levels import level_groups
-from worldlaw.report.movies import film, outlined, ring_coverage
-from worldlaw.report.page import page
-from worldlaw.report.tables import all_metrics, extremes
-from worldlaw.report.wording import FIGURE_SPACE, PUNCTUATION_SPACE, aligned, number, percent, ratio
+from worldlaw.report.report_answer import answer
+from worldlaw.report.report_page import page
+from worldlaw.report.tables import extremes
 
 NAN = float("nan")
 Clip = tuple[float, float]  # velocity error, measured share

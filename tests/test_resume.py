@@ -15,12 +15,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from worldlaw.checking import check
 from worldlaw.clips.store import Clips
-from worldlaw.config import parse_experiment
 from worldlaw.core.artifact import MANIFEST
-from worldlaw.exam.metrics import metrics
-from worldlaw.pipeline import run
+from worldlaw.experiment.check import check
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.run import run
+from worldlaw.measure.metrics import metrics
 
 # Forking is what makes two hundred deaths affordable: a child has everything imported and compiled.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

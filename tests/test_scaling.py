@@ -15,17 +15,17 @@ from test_report import report, rows_of, table_of
 from test_resume import content
 from worldlaw.clips.frames import First
 from worldlaw.clips.store import Clips
-from worldlaw.config import parse_experiment
 from worldlaw.core.artifact import locked
 from worldlaw.core.errors import BadInput
+from worldlaw.core.numbers.stats import log_slope, summarize
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.stats import log_slope, summarize
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.run import run
 from worldlaw.models import VideoModel
 from worldlaw.models.baselines import nearest_clips
-from worldlaw.pipeline import run
-from worldlaw.plan import make_plan
-from worldlaw.report.cells import arrange
-from worldlaw.report.page import page
+from worldlaw.pages.cells import arrange
+from worldlaw.report.report_page import page
 from worldlaw.report.scaling import scaling, sizes_of, slope, verdict, verdicts_of
 from worldlaw.report.tables import extremes, leaderboard
 from worldlaw.testing import make_recipe
@@ -386,7 +386,7 @@ def test_the_worst_clip_is_shown_with_the_seed_that_drew_it():
 
 def test_a_worker_takes_its_share_of_the_cores(monkeypatch):
     torch = pytest.importorskip("torch")
-    from worldlaw.job import Job, Quiet, limit_threads, threads_each
+    from worldlaw.experiment.job import Job, Quiet, limit_threads, threads_each
 
     before = torch.get_num_threads()
     job = Job(plan(DIT), 2, Quiet())

@@ -15,20 +15,22 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, OUTSIDE, VISIBLE, Detections, Tracks, Trajectory
 from worldlaw.core.workers import Workers
-from worldlaw.exam.verdicts import Thresholds
-from worldlaw.exam.verdicts.measures import MEASURES
-from worldlaw.papers import limits, load_paper, questions, scoring, truth_of, with_video
-from worldlaw.papers.adjusting import resized
-from worldlaw.papers.coarse import at_least, coarse_forms
-from worldlaw.papers.making import make_paper
-from worldlaw.papers.resampling import resample
-from worldlaw.papers.scores import read_scores
-from worldlaw.papers.scoring import score
+from worldlaw.exam import load_paper, truth_of, with_video
+from worldlaw.exam.answers.adjustments import resized
+from worldlaw.exam.answers.resampling import resample
+from worldlaw.exam.paper import questions
+from worldlaw.exam.paper.paper_folder import make_paper
+from worldlaw.exam.scoring import exam_scores, verdict_limits
+from worldlaw.exam.scoring.coarse_forms import at_least, coarse_forms
+from worldlaw.exam.scoring.exam_scores import score
+from worldlaw.exam.scoring.scores import read_scores
+from worldlaw.measure.verdicts import Thresholds
+from worldlaw.measure.verdicts.measures import MEASURES
 
 PAPER = """
 name: small
@@ -315,9 +317,9 @@ def test_scores_of_the_folder_one_is_in_go_beside_it(made, tmp_path, monkeypatch
     monkeypatch.chdir(answers)
     assert score(made.folder, Path(), report=False).folder == tmp_path / "answers-scores"
     monkeypatch.chdir(answers / "within")
-    assert scoring.beside(Path("..")) == tmp_path / "answers-scores"
+    assert exam_scores.beside(Path("..")) == tmp_path / "answers-scores"
     with pytest.raises(BadInput, match="nothing lies beside it"):
-        scoring.beside(Path("/"))
+        exam_scores.beside(Path("/"))
 
 
 def test_several_answers_have_rows_of_their_own_and_one_floor(made, tmp_path):
@@ -360,7 +362,7 @@ def test_a_model_that_failed_is_an_exclusion_with_its_reason(made, tmp_path):
 
 
 def test_the_same_answers_give_the_same_bytes_with_any_number_of_workers(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "CHUNK", 1)  # so that four questions are shared out
+    monkeypatch.setattr(exam_scores, "CHUNK", 1)  # so that four questions are shared out
     answers = tmp_path / "answers"
     answers.mkdir()
     for k, (name, video) in enumerate(true_videos(made).items()):
@@ -412,31 +414,35 @@ def test_rigid_bodies_are_judged_by_limits_that_ship(tmp_path, quality):
 
 
 def test_limits_of_other_papers_are_measured_only_if_asked_for_and_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "CLIPS", 230)
-    monkeypatch.setattr(limits, "floor_of", lambda truth, form: plain)
-    monkeypatch.setattr(limits, "case_of", lambda truth, *_, **__: truth.question)
+    monkeypatch.setattr(verdict_limits, "CLIPS", 230)
+    monkeypatch.setattr(verdict_limits, "floor_of", lambda truth, form: plain)
+    monkeypatch.setattr(verdict_limits, "case_of", lambda truth, *_, **__: truth.question)
     plain = types.SimpleNamespace(tracks=None, frames=None)
-    monkeypatch.setattr(limits, "numbers", lambda question: dict.fromkeys(MEASURES, float(question.index)))
+    monkeypatch.setattr(
+        verdict_limits, "numbers", lambda question: dict.fromkeys(MEASURES, float(question.index))
+    )
     paper = with_video(load_paper("assemblies-in"), size=(64, 64))
     more = {"team": Workers(1), "progress": None}
-    assert limits.limits_of(paper, "assembly", tmp_path, measured=False, **more) is None
-    found = limits.limits_of(paper, "assembly", tmp_path, measured=True, **more)
+    assert verdict_limits.limits_of(paper, "assembly", tmp_path, measured=False, **more) is None
+    found = verdict_limits.limits_of(paper, "assembly", tmp_path, measured=True, **more)
     assert found["vanish"] == 229
     assert len(list((tmp_path / "limits").iterdir())) == 2  # lossless, and as most tools compress
-    monkeypatch.setattr(limits, "measure", None)
-    assert limits.limits_of(paper, "assembly", tmp_path, measured=True, **more) == found
+    monkeypatch.setattr(verdict_limits, "measure", None)
+    assert verdict_limits.limits_of(paper, "assembly", tmp_path, measured=True, **more) == found
 
 
 def test_one_set_of_limits_holds_for_all_forms(tmp_path, monkeypatch):
     paper = load_paper("assemblies-in")
-    lossless, lossy = limits.forms_of(truth_of(paper, questions(paper)[0]))
+    lossless, lossy = verdict_limits.forms_of(truth_of(paper, questions(paper)[0]))
     assert (str(lossless.encoding), str(lossy.encoding)) == ("raw", "h264 yuv420p crf 23")
     for form, floating in ((lossless, 1.0), (lossy, 3.0)):
         told = Thresholds(dict.fromkeys(MEASURES, 2.0) | {"floating": floating}, 0.01, 0.9, 1, 0, {}, {})
-        name = f"{limits.key_of(limits._inputs(paper, 'assembly', form))}.json"
+        name = f"{verdict_limits.key_of(verdict_limits._inputs(paper, 'assembly', form))}.json"
         (tmp_path / name).write_text(told.to_json())
-    monkeypatch.setattr(limits, "SHIPPED", tmp_path)
-    found = limits.limits_of(paper, "assembly", tmp_path, measured=False, team=Workers(1), progress=None)
+    monkeypatch.setattr(verdict_limits, "SHIPPED", tmp_path)
+    found = verdict_limits.limits_of(
+        paper, "assembly", tmp_path, measured=False, team=Workers(1), progress=None
+    )
     assert found == dict.fromkeys(MEASURES, 2.0) | {"floating": 3.0}
 
 

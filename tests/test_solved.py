@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worldlaw.core.types import LOST, VISIBLE, Body, Case, Detections, Scene, Tracks
-from worldlaw.exam.metrics import metrics
-from worldlaw.exam.metrics.caps import CAPS
+from worldlaw.measure.metrics import metrics
+from worldlaw.measure.metrics.caps import CAPS
 from worldlaw.worlds import scenarios
 from worldlaw.worlds.scenario import true_trajectory
 

@@ -9,16 +9,16 @@ import shutil
 
 import pytest
 
-from worldlaw.checking import check
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.clips.store import Shard
-from worldlaw.config import parse_experiment
 from worldlaw.core.artifact import MANIFEST
 from worldlaw.core.errors import BadInput
-from worldlaw.exporting import export
-from worldlaw.job import Quiet
-from worldlaw.pipeline import run
-from worldlaw.plan import make_plan
+from worldlaw.experiment.check import check
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.export import export
+from worldlaw.experiment.job import Quiet
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.run import run
 
 pytest.importorskip("torch")
 

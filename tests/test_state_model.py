@@ -7,14 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Question
-from worldlaw.evaluation import RESULTS
-from worldlaw.exam.references import case_library, learning, ready, references
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.run import run
+from worldlaw.experiment.stages.evaluate import RESULTS
+from worldlaw.measure.references import case_library, learning, ready, references
 from worldlaw.models.state_model import WEIGHTS, StateModel
-from worldlaw.pipeline import run
-from worldlaw.plan import make_plan
 from worldlaw.testing import make_recipe
 
 CONTEXT = 3

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from worldlaw.core.permutation import better_and_worse, holm, sign_test
-from worldlaw.core.stats import log_slope, mean_interval, paired_difference, summarize
-from worldlaw.papers.summary import mean_over, share_over
+from worldlaw.core.numbers.permutation import better_and_worse, holm, sign_test
+from worldlaw.core.numbers.stats import log_slope, mean_interval, paired_difference, summarize
+from worldlaw.exam.scoring.summary import mean_over, share_over
 from worldlaw.rating.agreement import fleiss
 
 REPEATS = 400

@@ -10,10 +10,10 @@ import pytest
 
 from worldlaw.core.types import Body
 from worldlaw.worlds import scenarios, training_region
-from worldlaw.worlds.assembly import engine
-from worldlaw.worlds.assembly.engine import Run, moment
-from worldlaw.worlds.assembly.kinds import THICKNESS, WIDTH, ball, bar, jar, placed, sticks
-from worldlaw.worlds.assembly.spacing import distance, outline
+from worldlaw.worlds.assemblies import engine
+from worldlaw.worlds.assemblies.body_kinds import THICKNESS, WIDTH, ball, bar, jar, placed, sticks
+from worldlaw.worlds.assemblies.engine import Run, moment
+from worldlaw.worlds.assemblies.spacing import distance, outline
 from worldlaw.worlds.recipe import Recipe
 
 VIEW = (WIDTH, WIDTH)

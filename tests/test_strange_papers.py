@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput
-from worldlaw.examining import examine
-from worldlaw.papers import load_paper
-from worldlaw.papers.checking import check
-from worldlaw.papers.making import make_paper, open_paper
-from worldlaw.papers.secret import make_secret
+from worldlaw.exam import load_paper
+from worldlaw.exam.answers.answer_check import check
+from worldlaw.exam.examine import examine
+from worldlaw.exam.paper.paper_folder import make_paper, open_paper
+from worldlaw.exam.paper.secret import make_secret
 
 PAPER = """
 name: one-fall

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from worldlaw.core.types import Case, Detections, Tracks
-from worldlaw.exam.metrics.study import study_positions, study_velocity_error
+from worldlaw.measure.metrics.study import study_positions, study_velocity_error
 from worldlaw.worlds import draw_scene, scenarios, training_region
-from worldlaw.worlds.render import render
+from worldlaw.worlds.render.flat import render
 
 # The study's in-distribution evaluation set: a grid over the ranges in its code, 16 speeds by 10 radii for
 # one ball, 4 of each for two. Pairs with a radius of 0.5 m are never scored, so they are not drawn here.

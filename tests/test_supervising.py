@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from worldlaw import run
-from worldlaw.cli import main
-from worldlaw.config import load_experiment, parse_experiment
+from worldlaw.cli.main import main
 from worldlaw.core.errors import Failed
+from worldlaw.experiment.config import load_experiment, parse_experiment
 
 TINY = {
     "name": "tiny",

@@ -8,11 +8,11 @@ from scipy.ndimage import gaussian_filter
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import CUT, LOST, OUTSIDE, VISIBLE, Body, Scene, Trajectory
-from worldlaw.exam.matching import match
-from worldlaw.exam.tracking import read_hints, track
+from worldlaw.measure.matching import match
+from worldlaw.measure.tracking.blobs.blob_tracker import read_hints, track
 from worldlaw.testing import hints_of, make_recipe
 from worldlaw.worlds import draw_scene, scenarios, training_region
-from worldlaw.worlds.render import render
+from worldlaw.worlds.render.flat import render
 from worldlaw.worlds.scenario import true_trajectory
 
 WHITE = 255

@@ -15,9 +15,9 @@ from worldlaw.clips.store import Clip, Clips, shard_name, write_shard
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.types import Conditioning
 from worldlaw.models import models
-from worldlaw.models.diffusion import RectifiedFlow
-from worldlaw.models.dit import DiT, DiTSize
-from worldlaw.models.training import CHECKPOINT, Training, fit, schedule
+from worldlaw.models.networks.diffusion import RectifiedFlow
+from worldlaw.models.networks.dit import DiT, DiTSize
+from worldlaw.models.training.loop import CHECKPOINT, Training, fit, schedule
 from worldlaw.models.video_dit import WEIGHTS, VideoDiT
 from worldlaw.testing import make_recipe
 

@@ -13,21 +13,21 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from test_training import TINY, clips, taught
-from worldlaw.cli import main
-from worldlaw.config import parse_experiment
+from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.types import Description
-from worldlaw.models import meter, samples, training
-from worldlaw.models.diffusion import RectifiedFlow
-from worldlaw.models.dit import DiT, attention
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.run import run
+from worldlaw.models.networks.diffusion import RectifiedFlow
+from worldlaw.models.networks.dit import DiT, attention
+from worldlaw.models.training import loop, sample_sheets, throughput
 from worldlaw.models.video_dit import WEIGHTS, VideoDiT
-from worldlaw.pipeline import run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def log(folder):
-    with open(folder / meter.LOG, newline="") as handle:
+    with open(folder / throughput.LOG, newline="") as handle:
         return [
             {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(handle)
         ]
@@ -44,8 +44,8 @@ def test_counted_operations_are_those_that_pytorch_counts(numbers):
         torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
     ):
         network(video, video, video[..., :1], torch.zeros(1), **network.tell(said))
-    assert meter.forward_flops(network, (8, 16, 24)) == counter.get_total_flops()
-    assert meter.num_tokens(network, (8, 16, 24)) == 4 * 2 * 3
+    assert throughput.forward_flops(network, (8, 16, 24)) == counter.get_total_flops()
+    assert throughput.num_tokens(network, (8, 16, 24)) == 4 * 2 * 3
 
 
 def test_the_log_says_how_fast_and_how_near_to_the_peak(tmp_path):
@@ -54,15 +54,15 @@ def test_the_log_says_how_fast_and_how_near_to_the_peak(tmp_path):
     assert row["step"] == 3
     assert row["tokens_per_second"] == pytest.approx(row["clips_per_second"] * 4 * 2 * 2, rel=0.01)
     network = DiT(TINY, channels=3, patch=(2, 8, 8))
-    per_clip = 3 * meter.forward_flops(network, (8, 16, 16))
+    per_clip = 3 * throughput.forward_flops(network, (8, 16, 16))
     assert row["tflops"] * 1e12 == pytest.approx(row["clips_per_second"] * per_clip, rel=0.01)
     assert row["share_of_peak"] == pytest.approx(row["tflops"] / 0.5, rel=0.01)
 
 
 def test_rows_of_steps_that_were_lost_are_dropped_and_older_logs_go_on(tmp_path):
-    (tmp_path / meter.LOG).write_text("step,loss,clips_per_second\n50,0.5,10.0\n100,0.4,11.0\n150,0.3,")
-    options = {"batch": 4, "cost": meter.Cost(1, 1), "peak": 1.0, "tensorboard": False}
-    meter.Meter(tmp_path, step=100, **options).row(120, 0.25)
+    (tmp_path / throughput.LOG).write_text("step,loss,clips_per_second\n50,0.5,10.0\n100,0.4,11.0\n150,0.3,")
+    options = {"batch": 4, "cost": throughput.Cost(1, 1), "peak": 1.0, "tensorboard": False}
+    throughput.Meter(tmp_path, step=100, **options).row(120, 0.25)
     rows = log(tmp_path)
     assert [row["step"] for row in rows] == [50, 100, 120]
     assert [row["loss"] for row in rows] == [0.5, 0.4, 0.25]
@@ -70,9 +70,9 @@ def test_rows_of_steps_that_were_lost_are_dropped_and_older_logs_go_on(tmp_path)
 
 
 def test_the_measured_peak_moves_no_random_stream():
-    meter._measured_peak.cache_clear()
+    throughput._measured_peak.cache_clear()
     before = torch.get_rng_state()
-    peak = meter.measured_peak(torch.device("cpu"), torch.float32)
+    peak = throughput.measured_peak(torch.device("cpu"), torch.float32)
     assert torch.equal(torch.get_rng_state(), before)
     assert 1e8 < peak < 1e13  # of one thread of any processor
 
@@ -88,34 +88,34 @@ def test_sheets_speeds_and_checkpoints_change_no_weight(tmp_path):
         model.fit(clips(), tmp_path / name, context=3, seed=0)
         networks.append((tmp_path / name / WEIGHTS).read_bytes())
     assert networks[0] == networks[1]
-    assert not (tmp_path / "plain" / samples.FOLDER).exists()
-    drawn = sorted(path.name for path in (tmp_path / "rich" / samples.FOLDER).iterdir())
+    assert not (tmp_path / "plain" / sample_sheets.FOLDER).exists()
+    drawn = sorted(path.name for path in (tmp_path / "rich" / sample_sheets.FOLDER).iterdir())
     assert drawn == [f"step-{step:06d}.png" for step in (1, 2, 3, 4)]
     assert (tmp_path / "rich" / "tensorboard").exists() == board
 
 
 def test_a_sheet_shows_each_truth_above_its_rollout_and_few_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(samples, "KEPT", 2)
+    monkeypatch.setattr(sample_sheets, "KEPT", 2)
     source = clips(2)
-    sheets = samples.Sheets(source, tmp_path, context=3)
+    sheets = sample_sheets.Sheets(source, tmp_path, context=3)
     for step in (5, 10, 15):
         path = sheets.draw(step, lambda given, new: np.zeros((len(given), new, 16, 16, 3), np.uint8))
     assert sorted(p.name for p in path.parent.iterdir()) == ["step-000010.png", "step-000015.png"]
     picture = np.asarray(Image.open(path))
-    side = samples.SMALLEST + samples.GAP
-    assert picture.shape == (4 * side + samples.GAP, 8 * side + samples.GAP, 3)
+    side = sample_sheets.SMALLEST + sample_sheets.GAP
+    assert picture.shape == (4 * side + sample_sheets.GAP, 8 * side + sample_sheets.GAP, 3)
     for row, column, expected in ((0, 7, source.read([0])[0, 7]), (3, 2, source.read([1])[0, 2])):
-        top, left = row * side + samples.GAP, column * side + samples.GAP
-        shown = picture[top : top + samples.SMALLEST : 4, left : left + samples.SMALLEST : 4]
+        top, left = row * side + sample_sheets.GAP, column * side + sample_sheets.GAP
+        shown = picture[top : top + sample_sheets.SMALLEST : 4, left : left + sample_sheets.SMALLEST : 4]
         np.testing.assert_array_equal(shown, expected)
     assert (picture[side + 10, 3 * side + 10 : 4 * side - 10] == 0).all()
 
 
 def test_checkpoints_come_by_steps(tmp_path, monkeypatch):
     steps = []
-    saved = training.save_checkpoint
+    saved = loop.save_checkpoint
     monkeypatch.setattr(
-        training, "save_checkpoint", lambda state, path: (steps.append(state.step), saved(state, path))
+        loop, "save_checkpoint", lambda state, path: (steps.append(state.step), saved(state, path))
     )
     taught(tmp_path, checkpoint_steps=2)
     assert steps == [2, 4, 6]
@@ -142,7 +142,7 @@ def test_a_period_of_nothing_is_bad_input(name):
 
 
 def test_options_of_running_are_options():
-    fields = {field.name for field in dataclasses.fields(training.Training)}
+    fields = {field.name for field in dataclasses.fields(loop.Training)}
     assert set(VideoDiT.runtime_options) <= fields
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from worldlaw.clips.store import Clips
-from worldlaw.config import parse_experiment
 from worldlaw.core.errors import BadInput
-from worldlaw.evaluation import RESULTS
-from worldlaw.pipeline import run
-from worldlaw.plan import make_plan
-from worldlaw.training_clips import MadeClips, training_clips
+from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.plan import make_plan
+from worldlaw.experiment.run import run
+from worldlaw.experiment.stages.evaluate import RESULTS
+from worldlaw.experiment.training_clips import MadeClips, training_clips
 
 PLACE = ("collision", "train")
 QUICK = {"preset": "nano", "steps": 2, "batch": 4, "sampling_steps": 1}

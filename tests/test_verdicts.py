@@ -7,9 +7,9 @@ import pytest
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import HIDDEN, LOST, VISIBLE, Detections, Tracks, Trajectory
-from worldlaw.exam.verdicts import MEASURES, UNITS, Sight, Thresholds, calibrate, judge, measure
-from worldlaw.exam.verdicts.geometry import body_gaps, outlines_of, passages, sweep_gaps
-from worldlaw.exam.verdicts.judging import FINEST, fewest_clips
+from worldlaw.measure.verdicts import MEASURES, UNITS, Sight, Thresholds, calibrate, judge, measure
+from worldlaw.measure.verdicts.separation_kernels import body_gaps, outlines_of, passages, sweep_gaps
+from worldlaw.measure.verdicts.thresholds import FINEST, fewest_clips
 
 DT, G, EXTENT = 1 / 3, 9.8, (80.0, 80.0)
 BALL, BAR = "ball", "bar"

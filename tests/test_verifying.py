@@ -7,14 +7,14 @@ import shutil
 import numpy as np
 import pytest
 
-from worldlaw.cli import main
+from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput
-from worldlaw.papers import load_paper, truth_of, with_video
-from worldlaw.papers.card_format import read_card
-from worldlaw.papers.making import make_paper
-from worldlaw.papers.scoring import score
-from worldlaw.papers.secret import make_secret
-from worldlaw.papers.verifying import differences, lines, verify
+from worldlaw.exam import load_paper, truth_of, with_video
+from worldlaw.exam.cards.card_format import read_card
+from worldlaw.exam.cards.verification import differences, lines, verify
+from worldlaw.exam.paper.paper_folder import make_paper
+from worldlaw.exam.paper.secret import make_secret
+from worldlaw.exam.scoring.exam_scores import score
 
 PAPER = """
 name: two-falls
@@ -173,7 +173,7 @@ def test_a_folder_of_answers_with_a_card_in_it_is_hashed_and_scores_do_not_go_th
 
 
 def test_rows_of_the_results_are_compared_where_they_lie_beside_the_card(there, monkeypatch):
-    from worldlaw.exam.metrics.caps import CAPS
+    from worldlaw.measure.metrics.caps import CAPS
 
     for name in CAPS:  # as if another version had scored: more is allowed
         monkeypatch.setitem(CAPS, name, 1e6)
@@ -205,7 +205,7 @@ def test_another_version_is_named_beside_what_came_of_it(there):
 
 
 def read_card_version():
-    from worldlaw.exam.trackers import tracker
+    from worldlaw.measure.tracking.trackers import tracker
 
     return tracker("blobs").version
 
@@ -225,7 +225,7 @@ def test_a_paper_that_ships_is_made_again_and_any_other_must_be_given(there):
 
 def test_a_paper_that_ships_is_made_again_from_its_card(scored, monkeypatch, tmp_path):
     (tmp_path / "two-falls.yaml").write_text(PAPER)
-    monkeypatch.setattr("worldlaw.papers.paper.SHIPPED", tmp_path)
+    monkeypatch.setattr("worldlaw.exam.paper.paper.SHIPPED", tmp_path)
     assert verify(scored / "scores", scored / "answers").verdict == "same bytes"
     (tmp_path / "two-falls.yaml").write_text(PAPER.replace("questions: 2", "questions: 3"))
     assert verify(scored / "scores", scored / "answers").verdict == "other paper"
@@ -278,7 +278,7 @@ def test_nothing_is_left_behind(scored, tmp_path, monkeypatch):
 
 
 def test_a_verification_says_itself_as_data(scored):
-    from worldlaw.papers.verifying import as_json
+    from worldlaw.exam.cards.verification import as_json
 
     said = as_json(verified(scored))
     assert json.loads(json.dumps(said, allow_nan=False))["verified"] is True

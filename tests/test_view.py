@@ -5,8 +5,8 @@ import pytest
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Scene
-from worldlaw.exam.matching import match
-from worldlaw.exam.trackers import tracker
+from worldlaw.measure.matching import match
+from worldlaw.measure.tracking.trackers import tracker
 from worldlaw.worlds import draw_scene, scenarios, training_region
 from worldlaw.worlds.view import BARS, view_of
 

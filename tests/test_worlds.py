@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from worldlaw.core.physics import interval_energy, momentum
+from worldlaw.core.numbers.physics import interval_energy, momentum
 from worldlaw.core.types import CUT, OUTSIDE, VISIBLE, Body, Scene
 from worldlaw.testing import make_recipe
 from worldlaw.worlds import Infeasible, draw_scene, scenarios, training_region
-from worldlaw.worlds.collision import contact_time
+from worldlaw.worlds.laws.collision import contact_time
 
 OOD = {
     "uniform_motion": {"size": [0.3, 2.0], "speed": [0, 6]},

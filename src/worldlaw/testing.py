@@ -26,17 +26,17 @@ from worldlaw.core.types import (
     Tracks,
     Trajectory,
 )
-from worldlaw.exam.matching import match
-from worldlaw.exam.metrics import Metric
-from worldlaw.exam.references import LearningReference, Reference, case_library
-from worldlaw.exam.tracking import read_hints, track
+from worldlaw.measure.matching import match
+from worldlaw.measure.metrics import Metric
+from worldlaw.measure.references import LearningReference, Reference, case_library
+from worldlaw.measure.tracking.blobs.blob_tracker import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.worlds import Choice, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
 from worldlaw.worlds.view import view_of
 
 if TYPE_CHECKING:
-    from worldlaw.models.codec import Codec
+    from worldlaw.models.codecs.codec import Codec
 
 FPS = 10.0
 CONTEXT = 3

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from worldlaw.core.supervising import at_work
+from worldlaw.core.supervisor import at_work
 
 MOST_LISTED = 40  # names in a message; of more the first and the last are told
 LONGEST_NAME = 100  # characters of a name that is looked up among the known ones, or told in full

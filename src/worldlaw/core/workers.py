@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw.core.errors import Failed
-from worldlaw.core.supervising import note_in, noted
+from worldlaw.core.supervisor import note_in, noted
 
 REAPED = 5.0  # s: at most so long after a pool breaks a worker's exit code is not known yet
 

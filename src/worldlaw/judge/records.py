@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldlaw.core.artifact import atomic_path, write_text
-from worldlaw.exam.foreign import VERSION as TRACKER_VERSION
-from worldlaw.judge.evidence import Evidence, Quantity
-from worldlaw.judge.judging import VERSION, Judgement
-from worldlaw.judge.sign import CONFIDENT, LIMITS, UNITS, Sign
-from worldlaw.judge.watching import Watched
+from worldlaw.judge.evidence.film_reader import Watched
+from worldlaw.judge.evidence.video_evidence import Evidence, Quantity
+from worldlaw.judge.judgement import VERSION, Judgement
+from worldlaw.judge.signs.sign import CONFIDENT, LIMITS, UNITS, Sign
+from worldlaw.measure.tracking.foreign import VERSION as TRACKER_VERSION
 
 FORMAT = 1  # of judge.json; docs/judge.md says what is in it
 JSON, TABLE, PAGE = "judge.json", "judge.parquet", "report.html"

@@ -15,7 +15,7 @@ from worldlaw.core.registry import Registry
 from worldlaw.core.types import Conditioning
 
 if TYPE_CHECKING:
-    from worldlaw.models.codec import Codec
+    from worldlaw.models.codecs.codec import Codec
 
 CARD = "model.json"  # what a model may say of itself beside its weights: parameters, steps, …
 
@@ -91,7 +91,7 @@ models: Registry[type[VideoModel]] = Registry(
 codecs: Registry[type[Codec]] = Registry(
     "codec",
     optional={
-        "video_vae": ("worldlaw.models.video_vae:VideoVAE", "torch"),
-        "diffusers": ("worldlaw.models.published_vae:PublishedVAE", "diffusers"),
+        "video_vae": ("worldlaw.models.codecs.video_vae:VideoVAE", "torch"),
+        "diffusers": ("worldlaw.models.codecs.published_vae:PublishedVAE", "diffusers"),
     },
 )

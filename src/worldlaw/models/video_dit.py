@@ -19,13 +19,14 @@ from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import Conditioning, Description
-from worldlaw.models import description, processes, training
 from worldlaw.models.checkpoint import WEIGHTS, find, read_card
-from worldlaw.models.codec import Codec
-from worldlaw.models.diffusion import PROCESSES, SAMPLERS
-from worldlaw.models.dit import PRESETS, DiT
+from worldlaw.models.codecs.codec import Codec
 from worldlaw.models.model import CARD, VideoModel
-from worldlaw.models.samples import Sheets
+from worldlaw.models.networks import description_encoder
+from worldlaw.models.networks.diffusion import PROCESSES, SAMPLERS
+from worldlaw.models.networks.dit import PRESETS, DiT
+from worldlaw.models.training import loop, processes
+from worldlaw.models.training.sample_sheets import Sheets
 
 MICRO_BATCH = (
     16  # clips sampled at a time, always: a short batch is filled up, so that batching changes nothing
@@ -39,7 +40,7 @@ class VideoDiT(VideoModel):
     learns = True
     parallel = True
     answer_options = ("sampler", "sampling_steps")
-    runtime_options = training.RUNTIME
+    runtime_options = loop.RUNTIME
     takes_codec = True
 
     def __init__(
@@ -57,7 +58,7 @@ class VideoDiT(VideoModel):
         text: bool = False,
         **settings: Any,
     ) -> None:
-        """``settings`` are those of ``training.Training``; with ``state`` or ``text`` it is told more.
+        """``settings`` are those of ``loop.Training``; with ``state`` or ``text`` it is told more.
 
         ``patch`` is in frames, rows and columns of what the network sees: (2, 8, 8) of pixels unless given,
         and (1, 2, 2) of latents. ``codec`` is a codec's name in the experiment, handed over by
@@ -76,7 +77,7 @@ class VideoDiT(VideoModel):
         ):  # fmt: skip
             if name not in known:
                 raise unknown(kind, name, known)
-        fields = {field.name for field in dataclasses.fields(training.Training)}
+        fields = {field.name for field in dataclasses.fields(loop.Training)}
         for name in settings:
             if name not in fields:
                 own = ["checkpoint", "preset", "patch", "codec", "process", "process_options", "sampler"]
@@ -87,7 +88,7 @@ class VideoDiT(VideoModel):
             raise BadInput(f"process_options of {process}: {error}") from error
         self.sample = SAMPLERS[sampler]
         self.sampling_steps = sampling_steps if self.process.generative else 1
-        self.options = training.Training(**settings)
+        self.options = loop.Training(**settings)
         self.asked = self.asks({"state": state, "text": text})
         if self.asked and self.options.mirror:
             raise BadInput(f"mirror: a mirrored clip is not what its {' and '.join(self.asked)} says")
@@ -119,7 +120,7 @@ class VideoDiT(VideoModel):
         """Teach the network, from a checkpoint if ``folder`` has one, and leave its averaged weights."""
         if self.codec:
             self._check_patch(self.codec.size(clips.shape)[:3])
-        said = description.sample(clips) if self.asked else Description()
+        said = description_encoder.sample(clips) if self.asked else Description()
         torch.manual_seed(seed)
         wanted = said.state if "state" in self.asked else None
         self.network = self._network(0 if wanted is None else wanted.shape[1])
@@ -128,7 +129,7 @@ class VideoDiT(VideoModel):
         first = processes.place()[0] == 0
         if first and (self.options.sample_minutes is not None or self.options.sample_steps is not None):
             show = self._shown(clips, Sheets(clips, folder, context=context))
-        state = training.fit(
+        state = loop.fit(
             self.network,
             self.process,
             clips,
@@ -160,7 +161,7 @@ class VideoDiT(VideoModel):
         twin.network = copy.deepcopy(self.network)
         said = Description()
         if self.asked:
-            said = description.described(clips).describe(range(sheets.num_clips))
+            said = description_encoder.described(clips).describe(range(sheets.num_clips))
 
         def show(step: int, weights: dict[str, torch.Tensor]) -> Path:
             twin.network.load_state_dict(weights)
@@ -207,8 +208,8 @@ class VideoDiT(VideoModel):
             inner = self.codec.size(shape) if self.codec else shape
             noise = torch.stack([self._noise(inner, int(seeds[row])) for row in rows]).to(device)
             video = torch.zeros((len(rows), *shape), device=device)
-            video[:, :context] = training.to_network(torch.from_numpy(given.frames[rows])).to(device)
-            shown, mask = training.conditioning(video, context)
+            video[:, :context] = loop.to_network(torch.from_numpy(given.frames[rows])).to(device)
+            shown, mask = loop.conditioning(video, context)
             if self.codec:
                 shown, mask = self.codec.given(video[:, :context], shape[0])
             here = {name: value[rows] for name, value in told.items()}
@@ -220,13 +221,13 @@ class VideoDiT(VideoModel):
                 mask: torch.Tensor = mask,
                 here: dict[str, torch.Tensor] = here,
             ) -> torch.Tensor:
-                with training.autocast(device, self.options.precision):
+                with loop.autocast(device, self.options.precision):
                     answer = network(z, shown, mask, s, **here)
                 return self.process.velocity(answer.float(), z, s.view(-1, 1, 1, 1, 1))
 
             drawn = self.sample(field, noise, self.sampling_steps)
             drawn = self.codec.decode(drawn, shape[0]) if self.codec else drawn
-            new = training.to_frames(drawn)[:, context:].cpu().numpy()
+            new = loop.to_frames(drawn)[:, context:].cpu().numpy()
             kept = min(MICRO_BATCH, count - start)
             out[start : start + kept] = new[:kept]
         return out
@@ -259,7 +260,7 @@ class VideoDiT(VideoModel):
 
     def _teller(self, clips: FrameSource) -> Callable[[list[int]], dict[str, torch.Tensor]]:
         """What the network takes beside the pixels of some training clips."""
-        source, network = description.described(clips), self.network
+        source, network = description_encoder.described(clips), self.network
         return lambda chosen: network.tell(source.describe(chosen))
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:

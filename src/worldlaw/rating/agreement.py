@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int
 
-from worldlaw.core.stats import Summary, proportion, smooth_interval
+from worldlaw.core.numbers.stats import Summary, proportion, smooth_interval
 
 
 @dataclass(frozen=True)

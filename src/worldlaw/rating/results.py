@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldlaw.core.errors import BadInput, unknown
-from worldlaw.core.stats import Summary, proportion, summarize
+from worldlaw.core.numbers.stats import Summary, proportion, summarize
 from worldlaw.rating.agreement import UNKNOWN, Agreement, Confusion, confusion, fleiss
 from worldlaw.rating.exhibits import Exhibit
 from worldlaw.rating.session import Standing

@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.rating.exhibits import Exhibit
+from worldlaw.rating.rating_clips import MEDIA_TYPE, picture
 from worldlaw.rating.session import ANSWERS, OutOfTurn, Session
-from worldlaw.rating.showing import MEDIA_TYPE, picture
 
 ADDRESS = "127.0.0.1"
 HOSTS = (ADDRESS, "localhost")

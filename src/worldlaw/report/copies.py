@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw.core.stats import proportion, summarize
-from worldlaw.report.cells import Cells
-from worldlaw.report.wording import NARROW_SPACE, NOTHING, percent, percents
+from worldlaw.core.numbers.stats import proportion, summarize
+from worldlaw.pages.cells import Cells
+from worldlaw.pages.wording import NARROW_SPACE, NOTHING, percent, percents
 
 METRIC = "copy_index"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldlaw.report.cells import Cells, PerClip
-from worldlaw.report.source import Exclusion
-from worldlaw.report.wording import pretty
+from worldlaw.pages.cells import Cells, PerClip
+from worldlaw.pages.wording import pretty
+from worldlaw.report.report_input import Exclusion
 
 PICTURES_ONLY = ("psnr", "ssim", "lpips", "study_velocity_error")  # a predictor on states has none of these
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw.core.permutation import LEVEL
-from worldlaw.core.stats import CONFIDENCE, Summary, log_slope
-from worldlaw.report.cells import Cells
-from worldlaw.report.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
-from worldlaw.report.wording import NOTHING, REGION_WORDS, aligned, interval, listed, number, percent, pretty
+from worldlaw.core.numbers.permutation import LEVEL
+from worldlaw.core.numbers.stats import CONFIDENCE, Summary, log_slope
+from worldlaw.pages.cells import Cells
+from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
+from worldlaw.pages.wording import NOTHING, REGION_WORDS, aligned, interval, listed, number, percent, pretty
 
 FLAT = 1.25  # an error that changes by less than this factor for ten times the clips is said to hardly change
 REGIONS = ("ID", "OOD")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from worldlaw.core.permutation import LEVEL, better_and_worse, holm, sign_test
-from worldlaw.core.stats import Summary
-from worldlaw.report.cells import KINDS, REGIONS, Cells, PerClip, arrange
-from worldlaw.report.levels import level_groups, level_words
+from worldlaw.core.numbers.permutation import LEVEL, better_and_worse, holm, sign_test
+from worldlaw.pages.cells import KINDS, REGIONS, Cells, PerClip, arrange
+from worldlaw.pages.levels import level_words
 
 UNRANKED = ("floor", "codec")
 ENOUGH = 0.75  # a predictor with a smaller measured share is not measured enough to rank
@@ -172,45 +170,6 @@ def order(board: list[dict[str, Any]], scenario: str) -> list[dict[str, Any]]:
         return KINDS.index(entry["kind"]), np.inf if row is None or row["rank"] is None else row["rank"]
 
     return sorted(found.values(), key=key)
-
-
-@dataclass(frozen=True)
-class MetricTable:
-    """One metric in one scenario: predictors in rows, splits by level in columns."""
-
-    metric: str
-    unit: str
-    best: float
-    columns: list[tuple[str, str]]  # (split, words of a level or of several)
-    rows: list[tuple[str, list[Summary | None]]]  # predictor, one summary per column; None without any row
-
-
-def all_metrics(cells: Cells, scenario: str) -> list[MetricTable]:
-    """Every metric of a scenario with its interval and counts, by predictor, split and level."""
-    names = [name for name, _ in cells.predictors(scenario)]
-    pairs = {
-        pair
-        for key, values in cells.per_clip.items()
-        if key[0] == scenario
-        for pair in set(zip(values.split, values.level, strict=True))
-    }
-    groups = level_groups(level for _, level in pairs)
-    columns = [
-        (split, words)
-        for words, levels in groups.items()
-        for split in sorted({split for split, level in pairs if level in levels})
-    ]
-    tables = []
-    for metric in cells.units:
-        rows = []
-        for name in names:
-            values = cells.get(scenario, name, metric)
-            parts = [values.where(split=split, level=groups[words]) for split, words in columns]
-            if len(values.value):
-                rows.append((name, [part.summary() if len(part.value) else None for part in parts]))
-        if rows:
-            tables.append(MetricTable(metric, cells.units[metric], cells.best[metric], columns, rows))
-    return tables
 
 
 def extremes(cells: Cells, scenario: str, predictor: str, region: str) -> list[tuple[str, dict[str, Any]]]:

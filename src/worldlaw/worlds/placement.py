@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from worldlaw.core.colors import BODY_COLORS
+from worldlaw.core.numbers.colors import BODY_COLORS
 from worldlaw.core.region import Attributes
 from worldlaw.core.types import SHAPES, Body
 from worldlaw.worlds.scenario import Choice, Quantity

@@ -11,7 +11,7 @@ import numpy as np
 
 from worldlaw.core.region import Region
 from worldlaw.core.types import Description, Scene, Trajectory
-from worldlaw.worlds.render import frame_shape, render
+from worldlaw.worlds.render.flat import frame_shape, render
 from worldlaw.worlds.scenario import describe, draw_scene, scenarios
 
 

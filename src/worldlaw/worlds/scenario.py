@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from worldlaw.core.colors import COLORS
 from worldlaw.core.errors import BadInput, unknown
+from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.region import Attributes, Region, Values, region_from
 from worldlaw.core.registry import Registry
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import CUT, HIDDEN, OUTSIDE, VISIBLE, Description, Scene, Trajectory
-from worldlaw.worlds.describe import numbers_of, sentence_of
+from worldlaw.worlds.scene_description import numbers_of, sentence_of
 
 MAX_DRAWS = 20_000  # the narrowest level of the study keeps about one draw in five hundred
 
@@ -80,11 +80,11 @@ class Scenario(ABC):
 scenarios: Registry[type[Scenario]] = Registry(
     "scenario",
     [
-        "worldlaw.worlds.uniform_motion",
-        "worldlaw.worlds.parabola",
-        "worldlaw.worlds.collision",
-        "worldlaw.worlds.assembly.assembly",
-        "worldlaw.worlds.ambiguity",
+        "worldlaw.worlds.laws.uniform_motion",
+        "worldlaw.worlds.laws.parabola",
+        "worldlaw.worlds.laws.collision",
+        "worldlaw.worlds.laws.assembly",
+        "worldlaw.worlds.laws.ambiguity",
     ],
 )
 

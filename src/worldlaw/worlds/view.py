@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Scene, Trajectory
-from worldlaw.worlds.render import frame_shape, render
+from worldlaw.worlds.render.flat import frame_shape, render
 from worldlaw.worlds.scenario import scenarios
 
 BARS = (112, 112, 112)  # RGB of what stands beside or above a view with walls; no body's colour

@@ -5,8 +5,8 @@ experiment's ``analyses``. ``check`` says before any work starts whether the exp
 ``section`` turns results into sentences, a table and figures.
 """
 
+from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
 from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses, sections
-from worldlaw.report.analyses.section import Cell, Group, Panel, Row, Section, Table
 
 __all__ = [
     "Analysis",

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.stats import proportion
-from worldlaw.exam.ambiguity import OUTCOMES, Guess, best_guess
+from worldlaw.core.numbers.stats import proportion
+from worldlaw.measure.rest_outcome import OUTCOMES, Guess, best_guess
+from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
+from worldlaw.pages.svg import INK, MUTED, OOD_COLOR, drawing, inline
+from worldlaw.pages.wording import NOTHING, percent, pretty
 from worldlaw.report.analyses.analysis import Analysis, Evidence, Setting, analyses
-from worldlaw.report.analyses.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.report.svg import INK, MUTED, OOD_COLOR, drawing, inline
-from worldlaw.report.wording import NOTHING, percent, pretty
 
 SHOWN = {"gap": "through", "offset": "right"}  # attribute -> the outcome whose share is drawn over it
 BINS = 24

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from worldlaw.core.errors import blamed
 from worldlaw.core.region import Attributes, Interval, Region
 from worldlaw.core.registry import Registry
-from worldlaw.report.analyses.section import Section
-from worldlaw.report.cells import KINDS
+from worldlaw.pages.cells import KINDS
+from worldlaw.pages.section import Section
 
 READINGS = (
     "true_velocity", "measured_velocity", "true_size", "measured_size", "color_kept", "true_outcome",

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldlaw.core.errors import BadInput
+from worldlaw.core.numbers.stats import Summary, proportion, summarize
 from worldlaw.core.region import Box, Interval, Region
-from worldlaw.core.stats import Summary, proportion, summarize
+from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
+from worldlaw.pages.wording import NARROW_SPACE, NOTHING, percent, pretty
 from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
-from worldlaw.report.analyses.drawing import NEW, NEW_DOWN, TRAINED, Axis, scatter
-from worldlaw.report.analyses.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.report.wording import NARROW_SPACE, NOTHING, percent, pretty
+from worldlaw.report.analyses.scatter_figure import NEW, NEW_DOWN, TRAINED, Axis, scatter
 
 NEEDS = (
     "attribute_pair needs a world that is trained on two boxes that differ in color and in size, such as "

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.stats import Summary, proportion, summarize
+from worldlaw.core.numbers.stats import Summary, proportion, summarize
+from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
+from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
+from worldlaw.pages.wording import NOTHING, percent, percents, pretty
 from worldlaw.report.analyses.analysis import Analysis, Evidence, Setting, analyses
-from worldlaw.report.analyses.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.report.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
-from worldlaw.report.wording import NOTHING, percent, percents, pretty
 
 ATTRIBUTE = "template"
 SIDES = (("taught", True), ("new", False))

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.stats import proportion
+from worldlaw.core.numbers.stats import proportion
+from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
+from worldlaw.pages.wording import NOTHING, listed, number, percent, percents, pretty
 from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
-from worldlaw.report.analyses.drawing import NEW, TRAINED, Axis, scatter
-from worldlaw.report.analyses.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.report.wording import NOTHING, listed, number, percent, percents, pretty
+from worldlaw.report.analyses.scatter_figure import NEW, TRAINED, Axis, scatter
 
 STILL = 0.1  # m/s: who moves less than this in either direction has not turned round
 OPPOSITES = (("right", "left"), ("up", "down"))

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from worldlaw.core.errors import BadInput
+from worldlaw.core.numbers.stats import FEWEST as FEWEST_VALUES
+from worldlaw.core.numbers.stats import Summary, summarize
 from worldlaw.core.region import Interval
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.stats import FEWEST as FEWEST_VALUES
-from worldlaw.core.stats import Summary, summarize
+from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
+from worldlaw.pages.wording import NOTHING, interval, number, pretty
 from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
-from worldlaw.report.analyses.drawing import NEW, TRAINED, Axis, scatter
-from worldlaw.report.analyses.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.report.wording import NOTHING, interval, number, pretty
+from worldlaw.report.analyses.scatter_figure import NEW, TRAINED, Axis, scatter
 
 NUM_RESAMPLES = 500
 BINS = 24  # of the curve, over the true speeds

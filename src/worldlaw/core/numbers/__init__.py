@@ -1,0 +1,1 @@
+"""Statistics, closed forms, areas and colours: functions of numbers alone."""

@@ -1,0 +1,1 @@
+"""What came back: answers found, adjusted to what was asked, asked for, resampled."""

@@ -1,0 +1,1 @@
+"""Submission cards: written, read, compared and verified."""

@@ -1,5 +1,0 @@
-"""One number per clip, each a function of a case; decorated with its unit, its best value and its version."""
-
-from worldlaw.exam.metrics.metric import Metric, metric, metrics
-
-__all__ = ["Metric", "metric", "metrics"]

@@ -1,0 +1,1 @@
+"""The pages of an exam: its report, and a comparison of cards."""

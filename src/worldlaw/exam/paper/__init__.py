@@ -1,0 +1,1 @@
+"""What is asked: papers, their questions and prompts, a paper as a folder."""

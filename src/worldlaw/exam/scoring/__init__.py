@@ -1,0 +1,1 @@
+"""From answers to scores: floors, limits, one question, all of them."""

@@ -1,0 +1,366 @@
+"""One question: its answers, the floor under each, and the references, all measured alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from worldlaw.clips.film import Film
+from worldlaw.core.errors import BadInput, blamed
+from worldlaw.core.types import LOST, SHAPES, Case, CaseLibrary, Detections, Question, Tracks, Trajectory
+from worldlaw.exam.answers.adjustments import Fit, resized
+from worldlaw.exam.answers.answer_folder import Answer, Finding
+from worldlaw.exam.answers.answer_tracks import told_tracks
+from worldlaw.exam.paper.questions import Truth
+from worldlaw.exam.scoring.floors import (
+    SLACK,
+    Floor,
+    Form,
+    at_paper_times,
+    closed_form,
+    floor_of,
+    form_of,
+    given_frames,
+    legible_in,
+    plain_form,
+    read,
+    show,
+    tracker_of,
+)
+from worldlaw.measure.matching import as_seen
+from worldlaw.measure.metrics import metrics
+from worldlaw.measure.metrics.caps import wider_caps
+from worldlaw.measure.metrics.solved import MEASURES as CAPPED
+from worldlaw.measure.metrics.solved import exceeded
+from worldlaw.measure.metrics.verdicts import findings
+from worldlaw.measure.references import predicted, ready
+from worldlaw.measure.verdicts.measures import MEASURES
+
+VERSION = 3  # raise it whenever the same answers would give other numbers
+COARSE = "coarse"  # code of an answer in a form through which not even the truth is solved
+ALWAYS = (
+    "charged_velocity_error", "velocity_error", "measured_share", "mean_velocity_error", "position_error",
+    "lost_share", "extra_detections", *(measure.name for measure in CAPPED),
+)  # fmt: skip
+LOOK = ("psnr", "ssim")
+PARTS = ("decode", "floor", "track", "judge", "look")
+
+Row = tuple[int, str, str, str, float, str, float]  # answer, predictor, kind, metric, value, unit, best
+Read = tuple[Answer, tuple[Film, Fit] | Finding]
+
+
+@dataclass
+class Marked:
+    """What became of one question."""
+
+    rows: list[Row] = field(default_factory=list)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+
+    def timed(self, part: str) -> _Timer:
+        """The processor time of the block is counted for a part."""
+        return _Timer(self.seconds, part)
+
+
+class _Timer:
+    def __init__(self, seconds: dict[str, float], part: str) -> None:
+        self._seconds, self._part = seconds, part
+
+    def __enter__(self) -> None:
+        self._started = time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds[self._part] += time.process_time() - self._started
+
+
+def mark(
+    truth: Truth,
+    answers: Iterable[Read],
+    *,
+    failures: Mapping[int, str],
+    limits: Mapping[str, float] | None,
+    look: bool,
+    own_tracks: Path | None,
+    marked: Marked,
+) -> Marked:
+    """Rows and statuses of a question whose answers were read.
+
+    ``failures`` are the numbers of answers that a model did not give, with its reasons, ``own_tracks`` is a
+    folder of tracks by another tracker, ``limits`` are those of verdicts.
+    """
+    ground = _Ground(truth, truth.horizon, limits, marked)
+    first: _Under | None = None
+    for answer, found in answers:
+        if isinstance(found, Finding):
+            reason = f"{found.code}: {found.line}"
+            status = _absent(truth, answer.number, "excluded", reason, ground.horizon)
+            marked.statuses.append({**status, "file": answer.path.name})
+            continue
+        film, fit = found
+        under = ground.under(form_of(fit, truth, film.encoding))
+        if under.verdict == COARSE:
+            reason = f"{COARSE}: {under.why}"
+            status = _absent(truth, answer.number, "excluded", reason, ground.horizon)
+            marked.statuses.append({**status, "file": answer.path.name, "form": name_of(under.floor.form)})
+            continue
+        first = first or under
+        try:
+            with marked.timed("track"):
+                if own_tracks is None:
+                    frames, tracks = _tracked(truth, film, fit, under.floor)
+                else:
+                    frames, tracks = None, told_tracks(own_tracks, answer, film, fit, truth, under.floor)
+        except BadInput as error:
+            status = _absent(truth, answer.number, "excluded", f"untracked: {error}", ground.horizon)
+            marked.statuses.append({**status, "file": answer.path.name})
+            continue
+        with marked.timed("judge"):
+            case = ground.case(under.floor, tracks, frames)
+            marked.rows += _rows(case, answer.number, "answers", "model", under, truth)
+        if look:
+            with marked.timed("look"):
+                marked.rows += _look_rows(truth, film, fit, answer.number, ground.horizon)
+        adjustments = [dataclasses.asdict(one) for one in fit.adjustments]
+        marked.statuses.append(
+            {
+                "question": truth.question.id, "answer": answer.number, "file": answer.path.name,
+                "status": "scored", "reason": "", "adjustments": adjustments, "floor": under.told,
+                "horizon": ground.horizon, "form": name_of(under.floor.form),
+            }
+        )  # fmt: skip
+    for number, reason in failures.items():
+        if number not in [status["answer"] for status in marked.statuses]:
+            marked.statuses.append(_absent(truth, number, "excluded", reason, ground.horizon))
+    if not marked.statuses:
+        marked.statuses.append(_absent(truth, 0, "missing", "no answer", ground.horizon))
+    marked.statuses.sort(key=lambda status: status["answer"])
+    under = first or ground.plain
+    with marked.timed("judge"):
+        marked.rows += _rows(under.case, -1, "floor", "floor", under, truth)
+        for name, tracks in _references(truth, under.floor):
+            case = ground.case(under.floor, tracks, None)
+            marked.rows += _rows(case, -1, name, "reference", under, truth)
+    return marked
+
+
+JUDGES, NOBODY = "judges", "nobody"
+
+
+@dataclass(frozen=True)
+class _Under:
+    """The floor under some answers."""
+
+    floor: Floor
+    case: Case
+    verdict: str  # JUDGES; COARSE where only through this form the truth is not solved; NOBODY: in none
+    why: str  # it is coarse
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a status says of it."""
+        numbers = ("velocity_error", "position_error", "measured_share")
+        return {
+            "through": self.floor.codec,
+            **{name: known(metrics.get(name)(self.case)) for name in numbers},
+        }
+
+
+class _Ground:
+    """One question: its truth, and the floors under its answers, each made once."""
+
+    def __init__(
+        self, truth: Truth, horizon: int, limits: Mapping[str, float] | None, marked: Marked
+    ) -> None:
+        self.truth, self.horizon = truth, horizon
+        self._limits = wider_caps(1 / truth.view.pixels_per_metre) | dict(limits or {})
+        self._marked = marked
+        self._made: dict[Form, _Under] = {}
+
+    @property
+    def plain(self) -> _Under:
+        """Under an answer that is just as asked and lossless."""
+        return self.under(plain_form(self.truth))
+
+    def under(self, form: Form) -> _Under:
+        """Under an answer of this form."""
+        if form not in self._made:
+            with self._marked.timed("floor"):
+                floor = floor_of(self.truth, form)
+            case = self.case(floor, floor.tracks, floor.frames)
+            verdict, why = JUDGES if metrics.get("solved")(case) == 1 else NOBODY, ""
+            if verdict == NOBODY and form != plain_form(self.truth) and self.plain.verdict == JUDGES:
+                verdict = COARSE
+                above = exceeded(case) or ("bodies lost or seen where none is",)
+                why = f"the truth itself through {floor.codec} exceeds what is allowed: {', '.join(above)}"
+            self._made[form] = _Under(floor, case, verdict, why)
+        return self._made[form]
+
+    def case(self, floor: Floor, tracks: Tracks, frames: np.ndarray | None) -> Case:
+        """The frames that count of some tracks beside the truth."""
+        horizon = min(self.horizon, floor.form.counted(self.truth))
+        return case_of(self.truth, floor, tracks, frames, horizon=horizon, limits=self._limits)
+
+
+def case_of(
+    truth: Truth,
+    floor: Floor,
+    tracks: Tracks,
+    frames: np.ndarray | None,
+    *,
+    horizon: int,
+    limits: Mapping[str, float] | None,
+) -> Case:
+    """The first ``horizon`` frames of some tracks, and of the ``frames`` they are from, beside the truth."""
+    bodies = _padded(tracks.bodies, horizon)
+    extra = tracks.extra
+    kept = extra.frame < horizon
+    cut = Detections(extra.frame[kept], extra.position[kept], extra.size[kept], extra.color[kept])
+    return Case(
+        clip=truth.question.index,
+        scene=truth.scene,
+        context=truth.paper.video.context,
+        truth=as_seen(truth.trajectory, truth.scene)[:horizon],
+        legible=legible_in(floor, truth)[:horizon],
+        tracked=Tracks(bodies, cut),
+        true_video=functools.partial(_itself, floor.frames),
+        generated_video=None if frames is None else functools.partial(_itself, frames),
+        limits=None if limits is None else dict(limits),
+    )
+
+
+def known(value: float) -> float | None:
+    """None for what could not be measured."""
+    return value if math.isfinite(value) else None
+
+
+def _absent(truth: Truth, number: int, status: str, reason: str, horizon: int) -> dict[str, Any]:
+    return {
+        "question": truth.question.id, "answer": number, "file": "", "status": status, "reason": reason,
+        "adjustments": [], "floor": {}, "horizon": horizon, "form": "",
+    }  # fmt: skip
+
+
+def _tracked(truth: Truth, film: Film, fit: Fit, floor: Floor) -> tuple[np.ndarray, Tracks]:
+    """An answer as the tracker is shown it, the given frames ours, and its tracks at the paper's times."""
+    given = given_frames(floor.form, truth)
+    times = np.array(floor.form.time)
+    # The first of the form's frames that the film has, and how many it has from there on.
+    offset = int(np.argmin(np.abs(times - fit.time[0])))
+    count = min(len(film.frames), len(times) - offset)
+    new = show(film.frames[max(0, given - offset) : count], truth, fit, floor.sight, film.encoding)
+    frames = np.concatenate([floor.frames[: max(given, offset)], new])
+    _, tracks = read(truth, frames, floor.form, floor.sight, floor.truth)
+    return frames, at_paper_times(tracks, floor.form, truth)
+
+
+def _padded(bodies: Trajectory, num_frames: int) -> Trajectory:
+    """The first frames of a trajectory; what it lacks of them is lost."""
+    lacking = num_frames - bodies.num_frames
+    if lacking <= 0:
+        return bodies[:num_frames]
+
+    def longer(values: np.ndarray, with_what: float) -> np.ndarray:
+        return np.concatenate([values, np.full((lacking, *values.shape[1:]), with_what, values.dtype)])
+
+    return dataclasses.replace(
+        bodies,
+        position=longer(bodies.position, np.nan),
+        size=longer(bodies.size, np.nan),
+        color=longer(bodies.color, np.nan),
+        status=longer(bodies.status, LOST),
+        confidence=longer(bodies.confidence, 0.0),
+        angle=None if bodies.angle is None else longer(bodies.angle, np.nan),
+        misfit=None if bodies.misfit is None else longer(bodies.misfit, np.nan),
+    )
+
+
+def _itself(frames: np.ndarray) -> np.ndarray:
+    return frames
+
+
+def _rows(case: Case, number: int, predictor: str, kind: str, under: _Under, truth: Truth) -> Iterator[Row]:
+    """All numbers of a case."""
+    for name in _names(case, truth):
+        metric = metrics.get(name)
+        with blamed(f"metric {name}"):
+            yield number, predictor, kind, name, metric(case), metric.unit, metric.best
+    # A truth that no tracker can read judges nobody.
+    good = metrics.get("solved")(case) if under.verdict == JUDGES else math.nan
+    yield number, predictor, kind, "solved", good, "", 1.0
+    found = findings(case)
+    for name, one in (found or {}).items():
+        if name in (limits := case.limits or {}):
+            exceeds = float(one.value > limits[name])
+            yield number, predictor, kind, f"abnormal_{name}", exceeds, "", 0.0
+
+
+def _names(case: Case, truth: Truth) -> Iterator[str]:
+    """The metrics that say something of a scene."""
+    yield from ALWAYS
+    for kept in ("momentum", "energy"):
+        if kept in case.scene.invariants:
+            yield f"{kept}_drift"
+    if case.truth.angle is not None:
+        yield "angle_error"
+    if tracker_of(truth) == "poses":
+        yield from MEASURES
+        if set(MEASURES) <= set(case.limits or {}):
+            yield "abnormal"
+
+
+def name_of(form: Form) -> str:
+    """What answers must share to come in one form: size, rate and codec; a bit rate differs with each."""
+    encoding, (width, height) = form.encoding, form.fit.size
+    amount = f" {encoding.control} {encoding.amount:g}" if encoding.control in ("crf", "qp") else ""
+    return f"{width} x {height}, {form.fit.fps:.3g} Hz, {encoding.codec}{amount}"
+
+
+def _look_rows(truth: Truth, film: Film, fit: Fit, number: int, horizon: int) -> Iterator[Row]:
+    """How much the answer's new frames look like the true ones, at the paper's size and times."""
+    video = truth.paper.video
+    at = np.arange(video.context, horizon) / video.fps
+    nearest = np.abs(at[:, None] - fit.time[None]).argmin(axis=1)
+    there = np.abs(at - fit.time[nearest]) <= SLACK / video.fps
+    if there.any():
+        left, top, across, down = fit.box
+        chosen = film.frames[nearest[there], top : top + down, left : left + across]
+        seen = resized(chosen, video.width, video.height)
+        true = truth.video()[video.context : horizon][there]
+        tracks = Tracks(truth.trajectory, Detections.none())
+        shown: Callable[[], np.ndarray] = functools.partial(_itself, seen)
+        case = Case(0, truth.scene, 0, truth.trajectory, tracks, functools.partial(_itself, true), shown)
+    for name in LOOK:
+        metric = metrics.get(name)
+        value = metric(case) if there.any() else math.nan
+        yield number, "answers", "model", name, value, metric.unit, metric.best
+
+
+def _references(truth: Truth, floor: Floor) -> Iterator[tuple[str, Tracks]]:
+    """Predictors on the tracked given frames that fit a question."""
+    video = truth.paper.video
+    given = floor.tracks.bodies[: video.context]
+    last = np.broadcast_to(given.position[-1], (video.num_frames, *given.position.shape[1:]))
+    motions = {"standing_still": last}
+    if video.context >= 2:
+        shape = tuple(look if look in SHAPES else SHAPES[0] for look in floor.looks)
+        none = CaseLibrary(
+            np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0, 0, 2)), given.dt, np.zeros((0, 0, 0, 2)),
+            np.zeros((0, 0)),
+        )  # fmt: skip
+        question = Question(given, video.num_frames, truth.scene, shape, none)
+        names = ["constant_velocity"]
+        if closed_form(truth.scene):
+            names.append("oracle_law")
+        for name in names:
+            with blamed(f"reference {name}"):
+                motions[name] = ready(name)(question)
+    for name, position in motions.items():
+        yield name, Tracks(predicted(np.array(position), given), Detections.none())

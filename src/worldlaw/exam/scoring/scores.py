@@ -1,0 +1,191 @@
+"""What a folder of scores says: every answer's fate, and one value per question for every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from worldlaw.core.errors import BadInput
+from worldlaw.core.strict_files import parse_json
+from worldlaw.measure.metrics.trajectory import CHARGE
+
+RESULTS, STATUS, INDEX = "results.parquet", "status.json", "paper.json"
+ANSWERS, FLOOR, STANDING = "answers", "floor", "standing_still"  # predictors
+CHARGED = "charged_velocity_error"
+SCORED, EXCLUDED = "scored", "excluded"
+COLUMNS = (
+    "paper", "section", "scenario", "filming", "level", "in_train_region", "question", "answer",
+    "predictor", "kind", "body", "metric", "value", "unit", "best",
+)  # fmt: skip
+ALL_BODIES = -1
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question and what became of its answers."""
+
+    id: str
+    section: str
+    scenario: str
+    filming: str
+    scene: str  # several questions may ask about one scene, filmed in several ways
+    statuses: tuple[dict[str, Any], ...]  # of its answers, as status.json has them
+
+    def count(self, status: str) -> int:
+        """Answers of that status."""
+        return sum(one["status"] == status for one in self.statuses)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A scored folder of answers."""
+
+    index: dict[str, Any]  # paper.json
+    results: pa.Table
+    questions: tuple[Asked, ...]  # in the order of the paper
+    values: dict[tuple[str, str], dict[str, list[float]]]  # (predictor, metric) -> question -> its answers
+    kinds: dict[str, str]  # predictor -> kind
+
+    @cached_property
+    def num_answers(self) -> int:
+        """Answers expected to every question: the most that any has.
+
+        So to leave out the bad ones of several seeds never pays.
+        """
+        return max(len(one.statuses) for one in self.questions)
+
+    def mean(self, predictor: str, metric: str, question: str) -> float:
+        """The mean over the answers that could be measured; NaN if none could."""
+        values = np.array(self.values.get((predictor, metric), {}).get(question, []), float)
+        values = values[np.isfinite(values)]
+        return float(values.mean()) if len(values) else np.nan
+
+    def solved(self, question: Asked) -> float:
+        """The mean of ``solved`` over the expected answers, 0 for one missing or excluded.
+
+        NaN for a question on which nobody can be judged: the truth itself has no number.
+        """
+        return self._over_expected(question, "solved", 0.0)
+
+    def charged_error(self, question: Asked) -> float:
+        """The mean of ``charged_velocity_error`` over the expected answers, in m/s.
+
+        An answer that is not there is charged like one in which nothing could be measured: with the mean true
+        speed, which is the error of standing still, plus 1 m/s. NaN if that is not known.
+        """
+        charge = self.mean(STANDING, "velocity_error", question.id) + CHARGE
+        return self._over_expected(question, CHARGED, charge)
+
+    def measured_share(self, question: Asked) -> float:
+        """The mean measured share over the expected answers, 0 for one missing or excluded."""
+        return self._over_expected(question, "measured_share", 0.0)
+
+    def abnormal(self, question: Asked) -> float:
+        """The share of expected answers that are abnormal, missing ones included.
+
+        NaN where verdicts do not apply: in a scenario in which not even the truth has one.
+        """
+        if question.scenario not in self.judged:
+            return np.nan
+        return self._over_expected(question, "abnormal", 1.0)
+
+    @cached_property
+    def judged(self) -> set[str]:
+        """Scenarios in which the truth has a verdict."""
+        judged = self.values.get((FLOOR, "abnormal"), {})
+        return {one.scenario for one in self.questions if np.isfinite(judged.get(one.id, np.nan)).any()}
+
+    def _over_expected(self, question: Asked, metric: str, absent: float) -> float:
+        floor = self.values.get((FLOOR, metric), {}).get(question.id, [])
+        if floor and not np.isfinite(floor).any():
+            return np.nan
+        its = self.values.get((ANSWERS, metric), {}).get(question.id, [])
+        its = [value if value == value else absent for value in its]
+        return float(np.mean([*its, *[absent] * (self.num_answers - len(its))]))
+
+
+def read_scores(scores: Path, paper: Path) -> Scores:
+    """A folder of scores and the folder of its paper.
+
+    Raises BadInput for what is missing or no such file, for a question of the paper without a status and for
+    one that is not of the paper.
+    """
+    index = read_index(paper)
+    statuses = _read_json(scores / STATUS, list)
+    try:
+        results = pq.read_table(scores / RESULTS)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadInput(f"{scores / RESULTS}: not readable as Parquet; score the answers again") from error
+    lacking = [name for name in COLUMNS if name not in results.column_names]
+    if lacking:
+        raise BadInput(f"{scores / RESULTS}: no column {lacking[0]!r}; score the answers again")
+    by_question: dict[str, list[dict[str, Any]]] = {entry["id"]: [] for entry in index["questions"]}
+    for one in statuses:
+        if one["question"] not in by_question:
+            raise BadInput(f"{scores / STATUS}: {one['question']!r} is no question of the paper in {paper}")
+        by_question[one["question"]].append(one)
+    for name, its in by_question.items():
+        if not its:
+            raise BadInput(f"{scores / STATUS}: nothing about {name!r}; score the answers again")
+    values, kinds = _values(results)
+    streams = {section["name"]: section["stream"] for section in index["paper"]["sections"]}
+    return Scores(
+        index=index,
+        results=results,
+        questions=tuple(
+            Asked(
+                **{key: str(entry[key]) for key in ("id", "section", "scenario", "filming")},
+                scene=f"{streams[entry['section']]}-{entry['id'].rpartition('-')[2]}",
+                statuses=tuple(by_question[entry["id"]]),
+            )
+            for entry in index["questions"]
+        ),
+        values=values,
+        kinds=kinds,
+    )
+
+
+def read_index(paper: Path) -> dict[str, Any]:
+    """``paper.json`` of a folder that ``exam make`` wrote. Raises BadInput if it is none."""
+    index = _read_json(paper / INDEX, dict)
+    for name, kind in {"paper": dict, "video": dict, "questions": list}.items():
+        if not isinstance(index.get(name), kind):
+            raise BadInput(f"{paper / INDEX}: not the index of a paper: no {name!r}")
+    if not index["questions"]:
+        raise BadInput(f"{paper / INDEX}: a paper without questions")
+    return index
+
+
+def _values(
+    results: pa.Table,
+) -> tuple[dict[tuple[str, str], dict[str, list[float]]], dict[str, str]]:
+    values: dict[tuple[str, str], dict[str, list[float]]] = {}
+    kinds: dict[str, str] = {}
+    columns: Sequence[list] = [
+        results[name].to_pylist() for name in ("predictor", "metric", "question", "kind", "body", "value")
+    ]
+    for predictor, metric, question, kind, body, value in zip(*columns, strict=True):
+        kinds.setdefault(predictor, kind)
+        if body == ALL_BODIES:
+            number = np.nan if value is None else value
+            values.setdefault((predictor, metric), {}).setdefault(question, []).append(number)
+    return values, kinds
+
+
+def _read_json(path: Path, kind: type) -> Any:
+    try:
+        found = parse_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: not readable as JSON ({error})") from error
+    if not isinstance(found, kind):
+        raise BadInput(f"{path}: expected a {'list' if kind is list else 'mapping'}")
+    return found

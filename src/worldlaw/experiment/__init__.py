@@ -1,0 +1,1 @@
+"""Who does what, when? An experiment from its file to its report."""

@@ -1,0 +1,38 @@
+"""What a model is told of clips beside their pixels: only what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from worldlaw.clips.frames import Described, First, FrameSource, Joined
+from worldlaw.clips.store import Clips
+from worldlaw.core.types import Description
+from worldlaw.experiment.training_clips import MadeClips
+from worldlaw.worlds import Scenario
+from worldlaw.worlds.scenario import describe
+
+Part = tuple[
+    Scenario, Clips | MadeClips, int
+]  # the first so many clips of a split, and who can say what they show
+
+
+def told(parts: Sequence[Part], indices: Sequence[int], asks: Sequence[str]) -> Description:
+    """What is asked for of some clips; indices count through the parts, the first part's clips first."""
+    if not asks:
+        return Description()
+    starts = np.cumsum([0, *(count for *_, count in parts)])
+    scenes = []
+    for index in indices:
+        owner = int(np.searchsorted(starts, index, side="right")) - 1
+        scenario, clips, _ = parts[owner]
+        scenes.append((scenario, clips.scene(int(index - starts[owner]))))
+    found = describe(scenes)
+    return Description(found.state if "state" in asks else None, found.text if "text" in asks else None)
+
+
+def training_source(parts: Sequence[Part], asks: Sequence[str]) -> FrameSource:
+    """The frames of all parts as one source; it can describe its clips only if that is asked for."""
+    frames = Joined([First(clips.frames_only(), count) for _, clips, count in parts])
+    return Described(frames, lambda indices: told(parts, indices, asks)) if asks else frames

@@ -1,0 +1,1 @@
+"""What cannot be: signs that a video is untrue, and their limits."""

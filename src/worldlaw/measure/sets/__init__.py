@@ -1,0 +1,1 @@
+"""Distances between sets of clips, from features that somebody else extracted."""

@@ -1,0 +1,1 @@
+"""Bodies as blobs of one colour."""

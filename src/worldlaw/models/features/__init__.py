@@ -1,0 +1,1 @@
+"""Networks that see for a metric, and where their published weights lie."""

@@ -1,0 +1,1 @@
+"""The loop that teaches a network, and what it keeps."""
