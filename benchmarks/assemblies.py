@@ -16,7 +16,7 @@ from benchmarks.timing import Figure, Target, compare_rates
 from worldlaw.clips.store import shard_name
 from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import Scene, Trajectory
-from worldlaw.experiment.run import _simulate_shard
+from worldlaw.experiment.stages.simulate import simulate_shard
 from worldlaw.testing import make_recipe
 from worldlaw.worlds import scenarios, training_region
 from worldlaw.worlds.assemblies.engine import Run, run
@@ -80,7 +80,7 @@ def _measure(recipe: Recipe, num_plain: int, *, repetitions: int) -> list[Figure
         def store_ours() -> None:
             _forget()
             path = next(paths)
-            _simulate_shard(recipe, path, range(recipe.num_clips))
+            simulate_shard(recipe, path, range(recipe.num_clips))
             path.unlink()
 
         def store_plainly() -> None:

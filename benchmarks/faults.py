@@ -24,11 +24,13 @@ from worldlaw.clips import store
 from worldlaw.clips.store import Clips, Shard, damaged_files, shard_name
 from worldlaw.core.artifact import MANIFEST, PARTS, read_manifest
 from worldlaw.core.errors import BadInput, Failed
+from worldlaw.core.progress import Quiet
+from worldlaw.experiment import keys
 from worldlaw.experiment.check import check
 from worldlaw.experiment.config import Experiment, load_experiment, parse_experiment
-from worldlaw.experiment.job import Quiet
-from worldlaw.experiment.run import _simulate_shard, run
+from worldlaw.experiment.run import run
 from worldlaw.experiment.stages import calibrate
+from worldlaw.experiment.stages.simulate import simulate_shard
 from worldlaw.testing import make_recipe
 
 QUICKSTART = Path(__file__).parents[1] / "experiments" / "quickstart.yaml"
@@ -152,8 +154,8 @@ def _injected(folder: Path, *, quick: bool) -> Figure:
     started = time.monotonic()
     for raw in [EXPERIMENT] if quick else [EXPERIMENT, ASSEMBLIES]:
         with (
-            patch.object(calibrating, "CLIPS", 230),  # the fewest that limits are made from
-            patch.object(calibrating, "measure_clips", _remembered(calibrate.measure_clips)),
+            patch.object(keys, "CALIBRATION_CLIPS", 230),  # the fewest that limits are made from
+            patch.object(calibrate, "measure_clips", _remembered(calibrate.measure_clips)),
         ):
             with contextlib.redirect_stderr(io.StringIO()):
                 whole = Whole(parse_experiment(raw), folder / raw["name"])
@@ -293,7 +295,7 @@ def _cost_of_a_shard(folder: Path, num_clips: int) -> Figure:
     recipe = make_recipe("collision", resolution=64, num_frames=32, num_clips=num_clips)
     path = folder / "shards" / shard_name(0)
     path.parent.mkdir()
-    _simulate_shard(recipe, path, range(num_clips))
+    simulate_shard(recipe, path, range(num_clips))
 
     def look() -> float:
         store.verified.cache_clear()

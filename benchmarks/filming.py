@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.timing import Figure, Target, compare_rates
-from worldlaw.exam import Truth, load_paper, truth_of, with_video
-from worldlaw.exam.paper import questions
+from worldlaw.exam import Truth, load_paper, questions, truth_of, with_video
 
 NUM_FRAMES = 32
 PLAIN = "the same scenes drawn plain, by exact area coverage"

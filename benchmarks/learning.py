@@ -15,7 +15,7 @@ from benchmarks.timing import Figure, compare_rates
 from worldlaw.clips.frames import FrameSource
 from worldlaw.clips.store import Clips, shard_name
 from worldlaw.core.types import Conditioning
-from worldlaw.experiment.run import _simulate_shard
+from worldlaw.experiment.stages.simulate import simulate_shard
 from worldlaw.models.networks import dit
 from worldlaw.models.networks.diffusion import RectifiedFlow
 from worldlaw.models.networks.dit import PRESETS, DiT
@@ -40,7 +40,7 @@ def measure(quick: bool) -> list[Figure]:
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _simulate_shard(recipe, folder / shard_name(0), range(len(recipe)))
+        simulate_shard(recipe, folder / shard_name(0), range(len(recipe)))
         clips = Clips(folder)
         for index in range(len(recipe)):
             np.savez_compressed(folder / f"{index}.npz", frames=clips.read([index])[0])

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.timing import Figure, Target, compare_rates
 from worldlaw.clips.store import Clips, shard_name
 from worldlaw.experiment.plan import shard_ranges
-from worldlaw.experiment.run import _simulate_shard
+from worldlaw.experiment.stages.simulate import simulate_shard
 from worldlaw.testing import make_recipe
 
 BATCH = 16
@@ -38,7 +38,7 @@ def _measure(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number, indices in enumerate(shard_ranges(num_clips, 250)):
-            _simulate_shard(recipe, folder / shard_name(number), indices)
+            simulate_shard(recipe, folder / shard_name(number), indices)
         clips = Clips(folder)
         for index in range(num_clips):
             np.savez_compressed(folder / f"{index}.npz", frames=clips.read([index])[0])

@@ -15,7 +15,7 @@ from benchmarks.timing import Figure, Target, compare_rates
 from worldlaw.clips.store import ZSTD_LEVEL, Clip, shard_name, write_shard
 from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import Scene, Trajectory
-from worldlaw.experiment.run import _simulate_shard
+from worldlaw.experiment.stages.simulate import simulate_shard
 from worldlaw.testing import make_recipe
 from worldlaw.worlds.recipe import Recipe
 
@@ -67,7 +67,7 @@ def _measure(recipe: Recipe, num_plain: int, *, repetitions: int) -> list[Figure
 
         def store_ours() -> None:
             path = next(paths)
-            _simulate_shard(recipe, path, range(recipe.num_clips))
+            simulate_shard(recipe, path, range(recipe.num_clips))
             path.unlink()
 
         def store_plainly() -> None:

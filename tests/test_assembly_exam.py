@@ -12,11 +12,13 @@ from worldlaw.clips.tracks import Tracked, read_tracks, write_tracks
 from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.polygons import area_and_center, overlap, union_center
 from worldlaw.core.types import LOST
+from worldlaw.experiment import keys
 from worldlaw.experiment.config import parse_experiment
 from worldlaw.experiment.plan import make_plan
 from worldlaw.experiment.run import run
-from worldlaw.experiment.stages import calibrate
 from worldlaw.experiment.stages.evaluate import RESULTS
+from worldlaw.measure import verdicts
+from worldlaw.measure.cases import true_cases
 from worldlaw.measure.matching import as_seen, match
 from worldlaw.measure.metrics import metrics
 from worldlaw.measure.metrics.verdicts import numbers
@@ -148,7 +150,7 @@ def test_poses_are_stored_and_those_of_blobs_have_none(tmp_path):
 
 def truth_of(index=0, **changes):
     made = recipe(**changes)
-    return next(calibrate.true_cases(made, range(index, index + 1), 1))
+    return next(true_cases(made, range(index, index + 1), 1))
 
 
 def test_the_true_video_has_no_error_in_place_or_angle_and_none_of_the_faults():
@@ -157,9 +159,9 @@ def test_the_true_video_has_no_error_in_place_or_angle_and_none_of_the_faults():
     assert metrics.get("position_error")(case) < 0.2 * pixel
     assert metrics.get("angle_error")(case) < 1.0
     assert np.isnan(metrics.get("abnormal")(case))  # nobody said what true clips show
-    judged = dataclasses.replace(case, limits=dict.fromkeys(calibrate.verdicts.MEASURES, math.inf))
+    judged = dataclasses.replace(case, limits=dict.fromkeys(verdicts.MEASURES, math.inf))
     assert metrics.get("abnormal")(judged) == 0.0
-    strict = dataclasses.replace(case, limits=dict.fromkeys(calibrate.verdicts.MEASURES, -1.0))
+    strict = dataclasses.replace(case, limits=dict.fromkeys(verdicts.MEASURES, -1.0))
     assert metrics.get("abnormal")(strict) == 1.0
 
 
@@ -176,10 +178,10 @@ def test_a_body_turned_too_far_is_off_by_that_angle_and_a_bar_by_half_a_turn_is_
 
 
 def test_limits_are_made_once_for_all_worlds_and_rows_tell_the_faults(tmp_path, monkeypatch):
-    monkeypatch.setattr(calibrate, "CLIPS", 8)
+    monkeypatch.setattr(keys, "CALIBRATION_CLIPS", 8)
     monkeypatch.setattr(
-        calibrate.verdicts, "calibrate",
-        lambda rows, **_: calibrate.Thresholds(
+        verdicts, "calibrate",
+        lambda rows, **_: verdicts.Thresholds(
             {name: max(row[name] for row in rows) for name in rows[0]}, 0.01, 0.95, len(rows), 0, {}, {}
         ),
     )  # fmt: skip
@@ -188,7 +190,7 @@ def test_limits_are_made_once_for_all_worlds_and_rows_tell_the_faults(tmp_path, 
     assert len(list(tmp_path.glob("calibrate-*"))) == 1
     rows = pq.read_table(done.path / RESULTS).to_pylist()
     names = {row["metric"] for row in rows if row["predictor"] == "floor"}
-    assert {"abnormal", *(f"abnormal_{name}" for name in calibrate.verdicts.MEASURES)} <= names
+    assert {"abnormal", *(f"abnormal_{name}" for name in verdicts.MEASURES)} <= names
     assert "copy_index" not in names
     assert {row["level"] for row in rows} == {"template"}
     assert run(asked, tmp_path).made == []  # the page is written, nothing is made again
@@ -216,7 +218,7 @@ def test_limits_of_pictures_with_hard_edges_are_others(tmp_path):
 @pytest.mark.parametrize("num_frames", [2, 3])
 def test_short_clips_and_thin_outlines_are_measured(edge, num_frames):
     made = recipe(resolution=64, num_frames=num_frames, edge=edge, num_clips=24)
-    for case in calibrate.true_cases(made, range(14, 22), 1):
+    for case in true_cases(made, range(14, 22), 1):
         assert np.isfinite([*numbers(case).values()]).all()
 
 

@@ -213,7 +213,7 @@ def spoilt(tmp_path, change):
     ("change", "said"),
     [
         (lambda card: card.pop("format"), "no 'format'"),
-        (lambda card: card.update(format=2), "format 2; this version reads 1"),
+        (lambda card: card.update(format=3), "format 3; this version reads 1 and 2"),
         (lambda card: card["paper"].pop("name"), "paper.name"),
         (lambda card: card["video"].update(fps="fast"), "video.fps.*'fast'"),
         (lambda card: card["questions"]["drift-plain-0000"].update(solved=-1), "questions.drift-plain-0000"),

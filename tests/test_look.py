@@ -18,8 +18,9 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST
 from worldlaw.experiment import run
 from worldlaw.experiment.config import parse_experiment
+from worldlaw.experiment.look_choice import lacking
 from worldlaw.experiment.plan import make_plan
-from worldlaw.experiment.stages.look import Look, lacking
+from worldlaw.experiment.stages.look import Look
 from worldlaw.measure.metrics import metrics
 from worldlaw.measure.metrics.pixels import structural_similarity
 from worldlaw.measure.sets.frechet import frechet_distance

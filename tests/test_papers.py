@@ -9,8 +9,7 @@ import pytest
 
 from worldlaw.cli.main import main
 from worldlaw.core.errors import BadInput
-from worldlaw.exam import load_paper, papers, truth_of, with_video
-from worldlaw.exam.paper import questions
+from worldlaw.exam import load_paper, papers, questions, truth_of, with_video
 from worldlaw.exam.paper.paper import PaperQuestion, paper_from
 from worldlaw.exam.paper.paper_folder import make_paper, open_paper
 from worldlaw.exam.paper.secret import make_secret, secret_of, seed_of

@@ -20,10 +20,9 @@ from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, OUTSIDE, VISIBLE, Detections, Tracks, Trajectory
 from worldlaw.core.workers import Workers
-from worldlaw.exam import load_paper, truth_of, with_video
+from worldlaw.exam import load_paper, questions, truth_of, with_video
 from worldlaw.exam.answers.adjustments import resized
 from worldlaw.exam.answers.resampling import resample
-from worldlaw.exam.paper import questions
 from worldlaw.exam.paper.paper_folder import make_paper
 from worldlaw.exam.scoring import exam_scores, verdict_limits
 from worldlaw.exam.scoring.coarse_forms import at_least, coarse_forms
@@ -416,7 +415,7 @@ def test_rigid_bodies_are_judged_by_limits_that_ship(tmp_path, quality):
 def test_limits_of_other_papers_are_measured_only_if_asked_for_and_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(verdict_limits, "CLIPS", 230)
     monkeypatch.setattr(verdict_limits, "floor_of", lambda truth, form: plain)
-    monkeypatch.setattr(verdict_limits, "case_of", lambda truth, *_, **__: truth.question)
+    monkeypatch.setattr(verdict_limits, "answer_case", lambda truth, *_, **__: truth.question)
     plain = types.SimpleNamespace(tracks=None, frames=None)
     monkeypatch.setattr(
         verdict_limits, "numbers", lambda question: dict.fromkeys(MEASURES, float(question.index))

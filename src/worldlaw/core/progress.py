@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from rich import progress as rich_progress
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.text import Text
 T = TypeVar("T")
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Where work that takes long says what it is doing."""
 

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from worldlaw.clips import store
-from worldlaw.clips.store import Clip, Clips
-from worldlaw.core.artifact import Artifact
-from worldlaw.core.errors import BadInput, Failed, blamed, unknown
+from worldlaw.core.errors import BadInput, blamed, unknown
 from worldlaw.experiment.construction import build, check_class
 from worldlaw.models import codecs, models
 
@@ -19,9 +12,6 @@ if TYPE_CHECKING:
     from worldlaw.experiment.config import Experiment
     from worldlaw.experiment.plan import Plan
     from worldlaw.models.codecs.codec import Codec
-
-Places = dict[tuple[str, str], Artifact]  # (world, codec)
-Redrawn = dict[tuple[str, str, str], Artifact]  # (world, codec, split)
 
 
 def codec_of(experiment: Experiment, model: str) -> str | None:
@@ -82,57 +72,3 @@ def load_codec(plan: Plan, world: str, name: str) -> Codec:
     """A codec as it was taught for a world."""
     with blamed(f"codec {name}"):
         return build_codec(plan.experiment, name).load(plan.codecs[world, name].folder)
-
-
-def plan_codecs(
-    experiment: Experiment, clips: dict[str, list[list[str]]], questions: dict, root: Path, *, batch: int
-) -> tuple[Places, Redrawn]:
-    """The artifacts of codecs: as taught, by world, and the true videos drawn again, by world and split.
-
-    ``clips`` are the keys of the training clips by codec and world, ``questions`` the simulate artifacts.
-    """
-    taught: Places = {}
-    redrawn: Redrawn = {}
-    for name in experiment.codecs:
-        kind, options, address = spec_of(experiment, name)
-        try:
-            content = kind.content(options)
-        except BadInput as error:
-            raise BadInput(f"codec {name}: {error}") from error
-        for world, keys in zip(experiment.worlds, clips[name], strict=True):
-            inputs = {
-                "codec": address,
-                "code": codecs.code(address),
-                "version": kind.version,
-                "options": {key: value for key, value in options.items() if key not in kind.runtime_options},
-                "content": content,
-                "clips": keys,
-                "seed": experiment.seed,
-            }
-            taught[world, name] = Artifact("train", inputs, root)
-            for split in experiment.worlds[world].test:
-                asked = {
-                    "codec": taught[world, name].key,
-                    "questions": questions[world, split].key,
-                    "context": experiment.context,
-                    "batch": batch,
-                    "format": store.FORMAT,
-                }
-                redrawn[world, name, split] = Artifact("generate", asked, root)
-    return taught, redrawn
-
-
-def redraw(
-    codec: Codec, name: str, questions: Clips, indices: range, *, context: int, batch: int
-) -> Iterator[Clip]:
-    """True videos encoded and decoded, in batches of one size; given frames stay, as they do for models."""
-    for start in range(indices.start, indices.stop, batch):
-        asked = list(range(start, min(start + batch, indices.stop)))
-        true = questions.read(asked + [asked[-1]] * (batch - len(asked)))
-        with blamed(f"codec {name}"):
-            drawn = codec.reconstruct(true)
-        if not isinstance(drawn, np.ndarray) or drawn.shape != true.shape or drawn.dtype != np.uint8:
-            found = f"{drawn.dtype} {drawn.shape}" if isinstance(drawn, np.ndarray) else type(drawn).__name__
-            raise Failed(f"codec {name}: reconstruct returned {found}; expected uint8 {true.shape}")
-        for row, index in enumerate(asked):
-            yield Clip(index, np.concatenate([true[row, :context], drawn[row, context:]]))

@@ -212,7 +212,7 @@ def poses(experiment: Experiment, world: str) -> bool:
 
 def _check_names(experiment: Experiment) -> None:
     from worldlaw.experiment.codecs import check_codecs
-    from worldlaw.experiment.stages.look import check_look
+    from worldlaw.experiment.look_choice import check_look
     from worldlaw.measure.metrics import Metric, metrics
     from worldlaw.measure.references import references
     from worldlaw.models import models

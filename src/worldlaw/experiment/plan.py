@@ -8,22 +8,24 @@ from pathlib import Path
 
 from worldlaw.clips import store, tracks
 from worldlaw.core.artifact import Artifact
-from worldlaw.experiment.codecs import codec_of, plan_codecs
+from worldlaw.experiment.codecs import codec_of
 from worldlaw.experiment.config import TRAIN, Experiment
-from worldlaw.experiment.stages.calibrate import plan_calibrations
-from worldlaw.experiment.stages.look import stamps
+from worldlaw.experiment.keys import (
+    BATCH,
+    EVALUATE_VERSION,
+    FLOOR,
+    plan_calibrations,
+    plan_codecs,
+    simulate_inputs,
+    tracker_version,
+)
+from worldlaw.experiment.look_choice import stamps
 from worldlaw.measure import body_readings, nearest_case, references
 from worldlaw.measure.metrics import metrics
-from worldlaw.measure.tracking.trackers import tracker
 from worldlaw.models import VideoModel, models
-from worldlaw.worlds import scenarios, scene_description
-from worldlaw.worlds.render import flat
+from worldlaw.worlds import scene_description
 
 STAGES = ("simulate", "train", "generate", "track", "evaluate", "report")
-FLOOR = "floor"
-# Clips given to a model at a time; a short last batch is filled up, so that batching changes nothing.
-BATCH = 32
-EVALUATE_VERSION = 2  # of what evaluation does beside metrics and references
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
         }
     )
     simulate = {
-        (world, split): Artifact("simulate", _simulate_inputs(experiment, world, split), root)
+        (world, split): Artifact("simulate", simulate_inputs(experiment, world, split), root)
         for world, spec in experiment.worlds.items()
         for split in (TRAIN, *spec.test)
     }
@@ -149,7 +151,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 inputs = {
                     "videos": source.key,
                     "context": experiment.context,
-                    "tracker": _tracker(experiment, world),
+                    "tracker": tracker_version(experiment, world),
                     "format": tracks.FORMAT,
                 }
                 track[world, name, split] = Artifact("track", inputs, root)
@@ -193,13 +195,6 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
     return Plan(
         experiment, root, simulate, train, generate, track, evaluate, left_out, codecs, redraw, calibrate
     )
-
-
-def _tracker(experiment: Experiment, world: str) -> int | list:
-    """The version of the tracker that reads a world's videos, with its name unless it is the usual one."""
-    name = scenarios.get(experiment.scenario_of(world)).tracker
-    version = tracker(name).version
-    return version if name == "blobs" else [name, version]
 
 
 def _lacking(experiment: Experiment) -> dict[str, str]:
@@ -268,23 +263,3 @@ def _without(options: dict, names: tuple[str, ...]) -> dict:
 def shard_ranges(num_clips: int, shard_clips: int) -> list[range]:
     """Indices of the clips of each shard."""
     return [range(start, min(start + shard_clips, num_clips)) for start in range(0, num_clips, shard_clips)]
-
-
-def _simulate_inputs(experiment: Experiment, world: str, split: str) -> dict:
-    recipe = experiment.recipe(world, split)
-    return {
-        "scenario": recipe.scenario,
-        "version": scenarios.get(recipe.scenario).version,
-        "code": scenarios.code(recipe.scenario),
-        "renderer": flat.VERSION,
-        "format": store.FORMAT,
-        "region": recipe.region.to_json(),
-        "seed": recipe.seed,
-        "split": split,
-        "clips": recipe.num_clips,
-        "resolution": recipe.resolution,
-        "num_frames": recipe.num_frames,
-        "fps": recipe.fps,
-        "edge": recipe.edge,
-        "shard_clips": experiment.shard_clips,
-    }

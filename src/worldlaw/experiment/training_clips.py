@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ import numpy as np
 from worldlaw.clips.frames import FramesOnly
 from worldlaw.clips.store import Clips
 from worldlaw.core.artifact import read_manifest
-from worldlaw.core.types import Scene, Trajectory
+from worldlaw.core.types import CaseLibrary, Scene, Trajectory
 from worldlaw.experiment.config import TRAIN
 from worldlaw.experiment.plan import Plan
+from worldlaw.measure.nearest_case import Motions, motions
+from worldlaw.measure.references import case_library
 from worldlaw.worlds.recipe import Recipe
 
 MOST_COUNTED = 10_000  # clips of an unstored split whose rejected draws are counted for the report
@@ -69,3 +72,27 @@ def counted(plan: Plan, world: str, split: str) -> dict[str, Any]:
     for index in range(num_clips):
         rejected.update(recipe.scene(index)[1])
     return {"clips": num_clips, "infeasible": dict(sorted(rejected.items()))}
+
+
+def training_cases(plan: Plan, world: str) -> CaseLibrary:
+    """The training cases of a world; the splits of one world, which come one after the other, share them."""
+    return _lessons(plan, world)[0]
+
+
+def training_motions(plan: Plan, world: str) -> Motions:
+    """The motions of the training cases of a world, shared likewise."""
+    return _lessons(plan, world)[1]
+
+
+def _lessons(plan: Plan, world: str) -> tuple[CaseLibrary, Motions]:
+    address = plan.simulate[world, TRAIN].folder, plan.experiment.context
+    if address not in _LESSONS:
+        _LESSONS.clear()
+        training = training_clips(plan, world)
+        cases = (training.trajectory(index) for index in range(len(training)))
+        library = case_library(cases, plan.experiment.context)
+        _LESSONS[address] = library, motions(library, 1 / plan.experiment.video.fps)
+    return _LESSONS[address]
+
+
+_LESSONS: dict[tuple[Path, int], tuple[CaseLibrary, Motions]] = {}  # the last that this process made

@@ -28,7 +28,7 @@ from worldlaw.exam.cards.card_format import (
 from worldlaw.exam.scoring import question_scores
 from worldlaw.exam.scoring.coarse_forms import COARSE_SHARE
 from worldlaw.exam.scoring.scores import INDEX, RESULTS, Scores, read_scores
-from worldlaw.exam.scoring.summary import questions_of, summary_of
+from worldlaw.exam.scoring.summary import other_metrics_of, questions_of, summary_of
 from worldlaw.measure import references
 from worldlaw.measure.metrics import metrics, trajectory
 from worldlaw.measure.metrics.caps import BREAK_PIXELS, CAPS, SOLVED_EXTRA
@@ -102,6 +102,7 @@ def make_card(
         ),
         summary=summary_of(found),
         questions=questions_of(found),
+        other_metrics=other_metrics_of(found),
     )
 
 

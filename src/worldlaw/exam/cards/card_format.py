@@ -12,7 +12,8 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.strict_files import parse_json
 
 CARD = "card.json"
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2  # 1 had no other metrics
+READABLE = (1, 2)
 SCHEMA = "card.schema.json"  # beside this file
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -158,12 +159,22 @@ class QuestionOfCard(_Noun):
     abnormal: Share | None
 
 
+class OtherMetricOfCard(_Noun):
+    """A metric that papers do without, or a plugin's: medians over the questions on which it is a number."""
+
+    version: int
+    unit: str
+    median: float | None = Field(description="of the answers")
+    floor: float | None = Field(description="of the true videos, measured alike")
+    num_questions: Count = Field(description="on which it is a number for the answers")
+
+
 class Card(_Noun):
     """A submission card."""
 
     model_config = ConfigDict(title="worldlaw exam card")
 
-    format: Literal[1]
+    format: Literal[1, 2]
     paper: PaperOfCard
     video: VideoOfCard
     model: ModelOfCard
@@ -176,6 +187,9 @@ class Card(_Noun):
     hashes: HashesOfCard
     summary: SummaryOfCard
     questions: dict[str, QuestionOfCard]
+    other_metrics: dict[str, OtherMetricOfCard] = Field(
+        default={}, description="beyond the paper's: they enter neither ranking nor verify; since format 2"
+    )
 
     def to_json(self) -> str:
         """The text of the file; the same card gives the same bytes."""
@@ -193,8 +207,8 @@ def read_card(path: Path) -> Card:
         raise BadInput(f"{path}: not a card: not readable as JSON ({error})") from error
     if not isinstance(raw, dict) or "format" not in raw:
         raise BadInput(f"{path}: not a card: no 'format'")
-    if raw["format"] != FORMAT:
-        raise BadInput(f"{path}: a card of format {raw['format']!r:.20}; this version reads {FORMAT}")
+    if raw["format"] not in READABLE:
+        raise BadInput(f"{path}: a card of format {raw['format']!r:.20}; this version reads 1 and 2")
     try:
         card = Card.model_validate(raw)
     except ValidationError as error:

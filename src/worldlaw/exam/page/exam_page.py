@@ -227,7 +227,7 @@ def _share_of(found: Scores, asked: Sequence[Asked]) -> Summary:
 
 def _metrics(found: Scores) -> list[dict[str, Any]]:
     """Every metric, by scenario and filming and by level, over the answers that were scored."""
-    table = found.results
+    table = found.results if found.other is None else pa.concat_tables([found.results, found.other])
     if not table.num_rows:
         return []
     zeros = pa.array(np.zeros(table.num_rows, np.int64))

@@ -7,13 +7,14 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldlaw.core.artifact import atomic_path, make_folder, write_text
 from worldlaw.core.errors import BadInput
+from worldlaw.core.progress import Progress
 from worldlaw.core.region import Region
 from worldlaw.core.types import Scene
 from worldlaw.core.workers import Workers
@@ -26,12 +27,12 @@ from worldlaw.exam.paper.paper_folder import MadePaper, sha256_of
 from worldlaw.exam.paper.questions import Truth, truth_of
 from worldlaw.exam.paper.secret import secret_of
 from worldlaw.exam.scoring.coarse_forms import coarse_forms
-from worldlaw.exam.scoring.question_scores import PARTS, Marked, Read, Row, mark
-from worldlaw.exam.scoring.scores import ANSWERS
+from worldlaw.exam.scoring.question_scores import PARTS, Marked, Read, mark
+from worldlaw.exam.scoring.scores import ANSWERS, OTHER, RESULTS, STATUS
 from worldlaw.exam.scoring.verdict_limits import limits_of
+from worldlaw.measure.rows import RowTable
 from worldlaw.worlds import scenarios
 
-RESULTS, STATUS = "results.parquet", "status.json"
 PLAIN = "plain"
 CHUNK = 8  # questions that a worker takes at a time
 SCHEMA = pa.schema(
@@ -53,16 +54,6 @@ SCHEMA = pa.schema(
         ("best", pa.float64()),
     ]
 )
-
-
-class Progress(Protocol):
-    """Where scoring says how far it is."""
-
-    def start(self, title: str, total: int, unit: str) -> None:
-        """A stretch of work begins."""
-
-    def advance(self, count: int) -> None:
-        """Some of it is done."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +103,7 @@ def score(
     key = secret_of(secret, made.secret_hash)
     out = _place(out, Path(answers))
     make_folder(out)
-    rows: list[dict[str, list]] = []
+    parts: dict[str, list[pa.Table]] = {RESULTS: [], OTHER: []}
     statuses: list[dict[str, Any]] = []
     seconds = dict.fromkeys(PARTS, 0.0)
     team = Workers(workers)
@@ -121,17 +112,20 @@ def score(
         tasks = _tasks(made, tuple(allow), found, key, look, tracks, limits)
         if progress is not None:
             progress.start("score", len(made.entries), "questions")
-        for part, its, spent in team.each(_score, tasks):
-            rows.append(part)
+        for its_rows, its, spent in team.each(_score, tasks):
+            for name, part in its_rows.items():
+                parts[name].append(part)
             statuses += its
             for name, value in spent.items():
                 seconds[name] += value
             if progress is not None:
                 progress.advance(len({one["question"] for one in its}))
-    table = pa.concat_tables([pa.table(part, schema=SCHEMA) for part in rows])
-    statuses, table = _without_coarse(made, statuses, table)
-    with atomic_path(out / RESULTS) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    statuses, tables = _without_coarse(
+        made, statuses, {name: pa.concat_tables(its) for name, its in parts.items()}
+    )
+    for name, table in tables.items():
+        with atomic_path(out / name) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
     write_text(out / STATUS, json.dumps(statuses, indent=1, allow_nan=False) + "\n")
     write_card(out, made.folder, found.folder, look=look, verdicts=verdicts, tracks=tracks, limits=limits)
     if report:
@@ -139,17 +133,17 @@ def score(
     seconds["wall"] = time.perf_counter() - started
     unknown = tuple(one.answer for one in found.findings if one.code == "unknown")
     notes = tuple(f"{one.answer}: {one.line}" for one in found.findings if one.code.startswith("failure-"))
-    return Scored(out, tuple(statuses), table.num_rows, unknown, notes, seconds)
+    return Scored(out, tuple(statuses), tables[RESULTS].num_rows, unknown, notes, seconds)
 
 
 def _without_coarse(
-    made: MadePaper, statuses: list[dict[str, Any]], table: pa.Table
-) -> tuple[list[dict[str, Any]], pa.Table]:
-    """Statuses and rows with the answers in a form that is too coarse for a law excluded."""
+    made: MadePaper, statuses: list[dict[str, Any]], tables: dict[str, pa.Table]
+) -> tuple[list[dict[str, Any]], dict[str, pa.Table]]:
+    """Statuses and tables with the answers in a form that is too coarse for a law excluded."""
     laws = {one.id: (one.section.scenario, one.section.filming) for one in made.questions}
     coarse = coarse_forms(statuses, laws)
     if not coarse:
-        return statuses, table
+        return statuses, tables
     out: list[dict[str, Any]] = []
     dropped: set[tuple[str, int]] = set()
     for one in statuses:
@@ -158,9 +152,13 @@ def _without_coarse(
             one = {**one, "status": "excluded", "reason": reason, "adjustments": [], "floor": {}}
             dropped.add((one["question"], one["answer"]))
         out.append(one)
-    rows = zip(*(table[name].to_pylist() for name in ("predictor", "question", "answer")), strict=True)
-    kept = [predictor != ANSWERS or tuple(where) not in dropped for predictor, *where in rows]
-    return out, table.filter(pa.array(kept))
+
+    def kept(table: pa.Table) -> pa.Table:
+        rows = zip(*(table[name].to_pylist() for name in ("predictor", "question", "answer")), strict=True)
+        whose = [predictor != ANSWERS or tuple(where) not in dropped for predictor, *where in rows]
+        return table.filter(pa.array(whose, pa.bool_()))
+
+    return out, {name: kept(table) for name, table in tables.items()}
 
 
 def _place(out: Path | None, answers: Path) -> Path:
@@ -251,10 +249,10 @@ def _score(
     look: bool,
     tracks: Path | None,
     limits: Mapping[str, Mapping[str, float]],
-) -> tuple[dict[str, list], list[dict[str, Any]], dict[str, float]]:
-    """Rows by column, statuses and seconds of some questions."""
+) -> tuple[dict[str, pa.Table], list[dict[str, Any]], dict[str, float]]:
+    """Tables, statuses and seconds of some questions."""
     made = opened(folder, allow)
-    columns: dict[str, list] = {name: [] for name in SCHEMA.names}
+    tables = {RESULTS: RowTable(SCHEMA), OTHER: RowTable(SCHEMA)}
     statuses: list[dict[str, Any]] = []
     seconds = dict.fromkeys(PARTS, 0.0)
     for question, answers, failures in each:
@@ -270,11 +268,14 @@ def _score(
             own_tracks=tracks,
             marked=marked,
         )
-        _add(columns, marked.rows, truth)
+        about = _about(truth)
+        for name, rows in ((RESULTS, marked.rows), (OTHER, marked.other)):
+            for (number, predictor, kind), row in rows:
+                tables[name].add({**about, "answer": number, "predictor": predictor, "kind": kind}, [row])
         statuses += marked.statuses
         for name, value in marked.seconds.items():
             seconds[name] += value
-    return columns, statuses, seconds
+    return {name: table.table() for name, table in tables.items()}, statuses, seconds
 
 
 def _read(
@@ -297,17 +298,19 @@ def _read(
         yield answer, found
 
 
-def _add(columns: dict[str, list], rows: Sequence[Row], truth: Truth) -> None:
+def _about(truth: Truth) -> dict[str, str]:
+    """What all rows of a question share, by column."""
     section = truth.question.section
     training = section.training
     inside = "unknown"
     if training is not None:
         inside = "yes" if training.contains(truth.scene.attributes) else "no"
-    same = (
-        truth.paper.name, section.name, section.scenario, section.filming,
-        level_of(truth.scene, training), inside, truth.question.id,
-    )  # fmt: skip
-    for number, predictor, kind, metric, value, unit, best in rows:
-        row = (*same, number, predictor, kind, -1, metric, value, unit, best)
-        for name, entry in zip(SCHEMA.names, row, strict=True):
-            columns[name].append(entry)
+    return {
+        "paper": truth.paper.name,
+        "section": section.name,
+        "scenario": section.scenario,
+        "filming": section.filming,
+        "level": level_of(truth.scene, training),
+        "in_train_region": inside,
+        "question": truth.question.id,
+    }

@@ -15,7 +15,7 @@ import numpy as np
 
 from worldlaw.clips.film import Film
 from worldlaw.core.errors import BadInput, blamed
-from worldlaw.core.types import LOST, SHAPES, Case, CaseLibrary, Detections, Question, Tracks, Trajectory
+from worldlaw.core.types import SHAPES, Case, CaseLibrary, Detections, Question, Tracks
 from worldlaw.exam.answers.adjustments import Fit, resized
 from worldlaw.exam.answers.answer_folder import Answer, Finding
 from worldlaw.exam.answers.answer_tracks import told_tracks
@@ -35,13 +35,13 @@ from worldlaw.exam.scoring.floors import (
     show,
     tracker_of,
 )
+from worldlaw.measure.cases import case_of, itself, limits_for
 from worldlaw.measure.matching import as_seen
 from worldlaw.measure.metrics import metrics
-from worldlaw.measure.metrics.caps import wider_caps
 from worldlaw.measure.metrics.solved import MEASURES as CAPPED
 from worldlaw.measure.metrics.solved import exceeded
-from worldlaw.measure.metrics.verdicts import findings
 from worldlaw.measure.references import predicted, ready
+from worldlaw.measure.rows import ResultRow, fault_rows, metric_rows
 from worldlaw.measure.verdicts.measures import MEASURES
 
 VERSION = 3  # raise it whenever the same answers would give other numbers
@@ -53,7 +53,7 @@ ALWAYS = (
 LOOK = ("psnr", "ssim")
 PARTS = ("decode", "floor", "track", "judge", "look")
 
-Row = tuple[int, str, str, str, float, str, float]  # answer, predictor, kind, metric, value, unit, best
+Whose = tuple[int, str, str]  # number of the answer (-1 for what is none), predictor, kind
 Read = tuple[Answer, tuple[Film, Fit] | Finding]
 
 
@@ -61,7 +61,8 @@ Read = tuple[Answer, tuple[Film, Fit] | Finding]
 class Marked:
     """What became of one question."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[tuple[Whose, ResultRow]] = field(default_factory=list)
+    other: list[tuple[Whose, ResultRow]] = field(default_factory=list)  # of metrics beyond the paper's
     statuses: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
@@ -124,7 +125,8 @@ def mark(
             continue
         with marked.timed("judge"):
             case = ground.case(under.floor, tracks, frames)
-            marked.rows += _rows(case, answer.number, "answers", "model", under, truth)
+            _add_rows(marked, case, (answer.number, "answers", "model"), under, truth)
+            marked.other += _other_rows(case, (answer.number, "answers", "model"), truth, (film, fit))
         if look:
             with marked.timed("look"):
                 marked.rows += _look_rows(truth, film, fit, answer.number, ground.horizon)
@@ -144,10 +146,12 @@ def mark(
     marked.statuses.sort(key=lambda status: status["answer"])
     under = first or ground.plain
     with marked.timed("judge"):
-        marked.rows += _rows(under.case, -1, "floor", "floor", under, truth)
+        _add_rows(marked, under.case, (-1, "floor", "floor"), under, truth)
+        marked.other += _other_rows(under.case, (-1, "floor", "floor"), truth, None)
         for name, tracks in _references(truth, under.floor):
             case = ground.case(under.floor, tracks, None)
-            marked.rows += _rows(case, -1, name, "reference", under, truth)
+            _add_rows(marked, case, (-1, name, "reference"), under, truth)
+            marked.other += _other_rows(case, (-1, name, "reference"), truth, None)
     return marked
 
 
@@ -180,7 +184,7 @@ class _Ground:
         self, truth: Truth, horizon: int, limits: Mapping[str, float] | None, marked: Marked
     ) -> None:
         self.truth, self.horizon = truth, horizon
-        self._limits = wider_caps(1 / truth.view.pixels_per_metre) | dict(limits or {})
+        self._limits = limits_for(1 / truth.view.pixels_per_metre, limits or {})
         self._marked = marked
         self._made: dict[Form, _Under] = {}
 
@@ -206,10 +210,10 @@ class _Ground:
     def case(self, floor: Floor, tracks: Tracks, frames: np.ndarray | None) -> Case:
         """The frames that count of some tracks beside the truth."""
         horizon = min(self.horizon, floor.form.counted(self.truth))
-        return case_of(self.truth, floor, tracks, frames, horizon=horizon, limits=self._limits)
+        return answer_case(self.truth, floor, tracks, frames, horizon=horizon, limits=self._limits)
 
 
-def case_of(
+def answer_case(
     truth: Truth,
     floor: Floor,
     tracks: Tracks,
@@ -219,20 +223,17 @@ def case_of(
     limits: Mapping[str, float] | None,
 ) -> Case:
     """The first ``horizon`` frames of some tracks, and of the ``frames`` they are from, beside the truth."""
-    bodies = _padded(tracks.bodies, horizon)
-    extra = tracks.extra
-    kept = extra.frame < horizon
-    cut = Detections(extra.frame[kept], extra.position[kept], extra.size[kept], extra.color[kept])
-    return Case(
-        clip=truth.question.index,
-        scene=truth.scene,
+    return case_of(
+        truth.question.index,
+        truth.scene,
+        as_seen(truth.trajectory, truth.scene),
+        tracks,
         context=truth.paper.video.context,
-        truth=as_seen(truth.trajectory, truth.scene)[:horizon],
-        legible=legible_in(floor, truth)[:horizon],
-        tracked=Tracks(bodies, cut),
-        true_video=functools.partial(_itself, floor.frames),
-        generated_video=None if frames is None else functools.partial(_itself, frames),
-        limits=None if limits is None else dict(limits),
+        true_video=functools.partial(itself, floor.frames),
+        generated_video=None if frames is None else functools.partial(itself, frames),
+        limits=limits,
+        legible=legible_in(floor, truth),
+        horizon=horizon,
     )
 
 
@@ -261,45 +262,37 @@ def _tracked(truth: Truth, film: Film, fit: Fit, floor: Floor) -> tuple[np.ndarr
     return frames, at_paper_times(tracks, floor.form, truth)
 
 
-def _padded(bodies: Trajectory, num_frames: int) -> Trajectory:
-    """The first frames of a trajectory; what it lacks of them is lost."""
-    lacking = num_frames - bodies.num_frames
-    if lacking <= 0:
-        return bodies[:num_frames]
-
-    def longer(values: np.ndarray, with_what: float) -> np.ndarray:
-        return np.concatenate([values, np.full((lacking, *values.shape[1:]), with_what, values.dtype)])
-
-    return dataclasses.replace(
-        bodies,
-        position=longer(bodies.position, np.nan),
-        size=longer(bodies.size, np.nan),
-        color=longer(bodies.color, np.nan),
-        status=longer(bodies.status, LOST),
-        confidence=longer(bodies.confidence, 0.0),
-        angle=None if bodies.angle is None else longer(bodies.angle, np.nan),
-        misfit=None if bodies.misfit is None else longer(bodies.misfit, np.nan),
-    )
-
-
-def _itself(frames: np.ndarray) -> np.ndarray:
-    return frames
-
-
-def _rows(case: Case, number: int, predictor: str, kind: str, under: _Under, truth: Truth) -> Iterator[Row]:
-    """All numbers of a case."""
-    for name in _names(case, truth):
-        metric = metrics.get(name)
-        with blamed(f"metric {name}"):
-            yield number, predictor, kind, name, metric(case), metric.unit, metric.best
+def _add_rows(marked: Marked, case: Case, whose: Whose, under: _Under, truth: Truth) -> None:
+    """All numbers of a case that a paper ranks and verifies by."""
+    own = list(_names(case, truth))
+    marked.rows += [(whose, row) for row in metric_rows(case, own)]
     # A truth that no tracker can read judges nobody.
     good = metrics.get("solved")(case) if under.verdict == JUDGES else math.nan
-    yield number, predictor, kind, "solved", good, "", 1.0
-    found = findings(case)
-    for name, one in (found or {}).items():
-        if name in (limits := case.limits or {}):
-            exceeds = float(one.value > limits[name])
-            yield number, predictor, kind, f"abnormal_{name}", exceeds, "", 0.0
+    marked.rows.append((whose, ResultRow("solved", good, "", 1.0)))
+    marked.rows += [(whose, row) for row in fault_rows(case)]
+
+
+def _other_rows(
+    case: Case, whose: Whose, truth: Truth, shown: tuple[Film, Fit] | None
+) -> list[tuple[Whose, ResultRow]]:
+    """What all other metrics say; they see an answer at the paper's size and times, if it is there at all."""
+    horizon = case.truth.num_frames
+    video: Callable[[], np.ndarray] | None = None
+    if shown is not None:
+        _, there = _at_paper_times(truth, shown[1], horizon)
+        if there.all():
+            video = functools.partial(_joined, truth, *shown, horizon)
+    elif whose[1] == "floor":
+        video = functools.partial(truth.video, horizon)
+    true = functools.partial(truth.video, horizon)
+    asked = dataclasses.replace(case, true_video=true, generated_video=video)
+    return [(whose, row) for row in metric_rows(asked, other_metrics())]
+
+
+def other_metrics() -> list[str]:
+    """The metrics that no paper ranks or verifies by: those of plugins, and ours that papers do without."""
+    known = {*ALWAYS, *LOOK, "solved", "momentum_drift", "energy_drift", "angle_error", *MEASURES, "abnormal"}
+    return [name for name in metrics.names() if name not in known]
 
 
 def _names(case: Case, truth: Truth) -> Iterator[str]:
@@ -323,24 +316,43 @@ def name_of(form: Form) -> str:
     return f"{width} x {height}, {form.fit.fps:.3g} Hz, {encoding.codec}{amount}"
 
 
-def _look_rows(truth: Truth, film: Film, fit: Fit, number: int, horizon: int) -> Iterator[Row]:
+def _look_rows(
+    truth: Truth, film: Film, fit: Fit, number: int, horizon: int
+) -> Iterator[tuple[Whose, ResultRow]]:
     """How much the answer's new frames look like the true ones, at the paper's size and times."""
     video = truth.paper.video
-    at = np.arange(video.context, horizon) / video.fps
-    nearest = np.abs(at[:, None] - fit.time[None]).argmin(axis=1)
-    there = np.abs(at - fit.time[nearest]) <= SLACK / video.fps
+    _, there = _at_paper_times(truth, fit, horizon)
     if there.any():
-        left, top, across, down = fit.box
-        chosen = film.frames[nearest[there], top : top + down, left : left + across]
-        seen = resized(chosen, video.width, video.height)
+        seen = _as_asked(truth, film, fit, horizon)
         true = truth.video()[video.context : horizon][there]
         tracks = Tracks(truth.trajectory, Detections.none())
-        shown: Callable[[], np.ndarray] = functools.partial(_itself, seen)
-        case = Case(0, truth.scene, 0, truth.trajectory, tracks, functools.partial(_itself, true), shown)
+        shown: Callable[[], np.ndarray] = functools.partial(itself, seen)
+        case = Case(0, truth.scene, 0, truth.trajectory, tracks, functools.partial(itself, true), shown)
     for name in LOOK:
         metric = metrics.get(name)
         value = metric(case) if there.any() else math.nan
-        yield number, "answers", "model", name, value, metric.unit, metric.best
+        yield (number, "answers", "model"), ResultRow(name, value, metric.unit, metric.best)
+
+
+def _at_paper_times(truth: Truth, fit: Fit, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of every new frame that counts the nearest one of the film, and whether that is near enough."""
+    video = truth.paper.video
+    at = np.arange(video.context, horizon) / video.fps
+    nearest = np.abs(at[:, None] - fit.time[None]).argmin(axis=1)
+    return nearest, np.abs(at - fit.time[nearest]) <= SLACK / video.fps
+
+
+def _as_asked(truth: Truth, film: Film, fit: Fit, horizon: int) -> np.ndarray:
+    """(F, H, W, 3) uint8: the new frames that are there, at the paper's size and times."""
+    nearest, there = _at_paper_times(truth, fit, horizon)
+    left, top, across, down = fit.box
+    chosen = film.frames[nearest[there], top : top + down, left : left + across]
+    return resized(chosen, truth.paper.video.width, truth.paper.video.height)
+
+
+def _joined(truth: Truth, film: Film, fit: Fit, horizon: int) -> np.ndarray:
+    """(T, H, W, 3) uint8: the given frames as they were given, and the answer's new ones as asked."""
+    return np.concatenate([truth.video(truth.paper.video.context), _as_asked(truth, film, fit, horizon)])
 
 
 def _references(truth: Truth, floor: Floor) -> Iterator[tuple[str, Tracks]]:

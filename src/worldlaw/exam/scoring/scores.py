@@ -17,6 +17,7 @@ from worldlaw.core.strict_files import parse_json
 from worldlaw.measure.metrics.trajectory import CHARGE
 
 RESULTS, STATUS, INDEX = "results.parquet", "status.json", "paper.json"
+OTHER = "other_metrics.parquet"  # of the same columns: metrics that enter neither ranking nor verify
 ANSWERS, FLOOR, STANDING = "answers", "floor", "standing_still"  # predictors
 CHARGED = "charged_velocity_error"
 SCORED, EXCLUDED = "scored", "excluded"
@@ -52,6 +53,7 @@ class Scores:
     questions: tuple[Asked, ...]  # in the order of the paper
     values: dict[tuple[str, str], dict[str, list[float]]]  # (predictor, metric) -> question -> its answers
     kinds: dict[str, str]  # predictor -> kind
+    other: pa.Table | None = None  # likewise, of metrics that enter neither ranking nor verify
 
     @cached_property
     def num_answers(self) -> int:
@@ -119,13 +121,8 @@ def read_scores(scores: Path, paper: Path) -> Scores:
     """
     index = read_index(paper)
     statuses = _read_json(scores / STATUS, list)
-    try:
-        results = pq.read_table(scores / RESULTS)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise BadInput(f"{scores / RESULTS}: not readable as Parquet; score the answers again") from error
-    lacking = [name for name in COLUMNS if name not in results.column_names]
-    if lacking:
-        raise BadInput(f"{scores / RESULTS}: no column {lacking[0]!r}; score the answers again")
+    results = _read_rows(scores / RESULTS)
+    other = _read_rows(scores / OTHER) if (scores / OTHER).exists() else None
     by_question: dict[str, list[dict[str, Any]]] = {entry["id"]: [] for entry in index["questions"]}
     for one in statuses:
         if one["question"] not in by_question:
@@ -134,7 +131,7 @@ def read_scores(scores: Path, paper: Path) -> Scores:
     for name, its in by_question.items():
         if not its:
             raise BadInput(f"{scores / STATUS}: nothing about {name!r}; score the answers again")
-    values, kinds = _values(results)
+    values, kinds = values_of(results)
     streams = {section["name"]: section["stream"] for section in index["paper"]["sections"]}
     return Scores(
         index=index,
@@ -149,6 +146,7 @@ def read_scores(scores: Path, paper: Path) -> Scores:
         ),
         values=values,
         kinds=kinds,
+        other=other,
     )
 
 
@@ -163,9 +161,21 @@ def read_index(paper: Path) -> dict[str, Any]:
     return index
 
 
-def _values(
+def _read_rows(path: Path) -> pa.Table:
+    try:
+        rows = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadInput(f"{path}: not readable as Parquet; score the answers again") from error
+    for name in COLUMNS:
+        if name not in rows.column_names:
+            raise BadInput(f"{path}: no column {name!r}; score the answers again")
+    return rows
+
+
+def values_of(
     results: pa.Table,
 ) -> tuple[dict[tuple[str, str], dict[str, list[float]]], dict[str, str]]:
+    """(predictor, metric) -> question -> its answers' values; and predictor -> kind."""
     values: dict[tuple[str, str], dict[str, list[float]]] = {}
     kinds: dict[str, str] = {}
     columns: Sequence[list] = [

@@ -10,12 +10,14 @@ from worldlaw.core.numbers.stats import Summary, mean_interval, score_interval
 from worldlaw.exam.cards.card_format import (
     ErrorOfCard,
     LineOfCard,
+    OtherMetricOfCard,
     QuestionOfCard,
     ReferenceOfCard,
     ShareOfCard,
     SummaryOfCard,
 )
-from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, EXCLUDED, FLOOR, SCORED, Asked, Scores
+from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, EXCLUDED, FLOOR, SCORED, Asked, Scores, values_of
+from worldlaw.measure.metrics import metrics
 
 Scenes = Sequence[str] | np.ndarray  # the scene of every question, by any name
 
@@ -38,6 +40,28 @@ def summary_of(scores: Scores) -> SummaryOfCard:
             for name, its in by_section.items()
         ],
     )
+
+
+def other_metrics_of(scores: Scores) -> dict[str, OtherMetricOfCard]:
+    """What the metrics beyond the paper's say, medians over questions of the means over answers."""
+    if scores.other is None:
+        return {}
+    values, _ = values_of(scores.other)
+    found = {}
+    for name in dict.fromkeys(scores.other["metric"].to_pylist()):
+        means = {
+            who: [np.nanmean(its) for its in values.get((who, name), {}).values() if np.isfinite(its).any()]
+            for who in (ANSWERS, FLOOR)
+        }
+        median = {who: known(float(np.median(its))) if its else None for who, its in means.items()}
+        found[name] = OtherMetricOfCard(
+            version=metrics.get(name).version,
+            unit=metrics.get(name).unit,
+            median=median[ANSWERS],
+            floor=median[FLOOR],
+            num_questions=len(means[ANSWERS]),
+        )
+    return found
 
 
 def questions_of(scores: Scores) -> dict[str, QuestionOfCard]:

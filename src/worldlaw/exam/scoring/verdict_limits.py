@@ -20,7 +20,7 @@ from worldlaw.core.workers import Workers
 from worldlaw.exam.paper.paper import Paper, PaperQuestion, Section
 from worldlaw.exam.paper.questions import Truth, truth_of
 from worldlaw.exam.scoring.floors import Form, floor_of, plain_form, sight_of
-from worldlaw.exam.scoring.question_scores import case_of
+from worldlaw.exam.scoring.question_scores import answer_case
 from worldlaw.measure import verdicts
 from worldlaw.measure.metrics.verdicts import numbers
 from worldlaw.measure.tracking.trackers import tracker
@@ -94,7 +94,9 @@ def _cases(paper: Paper, scenario: str, form: Form, indices: range) -> Iterator[
     for index in indices:
         truth = truth_of(*_asked(paper, scenario, index))
         floor = floor_of(truth, form)
-        yield case_of(truth, floor, floor.tracks, floor.frames, horizon=paper.video.num_frames, limits=None)
+        yield answer_case(
+            truth, floor, floor.tracks, floor.frames, horizon=paper.video.num_frames, limits=None
+        )
 
 
 def _asked(paper: Paper, scenario: str, index: int) -> tuple[Paper, PaperQuestion]:

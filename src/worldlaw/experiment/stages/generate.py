@@ -15,16 +15,18 @@ from worldlaw.core.artifact import Artifact
 from worldlaw.core.errors import Failed, blamed
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Conditioning, Description
-from worldlaw.experiment import clip_descriptions, codecs
+from worldlaw.experiment import clip_descriptions
 from worldlaw.experiment.job import Job, Prefixed, limit_threads, making, say, threads_each
-from worldlaw.experiment.plan import BATCH, Plan, asks_of, instances, shard_ranges
+from worldlaw.experiment.keys import BATCH
+from worldlaw.experiment.plan import Plan, asks_of, instances, shard_ranges
+from worldlaw.experiment.stages.encode import redraw_split
 from worldlaw.experiment.stages.train import frames_to_learn_from, seeing
 from worldlaw.models import VideoModel
 from worldlaw.worlds import scenarios
 
 
 def generate(job: Job) -> Path:
-    _draw_all(job, job.plan.redraw, _redraw_one, "reconstructions")
+    _draw_all(job, job.plan.redraw, redraw_split, "reconstructions")
     _draw_all(job, job.plan.generate, _generate_one, "rollouts")
     return job.plan.folder
 
@@ -42,26 +44,6 @@ def _draw_all(
     for (_, artifact), size, made in zip(todo, sizes, results, strict=True):
         job.count(artifact, made=made)
         job.progress.advance(size)
-
-
-def _redraw_one(plan: Plan, world: str, name: str, split: str, threads: int) -> bool:
-    """What a codec makes of the true videos of a split; whether it was done here and not by another run."""
-    experiment, artifact = plan.experiment, plan.redraw[world, name, split]
-    with making(artifact, say) as finish:
-        if finish is None:
-            return False
-        codec = codecs.load_codec(plan, world, name)
-        limit_threads(threads)
-        questions = Clips(plan.simulate[world, split].folder)
-        for number, indices in enumerate(shard_ranges(len(questions), experiment.shard_clips)):
-            path = artifact.folder / shard_name(number)
-            if not complete_shard(path, indices):
-                drawn = codecs.redraw(
-                    codec, name, questions, indices, context=experiment.context, batch=BATCH
-                )
-                write_shard(path, drawn, fps=questions.fps)
-        finish({"clips": len(questions)})
-    return True
 
 
 def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: int) -> bool:

@@ -9,64 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import LOST, VISIBLE, Case, Detections, Tracks
+from worldlaw.experiment.look_choice import FVD, LPIPS, NEEDS, TRACKS, lacking
+from worldlaw.measure.rows import ResultRow
 from worldlaw.measure.sets import track_features
 from worldlaw.measure.sets.frechet import frechet_distance, shortage
 from worldlaw.measure.sets.set_rows import HALVES, SetRow
 from worldlaw.models.features import published_weights
 
 if TYPE_CHECKING:
-    from worldlaw.experiment.config import Video
-
-FVD, LPIPS, TRACKS = "fvd", "lpips", "track_frechet"
-NEEDS: dict[str, tuple[published_weights.Published, ...]] = {
-    FVD: (published_weights.I3D,),
-    LPIPS: (published_weights.ALEXNET, published_weights.LPIPS_HEADS),
-    TRACKS: (),
-}
-VERSIONS = {FVD: 1, LPIPS: 1, TRACKS: track_features.VERSION}  # raise one whenever its number would change
-
-
-def check_look(names: Sequence[str], video: Video) -> None:
-    """That an experiment asks for numbers that there are, once each, of videos large and long enough.
-
-    Raises BadInput.
-    """
-    for name in names:
-        if name not in NEEDS:
-            raise unknown("look", name, NEEDS)
-        if names.count(name) > 1:
-            raise BadInput(f"look: {name!r} is given twice")
-    if FVD in names and video.num_frames < published_weights.SHORTEST:
-        raise BadInput(
-            f"look: fvd needs clips of at least {published_weights.SHORTEST} frames; found {video.num_frames}"
-        )
-    if LPIPS in names and video.resolution < published_weights.SMALLEST:
-        raise BadInput(
-            f"look: lpips needs frames of at least {published_weights.SMALLEST} pixels; "
-            f"found {video.resolution}"
-        )
-
-
-def lacking(name: str) -> str:
-    """What is missing before a number can be had, in one line; empty if nothing is."""
-    return published_weights.lacking(*NEEDS[name]) if NEEDS[name] else ""
-
-
-def stamps(names: Sequence[str]) -> list[list]:
-    """What of the numbers belongs into a key: name, version, and checksums of weights that are there."""
-    return [
-        [
-            name,
-            VERSIONS[name],
-            [] if lacking(name) else [published_weights.stamp(file) for file in NEEDS[name]],
-        ]
-        for name in names
-    ]
-
-
-Said = tuple[str, float, str, float]  # name, value, unit, best
+    pass
 
 
 @dataclass
@@ -103,10 +55,10 @@ class Look:
 
             self._distance = PerceptualDistance().of_frames
 
-    def add(self, predictor: str, kind: str, training_seed: int, case: Case) -> list[Said]:
+    def add(self, predictor: str, kind: str, training_seed: int, case: Case) -> list[ResultRow]:
         """One clip of a predictor; the truth is taken from the floor's.
 
-        Returns: what can be said of this clip alone, as (name, value, unit, best); NaN who draws nothing.
+        Returns: what can be said of this clip alone; NaN who draws nothing.
         """
         its = self._sets.setdefault((predictor, training_seed), _Set(kind))
         if TRACKS in self._names:
@@ -124,7 +76,7 @@ class Look:
         if case.generated_video:
             true, seen = (video()[case.context :] for video in (case.true_video, case.generated_video))
             value = float(self._distance(true, seen).mean())
-        return [(LPIPS, value, "", 0.0)]
+        return [ResultRow(LPIPS, value, "", 0.0)]
 
     def rows(self, world: str, split: str) -> list[SetRow]:
         """A row for every distance of every predictor that has it; one for a number that nobody has."""

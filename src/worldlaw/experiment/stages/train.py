@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import Artifact
@@ -18,10 +18,13 @@ from worldlaw.experiment.config import Experiment
 from worldlaw.experiment.construction import build
 from worldlaw.experiment.job import Job, Prefixed, limit_threads, making, say, threads_each
 from worldlaw.experiment.plan import Plan, asks_of, instances, model_of, num_training_clips
-from worldlaw.experiment.stages import evaluate
-from worldlaw.experiment.training_clips import training_clips
+from worldlaw.experiment.training_clips import training_cases, training_clips
+from worldlaw.measure.references import learning
 from worldlaw.models import VideoModel
 from worldlaw.worlds import scenarios
+
+if TYPE_CHECKING:
+    pass
 
 
 def train(job: Job) -> Path:
@@ -59,7 +62,7 @@ def _train_one(
     if name in experiment.references:
         with making(artifact, say) as finish:
             if finish is not None:
-                finish({"clips": evaluate.teach_reference(plan, world, name)})
+                finish({"clips": teach_reference(plan, world, name)})
         return finish is not None
     prefixed = contextlib.redirect_stderr(Prefixed(sys.stderr, f"{world} / {name}"))
     with prefixed, making(artifact, say) as finish:
@@ -124,3 +127,13 @@ def build_model(experiment: Experiment, name: str, *, time_limit: float | None =
     """
     kind, options, address = model_of(experiment, name)
     return build(kind, options, what="model", name=name, address=address, time_limit=time_limit)
+
+
+def teach_reference(plan: Plan, world: str, name: str) -> int:
+    """Teach a reference that learns on the training cases of a world; returns their number."""
+    cases = training_cases(plan, world)
+    kind = learning(name)
+    assert kind is not None
+    with blamed(f"reference {name}"):
+        kind().fit(cases, plan.train[world, name].folder, seed=plan.experiment.seed)
+    return len(cases.size)
