@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.clips.film import Encoding, Film
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4, write_video

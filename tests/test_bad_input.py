@@ -9,7 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from worldlaw.cli.main import LONGEST_LINE, main
+from worldlaw.cli import main
+from worldlaw.cli.command import LONGEST_LINE
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput, Failed, blamed, nearest, unknown

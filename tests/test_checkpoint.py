@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.artifact import read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Conditioning

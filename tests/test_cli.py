@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.clips.store import Clips
 
 TINY = """
@@ -169,7 +169,7 @@ def test_an_artifact_can_be_exported(layout, tiny, tmp_path, capsys):
 
 def test_help_imports_none_of_the_heavy_rooms():
     script = (
-        "import sys; from worldlaw.cli.main import main\n"
+        "import sys; from worldlaw.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'numpy', 'pyarrow', 'numba', 'torch', 'matplotlib', 'pydantic'}\n"

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.types import Conditioning
 from worldlaw.experiment.config import parse_experiment

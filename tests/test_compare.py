@@ -6,7 +6,7 @@ import json
 import pytest
 
 from scored_folders import Folders, questions
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
 from worldlaw.exam.cards.card import write_card
 from worldlaw.exam.cards.comparison import compare

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.exam.answers.answer_run import seed_of
 from worldlaw.exam.answers.examinee import as_video

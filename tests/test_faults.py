@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.clips.store import Shard
 from worldlaw.core import artifact
 from worldlaw.core.artifact import MANIFEST, locked
@@ -536,7 +536,7 @@ LARGER = [
 def started(place, *words):
     """A run in a process of its own, in a group of its own, that is at work: some shard is complete."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "worldlaw.cli.main", "run", "tiny.yaml", *LARGER, "--workers", "2", *words],
+        [sys.executable, "-m", "worldlaw", "run", "tiny.yaml", *LARGER, "--workers", "2", *words],
         cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=hear_ctrl_c,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import LOST, VISIBLE, Body, Detections, Scene, Tracks, Trajectory

@@ -12,7 +12,7 @@ import torch
 from skimage.transform import resize
 
 from test_report import rows_of, table_of
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.clips.store import Clips
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import load_paper, papers, questions, truth_of, with_video
 from worldlaw.exam.paper.paper import PaperQuestion, paper_from

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Conditioning
 from worldlaw.testing import check_model

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from test_training import taught
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.models.training import processes
 
 EXPERIMENT = """

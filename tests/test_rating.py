@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.clips.media import write_video
 from worldlaw.clips.store import Clips
 from worldlaw.core.artifact import checksum, read_manifest, write_record

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.clips.media import encode_mp4
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, OUTSIDE, VISIBLE, Detections, Tracks, Trajectory

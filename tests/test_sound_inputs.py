@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.clips.store import Shard
 from worldlaw.core.artifact import MANIFEST
 from worldlaw.core.errors import BadInput

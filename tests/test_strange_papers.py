@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import load_paper
 from worldlaw.exam.answers.answer_check import check

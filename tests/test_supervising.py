@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from worldlaw import run
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import Failed
 from worldlaw.experiment.config import load_experiment, parse_experiment
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from test_training import TINY, clips, taught
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.types import Description
 from worldlaw.experiment.config import parse_experiment

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import load_paper, truth_of, with_video
 from worldlaw.exam.cards.card_format import read_card

@@ -2,6 +2,6 @@
 
 import sys
 
-from worldlaw.cli.main import main
+from worldlaw.cli import main
 
 sys.exit(main())

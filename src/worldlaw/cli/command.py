@@ -1,12 +1,24 @@
-"""What all commands share: how one is hooked in, and numbers as options."""
+"""What all commands share: how one is hooked in, its options, its complaints, its progress."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import re
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich_argparse import RawDescriptionRichHelpFormatter
+
+from worldlaw.core.errors import nearest, shortened
+from worldlaw.experiment.crew import helping
+
+if TYPE_CHECKING:
+    from worldlaw.core.progress import Progress
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+LONGEST_LINE = 2000  # characters of a complaint
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -36,3 +48,67 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; found {text!r}")
     return value
+
+
+def add_group(commands: Any, name: str, about: str, metavar: str) -> Any:
+    """A command that has verbs of its own; returns what these are added to."""
+    group = commands.add_parser(
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        formatter_class=RawDescriptionRichHelpFormatter,
+    )
+    return group.add_subparsers(
+        metavar=metavar, required=True, title=f"{metavar.lower()}s", parser_class=Parser
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser, metavar: str, about: str) -> None:
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar=metavar, help=about)
+
+
+def duration(text: str) -> float:
+    """Seconds of ``90``, ``90s``, ``30m``, ``2h``."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
+    try:
+        value = float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a time such as 90s, 30m or 2h; found {text!r}")
+    return value
+
+
+def progress_of(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Progress]:
+    """Bars on a terminal; only what the user has to know where a program reads, or another process leads."""
+    from worldlaw.core.progress import progress_for
+
+    return progress_for(quiet=arguments.json or helping() or not sys.stderr.isatty())
+
+
+def complain(text: str) -> None:
+    """One line that can be read, whatever is in it; of several processes the first says it."""
+    if helping():
+        return
+    print(f"worldlaw: {shortened(' '.join(text.split()), LONGEST_LINE)}", file=sys.stderr)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line, with the nearest known word."""
+
+    def error(self, message: str) -> Any:
+        found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if found:
+            known = [word.strip(" '") for word in found[2].split(",")]
+            near = nearest(found[1], known)
+            message = f"unknown {shortened(found[1])!r}; " + (
+                f"did you mean {near!r}?" if near else f"expected one of: {', '.join(known)}"
+            )
+        complain(f"{message} (see {self.prog} --help)")
+        sys.exit(BAD_INPUT)
+
+
+def nearest_option(parser: argparse.ArgumentParser, word: str) -> str:
+    known = re.findall(r"--[a-z-]+", parser.format_usage())
+    near = nearest(word.partition("=")[0], known)
+    return f"; did you mean {near!r}?" if near else ""

@@ -5,26 +5,28 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from worldlaw.cli.command import positive
+from worldlaw.cli.command import add_command, positive, progress_of
 from worldlaw.core.errors import BadInput, Failed
 
 if TYPE_CHECKING:
     from worldlaw.judge.evidence.film_reader import Watched
 
 
-def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Hook ``worldlaw judge`` into the command line."""
-    judge = add(
-        "judge", _judge, "judge the physics of any videos: no prompts, no true videos, no language model",
+def add(commands: Any) -> None:
+    """Hook the command in."""
+    judge = add_command(
+        commands,
+        "judge",
+        judge_files,
+        "judge the physics of any videos: no prompts, no true videos, no language model",
         "Follows what moves, measures accelerations, contacts and energy with intervals, and says which\n"
         "videos show signs of being untrue. Writes judge.json, judge.parquet and report.html.\n"
         "Exit codes: 0 all videos read, 1 some could not be, 2 none.",
-    )  # fmt: skip
+    )
     judge.add_argument("videos", metavar="VIDEOS", nargs="+", type=Path, help="files, or folders of them")
     judge.add_argument(
         "--hints",
@@ -40,12 +42,11 @@ def add_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
 
 
-def _judge(arguments: argparse.Namespace) -> None:
-    from worldlaw.core.progress import progress_for
+def judge_files(arguments: argparse.Namespace) -> None:
     from worldlaw.judge.judge_videos import judge_videos
     from worldlaw.judge.records import PAGE, UNREADABLE, as_json, reason_of, verdict_of
 
-    with progress_for(quiet=arguments.json or not sys.stderr.isatty()) as progress:
+    with progress_of(arguments) as progress:
 
         def watched(videos: Iterable[Watched], num: int) -> Iterator[Watched]:
             progress.start("judge", num, "videos")

@@ -148,9 +148,10 @@ def _told(
 ) -> tuple[tuple[dict[str, float], dict[str, float]], dict[str, tuple[Any, Any]]]:
     """The numbers of two cards by where they stand, and what else they say otherwise.
 
-    Versions aside, the format, other metrics, and the hash of the results. The index of the paper, which names the version that made it,
-    is the same only where all versions are; it counts if ``strictly``. Without ``intervals`` their ends are
-    left out: another version of scoring may have them by another method from the same results.
+    Versions aside, the format, other metrics, and the hash of the results. The index of the paper, which
+    names the version that made it, is the same only where all versions are; it counts if ``strictly``.
+    Without ``intervals`` their ends are left out: another version of scoring may have them by another method
+    from the same results.
     """
     numbers: list[dict[str, float]] = []
     texts: list[dict[str, Any]] = []
