@@ -9,6 +9,7 @@ Each check raises AssertionError with a sentence that says what was expected. Ca
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -33,10 +34,12 @@ from worldlaw.measure.tracking.blobs.blob_tracker import read_hints, track
 from worldlaw.models import VideoModel
 from worldlaw.worlds import Choice, scenarios, training_region
 from worldlaw.worlds.recipe import Recipe
+from worldlaw.worlds.scene_description import EDGES
 from worldlaw.worlds.view import view_of
 
 if TYPE_CHECKING:
     from worldlaw.models.codecs.codec import Codec
+    from worldlaw.report.analyses import Analysis, Evidence
 
 FPS = 10.0
 CONTEXT = 3
@@ -103,7 +106,8 @@ def check_scenario(name: str) -> None:
         np.testing.assert_allclose(
             half.position[::2], truth.position, atol=1e-9, err_msg="states must not depend on the frame rate"
         )
-    assert scenario.edges in ("", "open", "walls"), f"{name}.edges: expected 'open', 'walls' or nothing"
+    assert scenario.edges in ("", *EDGES), f"{name}.edges: expected one of {', '.join(EDGES)}, or nothing"
+    assert scenario().law(recipe.scene(0)[0]).strip(), f"{name}.law: a prompt must say what holds"
     if scenario.edges == "open":
         _check_wider_view(name, recipe)
     if scenario.tracker != "blobs":
@@ -211,6 +215,25 @@ def check_reference(name: str, reference: Reference | type[LearningReference]) -
             )
         assert first.shape == (20, len(scene.bodies), 2), f"{name}: expected (T, B, 2); found {first.shape}"
         assert np.array_equal(first, second), f"{name}: a reference must not look at the bodies of the scene"
+
+
+def check_analysis(name: str, analysis: type[Analysis], evidence: Evidence) -> None:
+    """It is about worlds of the experiment, and says the same whole section again; ids begin with its slug.
+
+    ``evidence`` is that of an experiment which it can answer, from ``experiment.stages.report.evidence_of``.
+    """
+    about = analysis().worlds(evidence.settings)
+    assert set(about) <= set(evidence.settings), f"{name}: worlds that the experiment does not have: {about}"
+    section = analysis().section(evidence, "slug0")
+    assert section == analysis().section(evidence, "slug0"), f"{name}: the same evidence, the same section"
+    assert section.title.strip(), f"{name}: a section needs a title"
+    assert section.answer, f"{name}: a section begins with its answer in sentences"
+    for group in section.table.groups:
+        for row in group.rows:
+            assert len(row.cells) == len(section.table.columns), f"{name}: {row.name}: a cell per column"
+    for panel in section.panels:
+        for found in re.findall(r'\bid="([^"]+)"', panel.svg):
+            assert found.startswith("slug0"), f"{name}: the id {found!r} of a figure is not its own"
 
 
 def _check_wider_view(name: str, recipe: Recipe) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worldlaw.cli.command import add_command, progress_of
 from worldlaw.core.errors import BadInput
-
-if TYPE_CHECKING:
-    pass
 
 
 def add(commands: Any) -> None:

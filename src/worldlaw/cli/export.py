@@ -6,13 +6,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worldlaw.cli.command import add_command, progress_of
-
-if TYPE_CHECKING:
-    pass
-
 
 EXPORTS = ("videofolder", "phyworld", "phyworld-rollouts", "checkpoint")
 

@@ -70,8 +70,8 @@ def draw_preview(arguments: argparse.Namespace) -> None:
         print(json.dumps({"path": str(path), "scene": json.loads(scene.to_json())}))
         return
     for name, value in scene.attributes.items():
-        unit = getattr(scenario.attributes[name], "unit", "")
-        print(f"  {name} = {value if isinstance(value, str) else format(value, '.4g')} {unit}".rstrip())
+        said = value if isinstance(value, str) else format(value, ".4g")
+        print(f"  {name} = {said}{scenario.attributes[name].shown_unit}")
     print(path)
 
 

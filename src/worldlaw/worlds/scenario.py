@@ -16,7 +16,7 @@ from worldlaw.core.region import Attributes, Region, Values, region_from
 from worldlaw.core.registry import Registry
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import CUT, HIDDEN, OUTSIDE, VISIBLE, Description, Scene, Trajectory
-from worldlaw.worlds.scene_description import numbers_of, sentence_of
+from worldlaw.worlds.scene_description import law_of, numbers_of, sentence_of
 
 MAX_DRAWS = 20_000  # the narrowest level of the study keeps about one draw in five hundred
 
@@ -31,8 +31,13 @@ class Quantity:
 
     training: tuple[float, float]  # range of the training split unless an experiment says otherwise
     limits: tuple[float, float]  # beyond these nothing can be built
-    unit: str
+    unit: str  # "1" for a pure number
     about: str
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit as it stands behind a number."""
+        return "" if self.unit == "1" else f" {self.unit}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Choice:
     about: str
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # names for several at once
 
-    unit: ClassVar[str] = ""
+    shown_unit: ClassVar[str] = ""
 
 
 class Scenario(ABC):
@@ -53,8 +58,11 @@ class Scenario(ABC):
     name: ClassVar[str]
     version: ClassVar[int]  # raise it whenever the same draws would give other scenes or another motion
     attributes: ClassVar[Mapping[str, Quantity | Choice]]
-    tracker: ClassVar[str] = "blobs"  # which one reads its videos: a name in exam.trackers
-    edges: ClassVar[str] = ""  # of the view: "open" if a wider one changes nothing, "walls"; else unsaid
+    tracker: ClassVar[str] = "blobs"  # which one reads its videos: a name in measure.tracking.trackers
+    # Of the view: "open" if a wider one changes nothing, "walls" on all sides, "ground" below; else unsaid
+    edges: ClassVar[str] = ""
+    # Names or addresses of what stands beside a model in exams, where two frames or more are given
+    references: ClassVar[tuple[str, ...]] = ("constant_velocity", "oracle_law")
 
     @abstractmethod
     def build(self, attributes: Attributes, rng: np.random.Generator) -> Scene:
@@ -75,6 +83,10 @@ class Scenario(ABC):
     def sentence(self, scene: Scene) -> str:
         """The scene at t = 0 in a sentence, for models that ask for a text."""
         return sentence_of(scene)
+
+    def law(self, scene: Scene) -> str:
+        """What law holds in the scene, in a sentence, for prompts; never what comes of it."""
+        return law_of(scene, self.edges)
 
 
 scenarios: Registry[type[Scenario]] = Registry(
@@ -204,15 +216,17 @@ def _check_limits(scenario: type[Scenario], name: str, values: Values) -> None:
     spec = scenario.attributes[name]
     for value in values:
         if isinstance(value, str) != isinstance(spec, Choice):
-            expected = (
-                f"one of {', '.join(spec.among)}" if isinstance(spec, Choice) else f"a range in {spec.unit}"
-            )
+            expected = f"one of {', '.join(spec.among)}" if isinstance(spec, Choice) else _range_in(spec)
             raise BadInput(f"{scenario.name}: {name}: expected {expected}; found {value!r}")
         if isinstance(spec, Choice):
             if value not in spec.among:
                 raise unknown(f"{name} of {scenario.name}", str(value), [*spec.groups, *spec.among])
         elif not spec.limits[0] <= value[0] <= value[1] <= spec.limits[1]:  # type: ignore[operator]
             raise BadInput(
-                f"{scenario.name}: {name}: [{value[0]:g}, {value[1]:g}] {spec.unit} is not within "
-                f"[{spec.limits[0]:g}, {spec.limits[1]:g}] {spec.unit}"
+                f"{scenario.name}: {name}: [{value[0]:g}, {value[1]:g}]{spec.shown_unit} is not within "
+                f"[{spec.limits[0]:g}, {spec.limits[1]:g}]{spec.shown_unit}"
             )
+
+
+def _range_in(spec: Quantity) -> str:
+    return "a range of numbers" if spec.unit == "1" else f"a range in {spec.unit}"

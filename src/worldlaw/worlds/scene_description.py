@@ -9,6 +9,12 @@ from worldlaw.core.types import Body, Scene
 VERSION = 1  # raise it whenever the same scene would be described otherwise
 
 HEADINGS = {0: "right", 90: "up", 180: "left", 270: "down"}  # degrees
+TOWARDS = {0: "to the right", 90: "up", 180: "to the left", 270: "down"}
+EDGES = {
+    "open": "there is no floor and no wall",
+    "walls": "walls on all four sides keep the bodies in",
+    "ground": "a level ground lies below, and there is no wall",
+}
 SIZES = {"ball": "radius", "ring": "outer radius", "square": "half side"}  # what consists of parts: reach
 
 
@@ -56,3 +62,27 @@ def _motion(vx: float, vy: float) -> str:
         return "rests"
     degrees = round(math.degrees(math.atan2(vy, vx))) % 360
     return f"moves {HEADINGS.get(degrees, f'at {degrees} degrees')} at {speed:.2f} m/s"
+
+
+def law_of(scene: Scene, edges: str) -> str:
+    """The law, with its constants as far as the scene says them."""
+    strength = math.hypot(*scene.gravity)
+    bounce = scene.parameters.get("restitution")
+    friction = scene.parameters.get("friction")
+    pull = f"Gravity pulls everything {heading_of(*scene.gravity)} at {strength:.2f} m/s²"
+    parts = [pull if strength else "There is no gravity"]
+    if edges in EDGES:
+        parts.append(EDGES[edges])
+    if bounce is not None and len(scene.bodies) > 1:
+        parts.append(
+            "impacts lose no energy" if bounce == 1 else f"impacts are dull (restitution {bounce:g})"
+        )
+    if friction:
+        parts.append(f"surfaces rub (friction {friction:g})")
+    return f"{'; '.join(parts)}."
+
+
+def heading_of(x: float, y: float) -> str:
+    """The direction of a vector in words, as the bodies of a prompt and the pull of a law have it."""
+    degrees = round(math.degrees(math.atan2(y, x))) % 360
+    return TOWARDS.get(degrees, f"at {degrees} degrees, counted from the right counter-clockwise,")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worldlaw.cli.command import add_command, progress_of
-
-if TYPE_CHECKING:
-    pass
 
 
 def add(commands: Any) -> None:

@@ -7,14 +7,11 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worldlaw.cli.command import add_command, positive, progress_of
 from worldlaw.cli.exam.shared_options import add_allow, add_video_options, asked_paper, say_card
 from worldlaw.core.errors import BadInput, Failed
-
-if TYPE_CHECKING:
-    pass
 
 
 def add(commands: Any) -> None:

@@ -6,13 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worldlaw.cli.command import add_command, progress_of
 from worldlaw.cli.exam.shared_options import add_folders, say_card
-
-if TYPE_CHECKING:
-    pass
 
 
 def add(commands: Any) -> None:

@@ -6,14 +6,11 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worldlaw.cli.command import add_command, positive, progress_of
 from worldlaw.cli.exam.shared_options import add_allow
 from worldlaw.core.errors import Failed
-
-if TYPE_CHECKING:
-    pass
 
 
 def add(commands: Any) -> None:

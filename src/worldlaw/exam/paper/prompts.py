@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from worldlaw.core.types import Body, Scene
+from worldlaw.core.types import Body
 from worldlaw.exam.paper.paper import Video
+from worldlaw.worlds.scene_description import heading_of
 from worldlaw.worlds.view import View
 
 VERSION = 1  # raise it whenever the same question would be said otherwise
@@ -16,15 +17,10 @@ LOOKS = {
 }
 COLOR_WORDS = {"coral": "light red", "silver": "light grey"}
 SHAPE_WORDS = {"sticks": "cross of two sticks"}
-EDGES = {
-    "open": "there is no floor and no wall",
-    "walls": "walls on all four sides keep the bodies in",
-}
-HEADINGS = {0: "to the right", 90: "up", 180: "to the left", 270: "down"}  # degrees
 
 
-def prompt_of(view: View, video: Video, filming: str) -> str:
-    """Sentences for a model that takes text: bodies, first motion, law, camera.
+def prompt_of(view: View, video: Video, filming: str, *, law: str) -> str:
+    """Sentences for a model that takes text: bodies, first motion, the scenario's law, camera.
 
     Places are shares of the picture from its left and bottom edge; speeds are in m/s and in widths or heights
     of the picture a second, whichever the body moves along.
@@ -34,7 +30,7 @@ def prompt_of(view: View, video: Video, filming: str) -> str:
     bodies = " ".join(_body(body, view, massive=massive) for body in scene.bodies)
     resting = all(body.velocity == (0.0, 0.0) for body in scene.bodies)
     start = "Everything is at rest at first." if resting else ""
-    sentences = (LOOKS[filming], bodies, start, _law(scene, view.edges), _camera(view, video))
+    sentences = (LOOKS[filming], bodies, start, law, _camera(view, video))
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -54,30 +50,7 @@ def _motion(body: Body, view: View) -> str:
     x, y = body.velocity
     along, side = ("width", view.width) if abs(x) >= abs(y) else ("height", view.height)
     share = speed * view.pixels_per_metre / side
-    return f" and moves {_heading(x, y)} at {speed:.2f} m/s, {share:.3f} picture {along}s a second"
-
-
-def _heading(x: float, y: float) -> str:
-    degrees = round(math.degrees(math.atan2(y, x))) % 360
-    return HEADINGS.get(degrees, f"at {degrees} degrees, counted from the right counter-clockwise,")
-
-
-def _law(scene: Scene, edges: str) -> str:
-    """The law, with its constants as far as the scene says them."""
-    strength = math.hypot(*scene.gravity)
-    bounce = scene.parameters.get("restitution")
-    friction = scene.parameters.get("friction")
-    pull = f"Gravity pulls everything {_heading(*scene.gravity)} at {strength:.2f} m/s²"
-    parts = [pull if strength else "There is no gravity"]
-    if edges in EDGES:
-        parts.append(EDGES[edges])
-    if bounce is not None and len(scene.bodies) > 1:
-        parts.append(
-            "impacts lose no energy" if bounce == 1 else f"impacts are dull (restitution {bounce:g})"
-        )
-    if friction:
-        parts.append(f"surfaces rub (friction {friction:g})")
-    return f"{'; '.join(parts)}."
+    return f" and moves {heading_of(x, y)} at {speed:.2f} m/s, {share:.3f} picture {along}s a second"
 
 
 def _camera(view: View, video: Video) -> str:

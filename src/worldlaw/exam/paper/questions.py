@@ -100,7 +100,8 @@ def truth_of(paper: Paper, question: PaperQuestion, secret: bytes | None = None)
         )
         view = view_of(scene, video.width, video.height, edges=scenario.edges)
         trajectory = scenario.simulate(view.scene, video.num_frames, 1 / video.fps)
-    return Truth(paper, question, view, trajectory, prompt_of(view, video, section.filming), seed)
+        prompt = prompt_of(view, video, section.filming, law=scenario.law(view.scene))
+    return Truth(paper, question, view, trajectory, prompt, seed)
 
 
 def _scenario(question: PaperQuestion) -> Scenario:

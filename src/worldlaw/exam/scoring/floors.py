@@ -18,7 +18,7 @@ from worldlaw.clips.recompression import recoded
 from worldlaw.core.compiled import compiled
 from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.colors import COLORS
-from worldlaw.core.types import LOST, VISIBLE, Detections, Scene, Tracks, Trajectory
+from worldlaw.core.types import LOST, VISIBLE, Detections, Tracks, Trajectory
 from worldlaw.exam.answers.adjustments import Fit, cropped, framed, last_counted, resized
 from worldlaw.exam.answers.resampling import resample
 from worldlaw.exam.paper.questions import Truth
@@ -318,8 +318,3 @@ def _stretched(tracks: Tracks, stretch: float) -> Tracks:
     across: Float[np.ndarray, "2"] = np.array([stretch, 1.0])
     bodies = dataclasses.replace(tracks.bodies, position=tracks.bodies.position * across)
     return Tracks(bodies, dataclasses.replace(tracks.extra, position=tracks.extra.position * across))
-
-
-def closed_form(scene: Scene) -> bool:
-    """Whether a scene holds nothing but free bodies of plain shapes, whose law a reference can fit."""
-    return not any(body.fixed or body.parts for body in scene.bodies)

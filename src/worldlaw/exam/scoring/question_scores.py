@@ -25,7 +25,6 @@ from worldlaw.exam.scoring.floors import (
     Floor,
     Form,
     at_paper_times,
-    closed_form,
     floor_of,
     form_of,
     given_frames,
@@ -43,6 +42,7 @@ from worldlaw.measure.metrics.solved import exceeded
 from worldlaw.measure.references import predicted, ready
 from worldlaw.measure.rows import ResultRow, fault_rows, metric_rows
 from worldlaw.measure.verdicts.measures import MEASURES
+from worldlaw.worlds import scenarios
 
 VERSION = 3  # raise it whenever the same answers would give other numbers
 COARSE = "coarse"  # code of an answer in a form through which not even the truth is solved
@@ -368,10 +368,7 @@ def _references(truth: Truth, floor: Floor) -> Iterator[tuple[str, Tracks]]:
             np.zeros((0, 0)),
         )  # fmt: skip
         question = Question(given, video.num_frames, truth.scene, shape, none)
-        names = ["constant_velocity"]
-        if closed_form(truth.scene):
-            names.append("oracle_law")
-        for name in names:
+        for name in scenarios.get(truth.question.section.scenario).references:
             with blamed(f"reference {name}"):
                 motions[name] = ready(name)(question)
     for name, position in motions.items():

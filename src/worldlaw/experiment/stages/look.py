@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +15,6 @@ from worldlaw.measure.sets import track_features
 from worldlaw.measure.sets.frechet import frechet_distance, shortage
 from worldlaw.measure.sets.set_rows import HALVES, SetRow
 from worldlaw.models.features import published_weights
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass

@@ -24,6 +24,7 @@ from worldlaw.measure.sets.set_rows import SetRow
 
 if TYPE_CHECKING:
     from worldlaw.report import ReportInput
+    from worldlaw.report.analyses import Evidence
 
 
 from worldlaw.experiment.job import Job
@@ -48,10 +49,27 @@ def _nearest_clips(results: pa.Table) -> dict[tuple[str, str, str, int, int], in
     }
 
 
+def evidence_of(plan: Plan) -> Evidence:
+    """What analyses may read of an evaluated experiment."""
+    from worldlaw.report.analyses import Evidence
+
+    def attributes(world: str, split: str) -> list[Attributes]:
+        clips = Clips(plan.simulate[world, split].folder)
+        return [clips.scene(clip).attributes for clip in range(len(clips))]
+
+    def looks(world: str, split: str) -> list[str]:
+        clips, context = Clips(plan.simulate[world, split].folder), plan.experiment.context
+        given = (clips.read([clip], context) for clip in range(len(clips)))
+        return [hashlib.sha256(frames.tobytes()).hexdigest() for frames in given]
+
+    results = pq.read_table(plan.evaluate.folder / RESULTS)
+    return Evidence(plan.experiment.settings(), results, attributes, looks)
+
+
 def report_input(plan: Plan) -> ReportInput:
     """What the report room needs of an evaluated experiment."""
     from worldlaw.report import Example, Exclusion, ReportInput
-    from worldlaw.report.analyses import Evidence, sections
+    from worldlaw.report.analyses import sections
 
     results = pq.read_table(plan.evaluate.folder / RESULTS)
     nearest = _nearest_clips(results)
@@ -73,16 +91,6 @@ def report_input(plan: Plan) -> ReportInput:
         video = training(world).read([copied_from])[0]
         return dataclasses.replace(example, training_clip=copied_from, training_video=video)
 
-    def attributes(world: str, split: str) -> list[Attributes]:
-        clips = Clips(plan.simulate[world, split].folder)
-        return [clips.scene(clip).attributes for clip in range(len(clips))]
-
-    def looks(world: str, split: str) -> list[str]:
-        clips, context = Clips(plan.simulate[world, split].folder), plan.experiment.context
-        given = (clips.read([clip], context) for clip in range(len(clips)))
-        return [hashlib.sha256(frames.tobytes()).hexdigest() for frames in given]
-
-    evidence = Evidence(plan.experiment.settings(), results, attributes, looks)
     exclusions = []
     for world, split in plan.simulate:
         made_of = counted(plan, world, split)
@@ -99,7 +107,7 @@ def report_input(plan: Plan) -> ReportInput:
         results=results,
         example=example,
         exclusions=exclusions,
-        sections=sections(plan.experiment.analyses, evidence),
+        sections=sections(plan.experiment.analyses, evidence_of(plan)),
         training_speed=json.loads((plan.evaluate.folder / "training_speed.json").read_text()),
         cards=json.loads((plan.evaluate.folder / CARDS).read_text()),
         sets=_read_sets(plan.evaluate.folder),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,19 +14,13 @@ from worldlaw.core.errors import BadInput, blamed
 from worldlaw.core.types import Case, Detections, Question, Scene, Tracks, Trajectory
 from worldlaw.experiment.config import poses
 from worldlaw.experiment.keys import FLOOR
-from worldlaw.experiment.plan import Plan, instances
+from worldlaw.experiment.plan import Plan, instances, model_of, num_training_clips
 from worldlaw.experiment.stages.calibrate import limits_of
+from worldlaw.experiment.training_clips import training_cases, training_motions
 from worldlaw.measure.cases import case_of, limits_for
 from worldlaw.measure.matching import as_seen, match, partners
 from worldlaw.measure.nearest_case import Motions
 from worldlaw.measure.references import Reference, predicted, ready
-
-if TYPE_CHECKING:
-    pass
-from typing import TYPE_CHECKING
-
-from worldlaw.experiment.plan import model_of, num_training_clips
-from worldlaw.experiment.training_clips import training_cases, training_motions
 
 
 class SplitCases:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import Artifact
@@ -22,9 +22,6 @@ from worldlaw.experiment.training_clips import training_cases, training_clips
 from worldlaw.measure.references import learning
 from worldlaw.models import VideoModel
 from worldlaw.worlds import scenarios
-
-if TYPE_CHECKING:
-    pass
 
 
 def train(job: Job) -> Path:

@@ -27,6 +27,7 @@ class _Ambiguous(Scenario):
     version = 2
     tracker = "poses"
     edges = "walls"
+    references = ("constant_velocity",)  # there is no closed form to fit
 
     def simulate(self, scene: Scene, num_frames: int, dt: float) -> Trajectory:
         """By the engine of assemblies."""

@@ -34,6 +34,7 @@ class Assembly(Scenario):
     version = 2
     tracker = "poses"
     edges = "walls"
+    references = ("constant_velocity",)  # there is no closed form to fit
     attributes = {
         "template": Choice(SUBSETS["train-60"], tuple(TEMPLATES), "which four kinds of objects", SUBSETS),
         "layout": Quantity(
