@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from worldlaw.clips import store
+from worldlaw.clips import arrow_files
 from worldlaw.clips.store import SHARDS, Clip, Clips, Shard, complete_shard, shard_name, write_shard
 from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
 from worldlaw.core.artifact import (
@@ -117,7 +117,7 @@ def _lead(job: Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
                 if {"calibrate": "track"}.get(artifact.stage, artifact.stage) in stages:
                     _remove(artifact.folder)
         write_text(job.plan.folder / "experiment.yaml", dump(job.plan.experiment))
-        store.verified.cache_clear()  # a file may have gone bad since an earlier run of this process
+        arrow_files.verified.cache_clear()  # a file may have gone bad since an earlier run of this process
         path = job.plan.folder
         for stage in stages:
             path = _STAGES[stage](job)
