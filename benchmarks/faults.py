@@ -20,7 +20,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.timing import Figure, Target
-from worldlaw.clips import store
+from worldlaw.clips import arrow_files
 from worldlaw.clips.store import Clips, Shard, damaged_files, shard_name
 from worldlaw.core.artifact import MANIFEST, PARTS, read_manifest
 from worldlaw.core.errors import BadInput, Failed
@@ -298,7 +298,7 @@ def _cost_of_a_shard(folder: Path, num_clips: int) -> Figure:
     simulate_shard(recipe, path, range(num_clips))
 
     def look() -> float:
-        store.verified.cache_clear()
+        arrow_files.verified.cache_clear()
         started = time.perf_counter()
         Shard(path)
         return time.perf_counter() - started
@@ -342,13 +342,13 @@ def _cost_of_quickstart(folder: Path) -> Figure:
         return work
 
     with (
-        patch.object(store, "verified", _with_clear(timed(store.verified))),
+        patch.object(arrow_files, "verified", _with_clear(timed(arrow_files.verified))),
         contextlib.redirect_stderr(io.StringIO()),
     ):
         started = time.perf_counter()
         done = run(experiment, folder / "quickstart")
         took = time.perf_counter() - started
-    store.verified.cache_clear()
+    arrow_files.verified.cache_clear()
     started = time.perf_counter()
     for _, artifact in done.plan.artifacts():
         damaged_files(artifact.folder, read_manifest(artifact.folder))
@@ -367,5 +367,5 @@ def _cost_of_quickstart(folder: Path) -> Figure:
 
 
 def _with_clear(function: Callable[..., Any]) -> Callable[..., Any]:
-    function.cache_clear = store.verified.cache_clear  # type: ignore[attr-defined]
+    function.cache_clear = arrow_files.verified.cache_clear  # type: ignore[attr-defined]
     return function

@@ -20,6 +20,8 @@ from worldlaw.models.networks import dit
 from worldlaw.models.networks.diffusion import RectifiedFlow
 from worldlaw.models.networks.dit import PRESETS, DiT
 from worldlaw.models.training import loop, throughput
+from worldlaw.models.training.training_options import Training
+from worldlaw.models.training.training_state import State
 from worldlaw.models.video_dit import VideoDiT
 from worldlaw.testing import make_recipe
 
@@ -88,10 +90,10 @@ def _network() -> DiT:
 
 
 def _ours(clips: FrameSource, batch: int, steps: int) -> Callable[[], object]:
-    options = loop.Training(batch=batch, steps=steps)
+    options = Training(batch=batch, steps=steps)
     network = _network()
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    state = loop.State(network, average, loop.make_optimizers(network, options))
+    state = State(network, average, loop.make_optimizers(network, options))
 
     def work() -> None:
         state.step = 0

@@ -19,7 +19,8 @@ from worldlaw.experiment.run import run
 from worldlaw.models import codecs
 from worldlaw.models.checkpoint import share
 from worldlaw.models.codecs.codec import STATISTICS
-from worldlaw.models.codecs.video_vae import WEIGHTS, Lesson, Up, VideoVAE, levels
+from worldlaw.models.codecs.video_vae import WEIGHTS, Lesson, VideoVAE
+from worldlaw.models.networks.video_autoencoder import Up, levels
 from worldlaw.models.training import loop, processes
 from worldlaw.models.video_dit import VideoDiT
 from worldlaw.report.tables import leaderboard

@@ -16,7 +16,8 @@ from worldlaw.models import VideoModel
 from worldlaw.models.networks.description_encoder import ROOM, StateInput, TextInput
 from worldlaw.models.networks.diffusion import Regression
 from worldlaw.models.networks.dit import PRESETS, DiT, DiTSize
-from worldlaw.models.training.loop import Training, fit
+from worldlaw.models.training.loop import fit
+from worldlaw.models.training.training_options import Training
 from worldlaw.models.video_dit import WEIGHTS, VideoDiT
 from worldlaw.testing import check_model, make_recipe
 from worldlaw.worlds import scenarios

@@ -8,7 +8,8 @@ import pytest
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import VISIBLE, Body, Scene
 from worldlaw.worlds import draw_scene, scenarios, training_region
-from worldlaw.worlds.render.textured import LEAST_CONTRAST, film, look_of, render_textured
+from worldlaw.worlds.render.scene_look import LEAST_CONTRAST, look_of
+from worldlaw.worlds.render.textured import film, render_textured
 from worldlaw.worlds.view import view_of
 
 WIDTH, HEIGHT = 256, 144

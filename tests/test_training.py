@@ -17,7 +17,9 @@ from worldlaw.core.types import Conditioning
 from worldlaw.models import models
 from worldlaw.models.networks.diffusion import RectifiedFlow
 from worldlaw.models.networks.dit import DiT, DiTSize
-from worldlaw.models.training.loop import CHECKPOINT, Training, fit, schedule
+from worldlaw.models.training.loop import fit, schedule
+from worldlaw.models.training.training_options import Training
+from worldlaw.models.training.training_state import CHECKPOINT
 from worldlaw.models.video_dit import WEIGHTS, VideoDiT
 from worldlaw.testing import make_recipe
 

@@ -21,6 +21,7 @@ from worldlaw.experiment.run import run
 from worldlaw.models.networks.diffusion import RectifiedFlow
 from worldlaw.models.networks.dit import DiT, attention
 from worldlaw.models.training import loop, sample_sheets, throughput
+from worldlaw.models.training.training_options import Training
 from worldlaw.models.video_dit import WEIGHTS, VideoDiT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -142,7 +143,7 @@ def test_a_period_of_nothing_is_bad_input(name):
 
 
 def test_options_of_running_are_options():
-    fields = {field.name for field in dataclasses.fields(loop.Training)}
+    fields = {field.name for field in dataclasses.fields(Training)}
     assert set(VideoDiT.runtime_options) <= fields
 
 

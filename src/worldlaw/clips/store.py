@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import hashlib
-import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +13,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from worldlaw.clips.arrow_files import add_optional, flat_array, optional_column, read_batch, write_batch
 from worldlaw.clips.frames import FramesOnly
-from worldlaw.core.artifact import MANIFEST, altered_files, atomic_path, missing_files, read_manifest
+from worldlaw.core.artifact import MANIFEST, altered_files, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Record, Scene, Trajectory
 
 FORMAT = 2  # of the shard: raise it whenever an older reader would misread a newer file
 ZSTD_LEVEL = 1  # level 3 took 1.5 times as long and saved nothing on these pictures
 MAX_OPEN = 16  # shards held open at a time
-METADATA_KEY = b"worldlaw"
 SHARDS = "clips-*.arrow"
 
 STATE_TYPES = {
@@ -98,9 +94,9 @@ def write_shard(
         for name in TRAJECTORY_ARRAYS:
             columns[name].append(getattr(states, name).ravel() if states else None)
         for name in OPTIONAL_TYPES:
-            optional[name].append(flat(states, name))
+            optional[name].append(flat_array(states, name))
         for name in RECORD_TYPES:
-            optional[name].append(flat(states and states.record, name))
+            optional[name].append(flat_array(states and states.record, name))
     if not columns["index"]:
         raise ValueError("a shard needs at least one clip")
     about = {"format": FORMAT, "shape": shape, "fps": fps, "notes": notes or {}}
@@ -318,135 +314,6 @@ def damaged_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
     return faults
 
 
-def write_batch(path: Path, columns: dict[str, list], schema: pa.Schema, about: dict[str, Any]) -> None:
-    """Write rows as an Arrow file of one batch, atomically.
-
-    Its metadata are ``about``, the folder that it is written to, and a digest of all but the frames.
-    """
-    arrays = [
-        list_array(columns[field.name], field.type)
-        if pa.types.is_list(field.type) and not pa.types.is_string(field.type.value_type)
-        else pa.array(columns[field.name], field.type)
-        for field in schema
-    ]
-    batch = pa.record_batch(arrays, schema=schema)
-    about = json.loads(json.dumps({**about, "folder": path.parent.name}))
-    about["digest"] = _digest(batch, about)
-    schema = schema.with_metadata({METADATA_KEY: json.dumps(about, sort_keys=True).encode()})
-    with (
-        atomic_path(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, schema) as out,
-    ):
-        out.write_batch(batch.replace_schema_metadata(schema.metadata))
-
-
-def read_batch(
-    path: Path, schema: pa.Schema, what: str, *, version: tuple[str, int]
-) -> tuple[pa.RecordBatch, dict[str, Any]]:
-    """The one record batch of an Arrow file, memory-mapped, and what its metadata say.
-
-    When a process first opens the file, all but its frames is held against its digest.
-    Raises BadInput for a file that is damaged, of another format (``version``: key and number) or with other
-    columns, so that no reader runs past an end.
-    """
-    try:
-        with pa.memory_map(str(path)) as source:
-            file = pa.ipc.open_file(source)
-            batch, num_batches = file.get_batch(0), file.num_record_batches
-            about = json.loads((batch.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-            columns = dict(zip(batch.schema.names, batch.schema.types, strict=True))
-        key, number = version
-        found_number = about.get(key, "unknown") if isinstance(about, dict) else "unknown"
-        if found_number != number:
-            raise BadInput(
-                f"{path}: {what}, {key} {found_number}; this version reads {key} {number}: "
-                "make it again, or install the version that wrote it"
-            )
-        if num_batches != 1 or not batch.num_rows or any(columns.get(f.name) != f.type for f in schema):
-            raise BadInput(
-                f"{path}: not a {what}: expected one batch of rows with columns {', '.join(schema.names)}"
-            )
-        at = os.stat(path)
-        verified(str(path), (at.st_ino, at.st_size, at.st_mtime_ns))
-    except BadInput:
-        raise
-    except (pa.ArrowException, ValueError, OSError) as error:
-        found = f"{path.stat().st_size} bytes" if path.exists() else "no file"
-        raise BadInput(
-            f"{path}: not a complete {what} ({found}); delete it and run again to make it anew"
-        ) from error
-    return batch, about
-
-
-@lru_cache(maxsize=2**16)
-def verified(path: str, at: tuple[int, ...]) -> None:
-    """Hold a file against its own digest, once a process while ``at``, its place, size and time, stays.
-
-    It is mapped for this alone, so that the pages that it touches do not count as the reader's memory.
-    Raises BadInput if it is damaged.
-    """
-    with pa.memory_map(path) as source:
-        batch = pa.ipc.open_file(source).get_batch(0)
-        batch.validate(full=True)
-        source.seek(len(b"ARROW1\0\0"))  # whoever reads the file as a stream meets the schema here, too
-        begun = pa.ipc.read_schema(source)
-        about = json.loads(batch.schema.metadata[METADATA_KEY])
-        same = begun.equals(batch.schema, check_metadata=True)
-        if about.pop("digest", None) != _digest(batch, about) or not same:
-            raise BadInput(f"{path}: damaged (its digest differs); delete it and run again to make it anew")
-
-
-def _digest(batch: pa.RecordBatch, about: dict[str, Any]) -> str:
-    """SHA-256 of what a batch and its metadata say, however they are laid out; of frames their ``crc32``."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        digest.update(f"{field.name} {field.type} {column.null_count}\n".encode())
-        if field.name == "frames":
-            continue
-        while pa.types.is_list(column.type):
-            digest.update(_plain(column.value_lengths()))
-            column = column.flatten()
-        if pa.types.is_string(column.type):
-            digest.update(_plain(pc.binary_length(column)))
-            digest.update("".join(column.fill_null("").to_pylist()).encode())
-        else:
-            digest.update(_plain(column))
-    return digest.hexdigest()
-
-
-def _plain(column: pa.Array) -> memoryview:
-    """The numbers of a column, null as 0."""
-    return (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False).data
-
-
-def flat(thing: object, name: str) -> np.ndarray | None:
-    """An array of something that may lack it, or may not be there itself, without its shape."""
-    values = getattr(thing, name, None)
-    return None if values is None else values.ravel()
-
-
-def add_optional(
-    schema: pa.Schema,
-    columns: dict[str, list],
-    optional: dict[str, list],
-    kinds: dict[str, pa.DataType],
-) -> pa.Schema:
-    """The schema with those optional columns that some row fills; they join ``columns``."""
-    for name, rows in optional.items():
-        if any(row is not None for row in rows):
-            columns[name] = rows
-            schema = schema.append(pa.field(name, pa.list_(kinds[name])))
-    return schema
-
-
-def optional_column(batch: pa.RecordBatch, row: int, name: str) -> np.ndarray | None:
-    """A row of a list column; None if the file has no such column or the row is null."""
-    if name not in batch.schema.names or not batch[name][row].is_valid:
-        return None
-    return batch[name][row].values.to_numpy(zero_copy_only=False)
-
-
 def optional_arrays(batch: pa.RecordBatch, row: int, num_bodies: int) -> dict[str, np.ndarray]:
     """Those of a trajectory's optional arrays (T, B) that a row has."""
     found = {name: optional_column(batch, row, name) for name in OPTIONAL_TYPES}
@@ -464,12 +331,3 @@ def _record(batch: pa.RecordBatch, row: int) -> Record | None:
     if time is None or pair is None or speed is None or energy is None or not len(energy):
         return None
     return Record(time, pair.reshape(-1, 2), speed, energy.reshape(-1, 2))
-
-
-def list_array(rows: list[np.ndarray | None], kind: pa.DataType) -> pa.Array:
-    """A list column from flat arrays, without a Python object per number; None is an empty list."""
-    lengths = [0 if row is None else len(row) for row in rows]
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
-    flat = np.concatenate([row for row in rows if row is not None] or [np.zeros(0)])
-    values = pa.array(flat.astype(kind.value_type.to_pandas_dtype(), copy=False))
-    return pa.ListArray.from_arrays(offsets, values, type=kind)

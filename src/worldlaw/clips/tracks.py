@@ -10,15 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from worldlaw.clips.store import (
-    OPTIONAL_TYPES,
-    STATE_TYPES,
-    add_optional,
-    flat,
-    optional_arrays,
-    read_batch,
-    write_batch,
-)
+from worldlaw.clips.arrow_files import add_optional, flat_array, read_batch, write_batch
+from worldlaw.clips.store import OPTIONAL_TYPES, STATE_TYPES, optional_arrays
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
 
@@ -59,7 +52,7 @@ def write_tracks(path: Path, rows: Iterable[Tracked], *, fps: float) -> None:
         for name in TRAJECTORY_ARRAYS:
             columns[name].append(getattr(row.tracks.bodies, name).ravel())
         for name in OPTIONAL_TYPES:
-            optional[name].append(flat(row.tracks.bodies, name))
+            optional[name].append(flat_array(row.tracks.bodies, name))
         for name in _EXTRA_TYPES:
             columns[f"extra_{name}"].append(getattr(row.tracks.extra, name).ravel())
     schema = add_optional(SCHEMA, columns, optional, OPTIONAL_TYPES)

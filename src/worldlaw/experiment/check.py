@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from worldlaw.clips import store
+from worldlaw.clips import arrow_files
 from worldlaw.clips.store import Shard
 from worldlaw.clips.tracks import read_tracks_file
 from worldlaw.core.artifact import (
@@ -48,7 +48,7 @@ def check(path: Path, *, progress: Progress = iter) -> tuple[str, list[str]]:
 
 
 def _check_shard(path: Path) -> tuple[str, list[str]]:
-    store.verified.cache_clear()  # what this process found before is not the question
+    arrow_files.verified.cache_clear()  # what this process found before is not the question
     try:
         if path.name.startswith("tracks-"):
             return f"tracks of {len(read_tracks_file(path))} clips", []

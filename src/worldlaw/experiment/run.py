@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from worldlaw.clips import store
+from worldlaw.clips import arrow_files
 from worldlaw.core.artifact import (
     MANIFEST,
     checksum,
@@ -112,7 +112,7 @@ def _lead(job: Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
                 if {"calibrate": "track"}.get(artifact.stage, artifact.stage) in stages:
                     _remove(artifact.folder)
         write_text(job.plan.folder / "experiment.yaml", dump(job.plan.experiment))
-        store.verified.cache_clear()  # a file may have gone bad since an earlier run of this process
+        arrow_files.verified.cache_clear()  # a file may have gone bad since an earlier run of this process
         path = job.plan.folder
         for stage in stages:
             path = _STAGES[stage](job)

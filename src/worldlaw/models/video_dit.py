@@ -27,6 +27,7 @@ from worldlaw.models.networks.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.networks.dit import PRESETS, DiT
 from worldlaw.models.training import loop, processes
 from worldlaw.models.training.sample_sheets import Sheets
+from worldlaw.models.training.training_options import RUNTIME_OPTIONS, Training
 
 MICRO_BATCH = (
     16  # clips sampled at a time, always: a short batch is filled up, so that batching changes nothing
@@ -40,7 +41,7 @@ class VideoDiT(VideoModel):
     learns = True
     parallel = True
     answer_options = ("sampler", "sampling_steps")
-    runtime_options = loop.RUNTIME
+    runtime_options = RUNTIME_OPTIONS
     takes_codec = True
 
     def __init__(
@@ -58,7 +59,7 @@ class VideoDiT(VideoModel):
         text: bool = False,
         **settings: Any,
     ) -> None:
-        """``settings`` are those of ``loop.Training``; with ``state`` or ``text`` it is told more.
+        """``settings`` are those of ``Training``; with ``state`` or ``text`` it is told more.
 
         ``patch`` is in frames, rows and columns of what the network sees: (2, 8, 8) of pixels unless given,
         and (1, 2, 2) of latents. ``codec`` is a codec's name in the experiment, handed over by
@@ -77,7 +78,7 @@ class VideoDiT(VideoModel):
         ):  # fmt: skip
             if name not in known:
                 raise unknown(kind, name, known)
-        fields = {field.name for field in dataclasses.fields(loop.Training)}
+        fields = {field.name for field in dataclasses.fields(Training)}
         for name in settings:
             if name not in fields:
                 own = ["checkpoint", "preset", "patch", "codec", "process", "process_options", "sampler"]
@@ -88,7 +89,7 @@ class VideoDiT(VideoModel):
             raise BadInput(f"process_options of {process}: {error}") from error
         self.sample = SAMPLERS[sampler]
         self.sampling_steps = sampling_steps if self.process.generative else 1
-        self.options = loop.Training(**settings)
+        self.options = Training(**settings)
         self.asked = self.asks({"state": state, "text": text})
         if self.asked and self.options.mirror:
             raise BadInput(f"mirror: a mirrored clip is not what its {' and '.join(self.asked)} says")

@@ -18,14 +18,19 @@ from jaxtyping import Float
 
 from worldlaw.core.seeding import rng_for
 from worldlaw.judge.evidence.common_pull import FEWEST, accelerated
+from worldlaw.judge.evidence.drawn_estimates import (
+    NO_ESTIMATE,
+    Estimate,
+    estimate_of,
+    sign_known,
+    velocity_draws,
+)
 from worldlaw.judge.evidence.flights import Course, Flight, Knot, chance, knots_of, meeting, smoothly, split
+from worldlaw.judge.evidence.nearness import UNSEEN, at_edge, meets_unfollowed, on_surface, things_near
 from worldlaw.judge.evidence.segmentation import SHORTEST
 from worldlaw.judge.evidence.video_evidence import Evidence
 
-NUM_DRAWS = 2000
 CERTAIN = 1e-3  # chance below which something did happen
-TOUCHING = 0.25  # of the reach of both: what may lie between two that touch
-SLACK = 2.0  # pixels on top of it
 RESTING = 0.1  # of the speed before: what leaves a surface no faster may stay on it
 ALONG = 15.0  # degrees into a surface that what came in aslant may seem to go on, for it rubs
 FRICTION = 45.0  # degrees between the impulse of a surface and its normal, at most
@@ -34,20 +39,7 @@ OUTLINE = 0.1  # pixels that the radius of a thing is off at least
 FAR = 0.5  # of a thing's reach: a jump that nothing near excuses
 BLURRED = 1.5  # frames that the moment of a change of acceleration may be off
 PASSED = 6  # frames between two flights that may be passed over, in flights too short
-UNSEEN = 2  # frames without a place: whatever may have happened in more of them
 KINDS = ("contact", "edge", "surface", "uncaused", "force", "jump", "unseen", "nothing")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number from draws of what the tracks allow."""
-
-    value: float
-    low: float  # 95 % interval
-    high: float
-
-
-NONE = Estimate(np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -63,11 +55,12 @@ class Event:
     gap: float  # L, by which the flights of the first miss each other by more than a frame's way
     gap_chance: float
     speed_before: float  # L/T, relative to what it met
-    restitution: Estimate = NONE  # parting over meeting, along the normal
-    energy_ratio: Estimate = NONE  # kinetic energy after over before, relative to what it met or their centre
-    mass_ratio: Estimate = NONE  # of the second to the first, from the changes of velocity
-    area_ratio: Estimate = NONE  # the same, if masses go with areas
-    imbalance: Estimate = NONE  # of momentum, with masses as areas: share of both impulses
+    restitution: Estimate = NO_ESTIMATE  # parting over meeting, along the normal
+    # Kinetic energy after over before, relative to what it met or their centre.
+    energy_ratio: Estimate = NO_ESTIMATE
+    mass_ratio: Estimate = NO_ESTIMATE  # of the second to the first, from the changes of velocity
+    area_ratio: Estimate = NO_ESTIMATE  # the same, if masses go with areas
+    imbalance: Estimate = NO_ESTIMATE  # of momentum, with masses as areas: share of both impulses
     unbalanced: float = np.nan  # chance of impulses so little opposed, whatever the masses
     about: str = ""
 
@@ -97,48 +90,9 @@ def events_of(evidence: Evidence, courses: Sequence[Course]) -> list[Event]:
     return found
 
 
-def near(
-    evidence: Evidence, courses: Sequence[Course], thing: int, point: np.ndarray, time: float
-) -> dict[int, float]:
-    """Things that may touch one at a point and time -> the gap between them in L."""
-    found = {}
-    for course in courses:
-        other = course.thing
-        if other == thing:
-            continue
-        place = place_at(evidence, course, time)
-        if place is None:
-            continue
-        both = evidence.reach[thing] + evidence.reach[other]
-        gap = float(np.linalg.norm(point - place)) - both
-        if gap <= TOUCHING * both + SLACK * evidence.pixel:
-            found[other] = gap
-    return found
-
-
-def place_at(evidence: Evidence, course: Course, time: float) -> np.ndarray | None:
-    """Where a thing is at a time: by its flights, or by its last place if that is not longer than ago."""
-    frame = time / evidence.dt
-    flight = course.flight_at(frame)
-    if flight is not None:
-        return flight.position(time)[0]
-    seen = np.flatnonzero(evidence.measured[:, course.thing])
-    beside = seen[np.abs(seen - frame) <= UNSEEN]
-    if not len(beside):
-        return None
-    return evidence.position[beside[np.abs(beside - frame).argmin()], course.thing]
-
-
-def at_edge(evidence: Evidence, thing: int, point: np.ndarray) -> bool:
-    """Whether a thing touches, or nearly, the edge of the picture."""
-    return bool(
-        evidence.edge_distance(point) <= (1 + TOUCHING) * evidence.reach[thing] + SLACK * evidence.pixel
-    )
-
-
 def _partner(evidence: Evidence, courses: Sequence[Course], knot: Knot) -> int | None:
     point = (knot.before.position(knot.time)[0] + knot.after.position(knot.time)[0]) / 2
-    touching = near(evidence, courses, knot.thing, point, knot.time)
+    touching = things_near(evidence, courses, knot.thing, point, knot.time)
     return min(touching, key=lambda other: touching[other]) if touching else None
 
 
@@ -179,7 +133,7 @@ def _event(
         return _contact(evidence, knot, pair, common)
     if edge:
         return Event("edge", things=things, **common)
-    if _met_extra(evidence, knot.thing, point, knot.time):
+    if meets_unfollowed(evidence, knot.thing, point, knot.time):
         return Event("unseen", things=things, about="beside something that was not followed", **common)
     if unknown:
         return Event("unseen", things=things, about="while it was not seen", **common)
@@ -204,7 +158,7 @@ def _crowded(evidence: Evidence, courses: Sequence[Course], knot: Knot, pair: Kn
         point = one.before.position(one.time)[0]
         if at_edge(evidence, one.thing, point):
             return True
-        if near(evidence, courses, one.thing, point, one.time).keys() - {other.thing}:
+        if things_near(evidence, courses, one.thing, point, one.time).keys() - {other.thing}:
             return True
     return False
 
@@ -226,8 +180,8 @@ def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict[str, Any]
     first, second = knot.thing, other.thing
     time = (knot.time + other.time) / 2 if other.index >= 0 else knot.time
     rng = rng_for(0, "contact", first, second, knot.index)
-    before = [_draws(rng, k.before, time) for k in (knot, other)]
-    after = [_draws(rng, k.after, time) for k in (knot, other)]
+    before = [velocity_draws(rng, k.before, time) for k in (knot, other)]
+    after = [velocity_draws(rng, k.after, time) for k in (knot, other)]
     change1, change2 = after[0] - before[0], after[1] - before[1]  # (D + 1, 2); the first is the best guess
     centres = other.before.position(time)[0] - knot.before.position(time)[0]
     impulse = change1 - change2
@@ -245,7 +199,8 @@ def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict[str, Any]
     # Opposed changes: any masses will do. Draws that are not tell how sure it is that none will.
     opposed = (change1 * change2).sum(axis=1) < 0
     closing = meeting_speed[0]
-    known = closing > 0 and _sure(meeting_speed)
+    known = closing > 0 and sign_known(meeting_speed)
+    both_known = sign_known(along1) and sign_known(along2)
     energy = ((after[0] - after[1]) ** 2).sum(axis=1) / ((before[0] - before[1]) ** 2).sum(axis=1)
     both_changed = min(
         common["step_chance"],
@@ -254,12 +209,12 @@ def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict[str, Any]
     return Event(
         "contact",
         things=(first, second),
-        restitution=_estimate(parting_speed / meeting_speed) if known else NONE,
-        energy_ratio=_estimate(energy) if known else NONE,
-        mass_ratio=_estimate(-along1 / along2) if _sure(along1) and _sure(along2) else NONE,
+        restitution=estimate_of(parting_speed / meeting_speed) if known else NO_ESTIMATE,
+        energy_ratio=estimate_of(energy) if known else NO_ESTIMATE,
+        mass_ratio=estimate_of(-along1 / along2) if both_known else NO_ESTIMATE,
         area_ratio=_area_ratio(evidence, first, second),
-        imbalance=_imbalance(share, total) if both_changed < CERTAIN else NONE,
-        unbalanced=float(opposed[1:].mean()) if _sure(along1) and _sure(along2) else np.nan,
+        imbalance=_imbalance(share, total) if both_changed < CERTAIN else NO_ESTIMATE,
+        unbalanced=float(opposed[1:].mean()) if both_known else np.nan,
         about="" if known else "they do not meet measurably",
         **{**common, "time": time, "speed_before": float(np.linalg.norm((before[0] - before[1])[0]))},
     )
@@ -273,15 +228,15 @@ def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
     """
     things = (knot.thing,)
     rng = rng_for(0, "surface", knot.thing, knot.index)
-    before, after = _draws(rng, knot.before, knot.time), _draws(rng, knot.after, knot.time)
+    before, after = velocity_draws(rng, knot.before, knot.time), velocity_draws(rng, knot.after, knot.time)
     change = after - before
     normal = change / np.maximum(np.linalg.norm(change, axis=1, keepdims=True), 1e-300)
     inward, outward = (before * normal).sum(axis=1), (after * normal).sum(axis=1)
     size_after = np.linalg.norm(after, axis=1)
-    energy = _estimate((after**2).sum(axis=1) / (before**2).sum(axis=1))
-    came = inward[0] < -np.sin(np.radians(FRICTION)) * common["speed_before"] and _sure(inward)
+    energy = estimate_of((after**2).sum(axis=1) / (before**2).sum(axis=1))
+    came = inward[0] < -np.sin(np.radians(FRICTION)) * common["speed_before"] and sign_known(inward)
     turned = outward >= -np.cos(np.radians(FRICTION)) * size_after
-    if evidence.surfaces is not None and not _on_surface(evidence, knot):
+    if evidence.surfaces is not None and not on_surface(evidence, knot):
         about = "no surface of the hints is near"
         return Event("uncaused", things=things, energy_ratio=energy, about=about, **common)
     if not came:
@@ -293,7 +248,7 @@ def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
         if energy.low < 1 and kept.mean() > 0.025:
             return Event("surface", things=things, energy_ratio=energy, **common)
         return Event("uncaused", things=things, energy_ratio=energy, about=about, **common)
-    leaves = float(outward[0]) > RESTING * common["speed_before"] and _sure(outward)
+    leaves = float(outward[0]) > RESTING * common["speed_before"] and sign_known(outward)
     leaves = leaves and float(outward[0]) > np.sin(np.radians(ALONG)) * float(size_after[0])
     if leaves and _set_free(knot):
         about = "it came off a surface, and nothing pulls it since"
@@ -303,7 +258,7 @@ def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
             "uncaused", things=things, energy_ratio=energy, about="it braked at once and went on", **common
         )
     return Event(
-        "surface", things=things, restitution=_estimate(-outward / inward), energy_ratio=energy, **common
+        "surface", things=things, restitution=estimate_of(-outward / inward), energy_ratio=energy, **common
     )
 
 
@@ -361,22 +316,9 @@ def _straight(flight: Flight, dt: float) -> bool:
     return float(np.linalg.norm(aside)) < ASIDE * max(float(np.linalg.norm(end)) for end in ends)
 
 
-def _draws(rng: np.random.Generator, flight: Flight, time: float) -> np.ndarray:
-    """(D + 1, 2) velocities: the best guess, then draws of Student's t distribution."""
-    deviates = rng.standard_normal((NUM_DRAWS, 3, 2))
-    scale = np.sqrt(flight.freedom / rng.chisquare(flight.freedom, NUM_DRAWS))
-    return np.concatenate([flight.velocity(time)[0][None], flight.drawn(time, deviates, scale)])
-
-
-def _estimate(values: np.ndarray) -> Estimate:
-    low, high = np.percentile(values[1:], [2.5, 97.5])
-    best = float(values[0])
-    return Estimate(best, min(float(low), best), max(float(high), best))
-
-
 def _imbalance(share: np.ndarray, total: np.ndarray) -> Estimate:
     """The share of (D + 1,) draws; its low end is 0 where sums of impulses (D + 1, 2) allow for none."""
-    estimate = _estimate(share)
+    estimate = estimate_of(share)
     drawn = total[1:] - total[0]
     weight = np.linalg.pinv(drawn.T @ drawn / len(drawn))
     distance = np.einsum("di,ij,dj->d", drawn, weight, drawn)
@@ -392,40 +334,13 @@ def _area_ratio(evidence: Evidence, first: int, second: int) -> Estimate:
         sizes = evidence.size[evidence.measured[:, thing], thing]
         known = sizes[np.isfinite(sizes) & (sizes > 0)]
         if not len(known):
-            return NONE
+            return NO_ESTIMATE
         scatter = 1.48 * float(np.median(np.abs(np.log(known / np.median(known)))))
         unsure.append(2 * max(scatter, OUTLINE * evidence.pixel / float(evidence.radius[thing])))
     factor = math.exp(1.96 * math.hypot(*unsure))
     return Estimate(value, value / factor, value * factor)
 
 
-def _sure(values: np.ndarray) -> bool:
-    """Whether the sign of a drawn number is known."""
-    return bool((np.sign(values[1:]) == np.sign(values[0])).mean() > 0.99)
-
-
 def _round(evidence: Evidence, thing: int) -> bool:
     """Whether its reach is that of a disc of its area."""
     return bool(evidence.reach[thing] <= 1.15 * evidence.radius[thing])
-
-
-def _on_surface(evidence: Evidence, knot: Knot) -> bool:
-    point = knot.before.position(knot.time)[0]
-    limit = (1 + TOUCHING) * evidence.reach[knot.thing] + SLACK * evidence.pixel
-    return any(_distance(point, np.array(line)) <= limit for line in evidence.surfaces or ())
-
-
-def _distance(point: np.ndarray, line: np.ndarray) -> float:
-    """From a point to a stretch (x, y, x, y)."""
-    start, along = line[:2], line[2:] - line[:2]
-    share = np.clip((point - start) @ along / max(float(along @ along), 1e-300), 0, 1)
-    return float(np.linalg.norm(point - start - share * along))
-
-
-def _met_extra(evidence: Evidence, thing: int, point: np.ndarray, time: float) -> bool:
-    """Whether something that was not followed was there."""
-    extra = evidence.extra
-    close = np.abs(extra.frame * evidence.dt - time) <= 1.5 * evidence.dt
-    both = evidence.reach[thing] + extra.size[close]
-    gap = np.linalg.norm(extra.position[close] - point, axis=1) - both
-    return bool((gap <= TOUCHING * both + SLACK * evidence.pixel).any())

@@ -10,7 +10,8 @@ from scipy import stats
 
 from worldlaw.core.seeding import rng_for
 from worldlaw.judge.evidence.common_pull import Pull, accelerated, pull_of
-from worldlaw.judge.evidence.contacts import NUM_DRAWS, Estimate, Event
+from worldlaw.judge.evidence.contacts import Event
+from worldlaw.judge.evidence.drawn_estimates import NUM_DRAWS, Estimate
 from worldlaw.judge.evidence.flights import Course, Flight
 from worldlaw.judge.evidence.segmentation import SHORTEST
 from worldlaw.judge.evidence.video_evidence import Evidence, Quantity

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from worldlaw.core.types import HIDDEN, LOST
-from worldlaw.judge.evidence.contacts import place_at
 from worldlaw.judge.evidence.flights import Course, expected
+from worldlaw.judge.evidence.nearness import place_at
 from worldlaw.judge.evidence.video_evidence import Evidence
 from worldlaw.judge.signs.appearance_signs import alike, look_of
 from worldlaw.judge.signs.sign import MISSED, Sign

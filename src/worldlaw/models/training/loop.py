@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,78 +20,20 @@ import torch
 from torch import Tensor, nn
 
 from worldlaw.clips.frames import FrameSource
-from worldlaw.core.artifact import atomic_path
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.seeding import rng_for
 from worldlaw.models.networks.diffusion import Process
 from worldlaw.models.training import processes
 from worldlaw.models.training.throughput import Cost, Meter, cost_of, measured_peak
+from worldlaw.models.training.training_options import Training
+from worldlaw.models.training.training_state import CHECKPOINT, State, load_checkpoint, save_checkpoint
 
 if TYPE_CHECKING:
     from worldlaw.models.codecs.codec import Codec
     from worldlaw.models.networks.dit import DiT
 
-CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 50  # between rows of the log
 READERS = 2  # threads that read batches ahead of the training
-OPTIMISERS = ("muon", "adamw")
-PRECISIONS = ("bf16", "fp32")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a network is taught."""
-
-    steps: int = 20_000
-    batch: int = 32  # clips a step, over all processes and micro-batches
-    accumulate: int = 1  # micro-batches a step
-    optimizer: str = "muon"  # for hidden matrices; everything else is always AdamW's
-    learning_rate: float = 2e-3  # of AdamW
-    muon_rate: float = 0.05  # of Muon
-    weight_decay: float = 0.01
-    warm_up: int = 200  # steps
-    clip_gradient: float = 1.0  # largest norm
-    ema: float = 0.999  # of the weights that are kept
-    precision: str = "bf16"
-    mirror: bool = False  # left-right mirrored clips half of the time
-    compile: bool = False
-    shard: bool = False  # cut weights and their like among the processes (FSDP2); alone it changes nothing
-    checkpoint_minutes: float = 5.0
-    checkpoint_steps: int | None = None  # besides by minutes
-    time_limit: float | None = None  # s; then it stops with a checkpoint, to be gone on with
-    sample_minutes: float | None = 10.0  # between sample sheets; none by minutes if null
-    sample_steps: int | None = None
-    tensorboard: bool = False
-    peak_tflops: float | None = None  # of one device; measured unless given
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMISERS:
-            raise BadInput(f"optimizer: expected one of {', '.join(OPTIMISERS)}; found {self.optimizer!r}")
-        if self.precision not in PRECISIONS:
-            raise BadInput(f"precision: expected one of {', '.join(PRECISIONS)}; found {self.precision!r}")
-        if self.batch % self.accumulate:
-            raise BadInput(f"batch: {self.batch} clips cannot be cut into {self.accumulate} micro-batches")
-        for name in ("checkpoint_steps", "sample_steps", "peak_tflops"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise BadInput(f"{name}: expected more than 0; found {value!r}")
-
-
-RUNTIME = (
-    "shard", "checkpoint_minutes", "checkpoint_steps", "time_limit", "sample_minutes", "sample_steps",
-    "tensorboard", "peak_tflops",
-)  # fmt: skip  # options that change no weight
-
-
-@dataclass
-class State:
-    """Where a training stands."""
-
-    network: nn.Module
-    average: dict[str, Tensor]  # exponential moving average of the weights
-    optimizers: list[torch.optim.Optimizer]
-    step: int = 0
-
 
 # What one step does: (the network, perhaps wrapped, where training stands, this process's clips, what is told
 # of them) -> mean loss over all processes, (), on the device.
@@ -407,53 +347,6 @@ def prefetched(
             if step + READERS < steps.stop:
                 ahead.append(readers.submit(read, step + READERS))
             yield batch
-
-
-def save_checkpoint(state: State, path: Path) -> None:
-    """Write where a training stands, whole and atomically; every process must call it, the first writes."""
-    content = processes.whole(
-        {
-            "step": state.step,
-            "folder": path.parent.name,
-            "network": state.network.state_dict(),
-            "average": state.average,
-            "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
-        }
-    )
-    if processes.place()[0] == 0:
-        with atomic_path(path) as temporary:
-            torch.save(content, temporary)
-
-
-def load_checkpoint(state: State, path: Path) -> None:
-    """Go back to where ``save_checkpoint`` stood.
-
-    Raises BadInput if the file is damaged, or of another network or folder: another seed has the same shapes.
-    """
-    try:
-        with zipfile.ZipFile(path) as file:  # torch reads over the checksums that it writes
-            if (damaged := file.testzip()) is not None:
-                raise BadInput(f"{path}: damaged ({damaged}: its checksum differs); delete it to begin anew")
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if content["folder"] != path.parent.name:
-            raise BadInput(f"{path}: the checkpoint of {content['folder']}; delete it to begin anew")
-        now = state.network.state_dict()
-        whole = content["network"].items()
-        state.network.load_state_dict({name: processes.cut_like(value, now[name]) for name, value in whole})
-        for name, value in content["average"].items():
-            state.average[name].copy_(processes.cut_like(value, state.average[name]))
-        for optimizer, saved in zip(state.optimizers, content["optimizers"], strict=True):
-            weights = [value for group in optimizer.param_groups for value in group["params"]]
-            for number, kept in saved["state"].items():
-                for name, value in kept.items():
-                    if isinstance(value, Tensor):
-                        kept[name] = processes.cut_like(value, weights[number])
-            optimizer.load_state_dict(saved)
-        state.step = content["step"]
-    except BadInput:
-        raise
-    except (RuntimeError, KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path}: not a checkpoint of this network ({error})") from error
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:

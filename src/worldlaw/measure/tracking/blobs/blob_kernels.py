@@ -6,8 +6,7 @@ shares is the exact centroid of a body drawn by area, whatever its position on t
 expected where its last step would take it; the cheapest pairs of body and blob are made first; two bodies of
 one colour in one blob are told apart; and what has no blob has left the view or is lost.
 
-All lengths here are pixels, x to the right, y down, with the corner of the picture at (0, 0). All of it
-stands in one file because numba's cache does not notice a change in another.
+All lengths here are pixels, x to the right, y down, with the corner of the picture at (0, 0).
 """
 
 from __future__ import annotations
