@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 
-from test_foreign import BLUE, FPS, HEIGHT, RED, WIDTH, backdrop, film, line, pixels
+from drawn_films import BLUE, FPS, HEIGHT, RED, WIDTH, backdrop, film, line, pixels
 from worldlaw.core.types import CUT, HIDDEN, VISIBLE
 from worldlaw.measure.tracking.foreign import see
 

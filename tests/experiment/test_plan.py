@@ -102,7 +102,7 @@ def test_sources_of_different_sizes_are_not_joined():
         Joined([make_recipe("parabola", resolution=16), make_recipe("parabola", resolution=32)])
 
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 @pytest.mark.parametrize(

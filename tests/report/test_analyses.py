@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from test_report import Page, report, rows_of, table_of
+from report_pages import Page, report, rows_of, table_of
 from worldlaw.core.errors import BadInput
 from worldlaw.core.region import Box, Region, region_from
 from worldlaw.experiment.config import load_experiment, parse_experiment

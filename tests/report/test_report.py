@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,140 +16,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from report_pages import NAN, Page, example, report, rows_of, speed_rows, table_of, trajectory, two_scenarios
 from worldlaw.core.errors import BadInput
-from worldlaw.core.types import LOST, VISIBLE, Trajectory
-from worldlaw.pages.cells import COLUMNS, INDEX, arrange
-from worldlaw.pages.film_strips import film, outlined, ring_coverage
-from worldlaw.pages.levels import level_groups
+from worldlaw.pages.cells import INDEX, arrange
+from worldlaw.pages.film_strips import film
 from worldlaw.pages.metric_tables import all_metrics
-from worldlaw.pages.wording import FIGURE_SPACE, PUNCTUATION_SPACE, aligned, number, percent, ratio
-from worldlaw.report import Example, Exclusion, ReportInput, leaderboard, write_report
+from worldlaw.report import Example, Exclusion, leaderboard, write_report
 from worldlaw.report.copies import copies
 from worldlaw.report.exclusions import losses, unmeasured
 from worldlaw.report.report_answer import answer
 from worldlaw.report.report_page import page
 from worldlaw.report.tables import extremes
-
-NAN = float("nan")
-Clip = tuple[float, float]  # velocity error, measured share
-
-
-def rows_of(
-    predictor: str,
-    clips: Iterable[Clip],
-    *,
-    kind: str = "model",
-    scenario: str = "drift",
-    split: str = "id",
-    level: str = "in",
-    speed: float | None = None,
-    more: dict[str, float] | None = None,
-    **others: Any,
-) -> list[dict[str, Any]]:
-    """Rows of the results table: one clip per (velocity error, measured share), solved by the definition.
-
-    With the true speed of what could not be measured, in m/s, the charged velocity error too.
-    """
-    rows = []
-    for clip, (error, share) in enumerate(clips):
-        metrics = {
-            "velocity_error": error,
-            "measured_share": share,
-            "solved": float(share >= 0.95 and error <= 0.1),
-            "lost_share": 1 - share,
-            **(more or {}),
-        }
-        if speed is not None:
-            measured = error * share if share else 0.0
-            metrics["charged_velocity_error"] = measured + (1 - share) * (speed + 1)
-        for metric, value in metrics.items():
-            row = {
-                "experiment": "trial",
-                "scenario": scenario,
-                "predictor": predictor,
-                "kind": kind,
-                "training_clips": 0,
-                "training_seed": 0,
-                "split": split,
-                "level": level,
-                "clip": clip,
-                "answer_seed": 0,
-                "body": -1,
-                "in_train_region": "yes" if level == "in" else "no",
-                "metric": metric,
-                "value": float(value),
-                "unit": "m/s" if metric.endswith("error") else "",
-                "best": 0.0,
-            }
-            rows.append({**row, **others})
-    return rows
-
-
-def speed_rows(predictor: str, pairs: Iterable[tuple[float, float]], **others: Any) -> list[dict[str, Any]]:
-    """Rows true_speed and measured_speed, one body per clip."""
-    (template,) = rows_of(predictor, [(0.0, 1.0)], **others)[:1]
-    return [
-        {**template, "clip": clip, "body": 0, "metric": metric, "value": value}
-        for clip, pair in enumerate(pairs)
-        for metric, value in zip(("true_speed", "measured_speed"), pair, strict=True)
-    ]
-
-
-def table_of(*parts: list[dict[str, Any]]) -> pa.Table:
-    rows = [row for part in parts for row in part]
-    return pa.table({name: [row[name] for row in rows] for name in COLUMNS})
-
-
-def trajectory(position: np.ndarray, status: int = VISIBLE) -> Trajectory:
-    num_frames, num_bodies, _ = position.shape
-    return Trajectory(
-        dt=0.1,
-        position=position.astype(float),
-        size=np.full((num_frames, num_bodies), 2.0),
-        color=np.zeros((num_frames, num_bodies, 3)),
-        status=np.full((num_frames, num_bodies), status, np.int8),
-        confidence=np.ones((num_frames, num_bodies)),
-    )
-
-
-def example(scenario: str, predictor: str, split: str, clip: int, seed: int = 0) -> Example:
-    """Six frames of 16 x 16 pixels over 10 m; a predictor whose name starts with "state" draws none."""
-    video = np.full((6, 16, 16, 3), 255, np.uint8)
-    video[:, 4:8, 4:8] = (255, 0, 0)
-    states = trajectory(np.full((6, 1, 2), 5.0))
-    shown = None if predictor.startswith("state") else video[:, ::-1].copy()
-    return Example(video, shown, states, states, context=2)
-
-
-def report(results: pa.Table, **others: Any) -> ReportInput:
-    data = ReportInput(
-        name="trial",
-        about="A trial.",
-        results=results,
-        example=example,
-        exclusions=[],
-        training_speed={"drift": [(1.0, 4.0)]},
-        artifacts=[{"stage": "simulate", "what": "drift", "folder": "simulate-00"}],
-        manifest={"seed": 3},
-    )
-    return replace(data, **others)
-
-
-def two_scenarios() -> pa.Table:
-    """Floor, two models and a reference, each in two scenarios on ID and one OOD split."""
-    parts = []
-    for scenario in ("drift", "fall"):
-        for split, level, factor in (("id", "in", 1.0), ("fast", "speed", 5.0)):
-            where: dict[str, Any] = {"scenario": scenario, "split": split, "level": level}
-            parts += [
-                rows_of("floor", [(0.01, 1.0)] * 4, kind="floor", **where),
-                rows_of("copy_last_frame", [(2.0, 1.0)] * 4, **where),
-                rows_of("blurry", [(0.04 * factor, 1.0), (0.06 * factor, 0.5)] * 2, **where),
-                rows_of("state_law", [(0.02, 1.0)] * 4, kind="reference", **where),
-                speed_rows("floor", [(1.0, 1.01), (2.0, 2.0)], kind="floor", **where),
-                speed_rows("blurry", [(1.0, 1.3), (2.0, NAN)], **where),
-            ]
-    return table_of(*parts)
 
 
 @pytest.fixture
@@ -446,28 +322,6 @@ def test_the_nearest_training_clip_is_the_third_pane_of_a_film() -> None:
     assert "training clip 41" not in page(report(table_of(rows_of("model", [(1.0, 1.0)]))))
 
 
-# Levels
-
-
-def test_levels_stand_in_the_order_in_low_high_gap_and_then_those_of_several_attributes() -> None:
-    levels = ["combination", "size low+speed high", "color", "speed gap", "speed high", "speed low", "in"]
-    assert list(level_groups(levels)) == [
-        "in training region", "low speed", "high speed", "speed in a gap", "color",
-        "low size + high speed", "combination",
-    ]  # fmt: skip
-
-
-def test_too_many_levels_are_shown_by_the_number_of_their_attributes() -> None:
-    sides = ("low", "high", "gap")
-    pairs = [f"size {a}+speed {b}" for a in sides for b in sides]
-    groups = level_groups(["in", *(f"{name} {side}" for name in ("size", "speed") for side in sides), *pairs])
-    assert list(groups)[-1] == "2 attributes"
-    assert sorted(groups["2 attributes"]) == sorted(pairs)
-    assert len(groups) == 8
-    results = table_of(*(rows_of("m", [(1.0, 1.0)] * 2, level=name, split="ood") for name in pairs * 2))
-    assert all_metrics(arrange(results), "drift")[0].columns[0] == ("ood", "low size + low speed")
-
-
 # The answer in words
 
 
@@ -561,99 +415,7 @@ def test_the_answer_warns_of_bodies_that_are_not_there_and_of_those_that_vanish(
     )
 
 
-# How numbers are written
-
-
-def test_numbers_are_written_with_three_significant_digits() -> None:
-    written = [number(value) for value in (0.0, 0.004123, 0.0999, 1.0, 12.34, 1234.5, -0.5, 1e-9, NAN)]
-    assert written == ["0", "0.00412", "0.0999", "1.00", "12.3", "1,234", "−0.500", "1.0e−9", "–"]
-    assert [ratio(value) for value in (0.0421, 1.04, 9.96, 310.2, NAN)] == [
-        "0.042×",
-        "1.0×",
-        "10×",
-        "310×",
-        "–",
-    ]
-
-
-def test_a_share_that_is_not_all_or_nothing_never_reads_as_if_it_were() -> None:
-    assert [percent(share).replace("\u202f", " ") for share in (0, 0.001, 0.5, 0.999, 1)] == [
-        "0 %", "< 1 %", "50 %", "> 99 %", "100 %",
-    ]  # fmt: skip
-
-
-def test_decimal_points_stand_in_one_line() -> None:
-    assert aligned(["1.25", "310", "0.0041"]) == [
-        "1.25" + 2 * FIGURE_SPACE,
-        "310" + PUNCTUATION_SPACE + 4 * FIGURE_SPACE,
-        "0.0041",
-    ]
-
-
-# Moving pictures
-
-
-def test_a_ring_stands_where_the_body_was_predicted_to_be() -> None:
-    position = np.full((2, 1, 2), NAN)
-    position[0, 0] = (5.0, 7.5)  # m: column 50, row 25 from the top of 100 pixels over 10 m
-    coverage = ring_coverage(trajectory(position), 100, 100, (10.0, 10.0))
-    row, column = np.nonzero(coverage[0] > 0.5)
-    assert (row.mean(), column.mean()) == pytest.approx((24.5, 49.5))
-    assert np.hypot(row - 24.5, column - 49.5).max() == pytest.approx(20, abs=0.6)  # a radius of 2 m
-    assert not coverage[1].any()  # a lost body has no ring
-
-
-def test_an_outline_leaves_the_background_as_it_is_and_dims_the_truth() -> None:
-    drawn = outlined(
-        replace(example("drift", "state", "id", 0), tracked=trajectory(np.full((6, 1, 2), NAN), LOST))
-    )
-    assert drawn.shape == (6, 128, 128, 3)
-    assert tuple(drawn[0, 0, 0]) == (255, 255, 255)
-    assert tuple(drawn[0, 40, 40]) == (255, 184, 184)  # red, 72 % of the way to white
-
-
-def test_a_noisy_clip_is_made_to_fit_and_one_that_cannot_is_left_out() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
-    noisy = replace(example("drift", "model", "id", 0), true_video=noise, shown_video=noise)
-    fitting = film(noisy, 20_000)
-    assert fitting is not None
-    assert len(fitting.truth) + len(fitting.shown) <= 20_000
-    assert film(noisy, 100) is None
-
-
 # The page
-
-
-class Page(HTMLParser):
-    """What a page would load or run, and whether its tags match."""
-
-    VOID = ("meta", "link", "br", "img", "input", "hr")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.loads: list[str] = []
-        self.ids: list[str] = []
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in self.VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name in ("src", "href", "xlink:href", "data", "action") and value:
-                self.loads.append(value)
-            if name == "id" and value:
-                self.ids.append(value)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def test_the_page_names_every_predictor_in_and_out_of_distribution(results: pa.Table) -> None:
@@ -678,10 +440,11 @@ def test_the_page_loads_nothing_from_anywhere_and_its_ids_are_unique(results: pa
 def test_the_same_input_gives_the_same_bytes_in_another_process(results: pa.Table, tmp_path: Path) -> None:
     write_report(report(results), tmp_path / "here.html")
     code = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_report as t; "
-        "t.write_report(t.report(t.two_scenarios()), Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import report_pages as t; "
+        "from worldlaw.report import write_report; "
+        "write_report(t.report(t.two_scenarios()), Path(sys.argv[2]))"
     )
-    folder, there = str(Path(__file__).parent), str(tmp_path / "there.html")
+    folder, there = str(Path(__file__).parents[1]), str(tmp_path / "there.html")
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code, folder, there], check=True, env=environment)
     assert (tmp_path / "here.html").read_bytes() == (tmp_path / "there.html").read_bytes()

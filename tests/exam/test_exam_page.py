@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from report_pages import Page
 from scored_folders import Folders, questions, rows_of
-from test_report import Page
 from worldlaw.exam.cards.card import write_card
 from worldlaw.exam.cards.card_format import read_card
 from worldlaw.exam.cards.comparison import compare

@@ -447,7 +447,7 @@ def test_a_scene_with_a_late_comer_is_still_followed(tmp_path):
 
 
 def test_the_hints_of_the_docs_can_be_read(tmp_path):
-    page = (Path(__file__).parents[1] / "docs" / "judge.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "judge.md").read_text(encoding="utf-8")
     (tmp_path / "hints.json").write_text(page.split("```json\n")[1].split("```")[0])
     known = read_hints(tmp_path / "hints.json").known
     assert known.scale == 96.0

@@ -11,7 +11,7 @@ import pytest
 import torch
 from skimage.transform import resize
 
-from test_report import rows_of, table_of
+from report_pages import rows_of, table_of
 from worldlaw.cli import main
 from worldlaw.clips.store import Clips
 from worldlaw.core.errors import BadInput

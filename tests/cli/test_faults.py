@@ -612,7 +612,7 @@ def test_workers_do_not_outlive_a_killed_run(place, ends_well):
 
 
 LAW = """
-from worldlaw.worlds.uniform_motion import UniformMotion
+from worldlaw.worlds.laws.uniform_motion import UniformMotion
 
 class Law(UniformMotion):
     def simulate(self, scene, num_frames, dt):

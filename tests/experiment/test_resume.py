@@ -1,6 +1,5 @@
 """Killed at any moment, made by any number of workers, cut into any shards: the same bytes."""
 
-import json
 import os
 import random
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from run_folders import content
 from worldlaw.clips.store import Clips
 from worldlaw.core.artifact import MANIFEST
 from worldlaw.experiment.check import check
@@ -45,20 +45,6 @@ RANDOM_MOMENTS = 12
 
 def tiny(**changes):
     return parse_experiment({**TINY, **changes})
-
-
-def content(folder):
-    """Relative path -> bytes of every file; of manifests all but where and when they were made."""
-    found = {}
-    for path in sorted(Path(folder).rglob("*")):
-        if path.name == MANIFEST:
-            told = json.loads(path.read_text()) | {"made": None, "digest": None}
-            if "artifacts" in told:  # of a run: has the checksum of the page if it came so far
-                told["sha256"] = None
-            found[str(path.relative_to(folder))] = told
-        elif path.is_file():
-            found[str(path.relative_to(folder))] = path.read_bytes()
-    return found
 
 
 def times(folder):

@@ -282,7 +282,7 @@ def test_without_the_extra_the_line_says_what_to_install(tmp_path, monkeypatch):
 
 def test_the_snippet_of_the_format_page_reads_a_shard(tmp_path, monkeypatch):
     clips = stored(tmp_path / "clips")
-    page = (Path(__file__).parent.parent / "docs" / "format.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
     (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     monkeypatch.chdir(tmp_path / "clips")
     found: dict = {}

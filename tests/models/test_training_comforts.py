@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from test_training import TINY, clips, taught
+from tiny_training import TINY, clips, taught
 from worldlaw.cli import main
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.types import Description

@@ -11,33 +11,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import tiny_training
+from tiny_training import clips, taught
 from worldlaw.clips.store import Clip, Clips, shard_name, write_shard
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.core.types import Conditioning
 from worldlaw.models import models
 from worldlaw.models.networks.diffusion import RectifiedFlow
-from worldlaw.models.networks.dit import DiT, DiTSize
-from worldlaw.models.training.loop import CHECKPOINT, Training, fit, schedule
+from worldlaw.models.training.loop import CHECKPOINT, Training, schedule
 from worldlaw.models.video_dit import WEIGHTS, VideoDiT
-from worldlaw.testing import make_recipe
-
-TINY = DiTSize(2, 32, 2)
-QUICK = Training(steps=6, batch=4, warm_up=2)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def clips(num_clips=12):
-    return make_recipe("uniform_motion", resolution=16, num_frames=8, num_clips=num_clips)
-
-
-def taught(folder, source=None, *, process=None, **changes):
-    folder.mkdir(exist_ok=True)
-    torch.manual_seed(0)
-    network = DiT(TINY, channels=3, patch=(2, 8, 8))
-    options = dataclasses.replace(QUICK, **changes)
-    process = process or RectifiedFlow()
-    return fit(network, process, source or clips(), folder, context=3, seed=0, options=options, say=str)
 
 
 def same(first, second):
@@ -119,8 +103,8 @@ def test_two_processes_give_the_loss_of_one(tmp_path):
 import os, sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_training import taught
-from worldlaw.models import processes
+from tiny_training import taught
+from worldlaw.models.training import processes
 torch.set_num_threads(1)
 with processes.joined():
     taught(Path({folder!r}), precision="fp32", steps=50, optimizer="adamw")
@@ -128,7 +112,7 @@ with processes.joined():
     losses = []
     for world in (1, 2):
         folder = tmp_path / str(world)
-        code = script.format(tests=os.path.dirname(__file__), folder=str(folder))
+        code = script.format(tests=os.path.dirname(tiny_training.__file__), folder=str(folder))
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": str(world)}
         ranks = [{**os.environ, **place, "RANK": str(rank)} for rank in range(world)]
         running = [subprocess.Popen([sys.executable, "-c", code], env=env) for env in ranks]

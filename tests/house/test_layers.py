@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "worldlaw"
 LOOSE = {"__init__", "__main__", "testing", "py"}  # files that stand beside the rooms
 PLUGINS = {"worlds/laws", "measure/metrics", "report/analyses", "cli"}  # one file, one of a kind: any number

@@ -27,7 +27,7 @@ sections:
 """
 LAW = """
 from pathlib import Path
-from worldlaw.worlds.parabola import Parabola
+from worldlaw.worlds.laws.parabola import Parabola
 
 Path("imported").write_text("")
 

@@ -11,8 +11,8 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 import pytest
 
-from test_report import report, rows_of, table_of
-from test_resume import content
+from report_pages import report, rows_of, table_of
+from run_folders import content
 from worldlaw.clips.frames import First
 from worldlaw.clips.store import Clips
 from worldlaw.core.artifact import locked

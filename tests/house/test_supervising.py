@@ -37,7 +37,7 @@ import sys
 from multiprocessing import parent_process
 import numpy as np
 from worldlaw import VideoModel
-from worldlaw.worlds.uniform_motion import UniformMotion
+from worldlaw.worlds.laws.uniform_motion import UniformMotion
 
 class Mine(VideoModel):
     def generate(self, given, num_new_frames, seeds):

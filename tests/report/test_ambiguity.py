@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from test_report import rows_of, table_of
+from report_pages import rows_of, table_of
 from worldlaw.core.errors import BadInput
 from worldlaw.core.region import region_from
 from worldlaw.core.types import Case, Detections, Tracks

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from test_training import taught
+import tiny_training
+from tiny_training import taught
 from worldlaw.cli import main
 from worldlaw.models.training import processes
 
@@ -38,8 +39,8 @@ SHARDED = """
 import os, sys, torch
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_training import taught
-from worldlaw.models import processes
+from tiny_training import taught
+from worldlaw.models.training import processes
 torch.set_num_threads(1)
 with processes.joined():
     for optimizer in ("adamw", "muon"):
@@ -101,7 +102,9 @@ def test_two_processes_make_one_run_with_the_training_of_one(tmp_path):
 
 
 def test_cut_weights_give_the_loss_of_whole_ones_and_are_saved_whole(tmp_path):
-    running = start(["-c", SHARDED.format(tests=os.path.dirname(__file__), folder=str(tmp_path))], 29632)
+    running = start(
+        ["-c", SHARDED.format(tests=os.path.dirname(tiny_training.__file__), folder=str(tmp_path))], 29632
+    )
     expected = {}
     for optimizer in ("adamw", "muon"):
         folder = tmp_path / f"whole-{optimizer}"
