@@ -81,7 +81,8 @@ def test_what_a_result_says_of_its_training_is_in_its_key():
 
 
 def test_a_model_taught_together_is_taught_once_on_all_worlds(tmp_path):
-    model = {"model": "dit", "options": {"steps": 1, "batch": 2, "warm_up": 1}, "together": True}
+    options = {"preset": "nano", "steps": 1, "batch": 2, "warm_up": 1, "sampling_steps": 1}
+    model = {"model": "dit", "options": options, "together": True}
     done = run(parse_experiment(raw(models={"dit": model})), tmp_path, until="generate")
     assert sum(name.startswith("train-") for name in done.made) == 1
     assert sum(name.startswith("generate-") for name in done.made) == 2

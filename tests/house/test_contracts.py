@@ -20,7 +20,9 @@ from worldlaw.testing import (
 )
 from worldlaw.worlds import scenarios
 
-QUICK = {"dit": {"steps": 2, "batch": 4, "sampling_steps": 2}}  # options that make a learner learn little
+QUICK = {
+    "dit": {"preset": "nano", "steps": 2, "batch": 4, "sampling_steps": 2}
+}  # options that make a learner learn little
 
 
 @pytest.mark.parametrize("name", scenarios.names())

@@ -24,15 +24,15 @@ worlds:
 codecs:
   small:
     codec: video_vae
-    options: {steps: 12, batch: 4, warm_up: 2, precision: fp32, stride: [2, 4, 4], width: 8, blocks: 1}
+    options: {steps: 6, batch: 4, warm_up: 2, precision: fp32, stride: [2, 4, 4], width: 8, blocks: 1}
 models:
   dit:
     model: dit
     seeds: [0, 1]
     options: &options
-      {steps: 12, batch: 4, warm_up: 2, precision: fp32, sampling_steps: 1, checkpoint_steps: 4, preset: nano}
+      {steps: 6, batch: 4, warm_up: 2, precision: fp32, sampling_steps: 1, checkpoint_steps: 4, preset: nano}
   latent: {model: dit, options: {<<: *options, codec: small}}
-  told: {model: dit, options: {<<: *options, shard: true, state: true, text: true, sample_steps: 12}}
+  told: {model: dit, options: {<<: *options, shard: true, state: true, text: true, sample_steps: 6}}
 metrics: [velocity_error]
 """
 SHARDED = """

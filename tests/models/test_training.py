@@ -66,7 +66,7 @@ def test_micro_batches_add_up_to_the_batch(tmp_path):
 
 
 def test_training_learns(tmp_path):
-    taught(tmp_path, clips(1), steps=400, batch=8, warm_up=10)
+    taught(tmp_path, clips(1), steps=200, batch=8, warm_up=10)
     lines = (tmp_path / "log.csv").read_text().splitlines()[1:]
     losses = [float(line.split(",")[1]) for line in lines]
     assert losses[-1] < 0.3 * losses[0]
@@ -107,7 +107,7 @@ from tiny_training import taught
 from worldlaw.models.training import processes
 torch.set_num_threads(1)
 with processes.joined():
-    taught(Path({folder!r}), precision="fp32", steps=50, optimizer="adamw")
+    taught(Path({folder!r}), precision="fp32", steps=12, optimizer="adamw")
 """
     losses = []
     for world in (1, 2):
