@@ -1,4 +1,4 @@
-"""The command line on its good days; tests/test_faults.py has the bad ones."""
+"""The command line on its good days; test_faults.py has the bad ones."""
 
 import json
 import subprocess

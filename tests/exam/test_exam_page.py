@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import types
 
 import numpy as np
@@ -24,7 +23,6 @@ from worldlaw.exam.page.exam_page import exam_page, write_exam_report
 from worldlaw.exam.scoring.scores import Asked, Scores, read_scores
 from worldlaw.pages.film_strips import Film
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MIXED = {
     **questions("fall-plain", 0.02, 0.5, "missing", "excluded"),
     **questions("fall-textured", 0.02, 0.7, 0.8, 0.9),
@@ -243,19 +241,6 @@ def test_the_page_of_a_comparison_is_whole_and_says_who_leads(tmp_path, metric):
     assert text.count('data-shown="true"') == 4
     assert text.count('data-shown="false"') == 5
     assert "<script>" not in text
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with playwright.sync_playwright() as driver:
-        try:
-            started = driver.chromium.launch(executable_path=path)
-        except playwright.Error as error:
-            pytest.skip(f"no browser can be started: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 def opened(browser, path, **options):

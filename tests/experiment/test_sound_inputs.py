@@ -13,10 +13,10 @@ from worldlaw.cli import main
 from worldlaw.clips.store import Shard
 from worldlaw.core.artifact import MANIFEST
 from worldlaw.core.errors import BadInput
+from worldlaw.core.progress import Quiet
 from worldlaw.experiment.check import check
 from worldlaw.experiment.config import parse_experiment
 from worldlaw.experiment.export import export
-from worldlaw.experiment.job import Quiet
 from worldlaw.experiment.plan import make_plan
 from worldlaw.experiment.run import run
 

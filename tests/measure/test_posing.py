@@ -11,6 +11,11 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.types import HIDDEN, LOST, VISIBLE, Body, Scene, Trajectory
 from worldlaw.measure.matching import partners
 from worldlaw.measure.tracking.poses import (
+    coverage_kernels,
+    outline_fit,
+    picture_fit,
+    pose_search,
+    pose_tracker,
     silhouettes,
 )
 from worldlaw.measure.tracking.poses.pose_tracker import follow, read_silhouettes
@@ -282,7 +287,9 @@ def test_frames_that_show_nothing_or_another_view_are_refused():
         follow(video[:, :, :100], shown, fps=3.0)
 
 
-@pytest.mark.parametrize("module", [posing, silhouettes, outlines, picture, explaining, synthesis])
+@pytest.mark.parametrize(
+    "module", [pose_tracker, silhouettes, outline_fit, picture_fit, pose_search, coverage_kernels]
+)
 def test_the_tracker_sees_pixels_only(module):
     """It neither imports nor names a scene, a world or a case."""
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))

@@ -1,7 +1,6 @@
 """The rating page in a real browser: two raters, one interrupted session, results and kappa."""
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,24 +12,9 @@ import pytest
 from worldlaw.clips.media import write_video
 from worldlaw.rating import Ratings
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 READY = "body[aria-busy=false] #judge:not([hidden]) #clip:not(.gone)"  # a clip is shown and may be judged
 FADING = [f"bad/{number}.webp" for number in range(3)]  # the ball vanishes
 STEADY = [f"good/{number}.webp" for number in range(3)]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with playwright.sync_playwright() as driver:
-        try:
-            started = driver.chromium.launch(executable_path=path)
-        except playwright.Error as error:
-            pytest.skip(f"no browser can be started: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -386,7 +386,8 @@ def test_the_worst_clip_is_shown_with_the_seed_that_drew_it():
 
 def test_a_worker_takes_its_share_of_the_cores(monkeypatch):
     torch = pytest.importorskip("torch")
-    from worldlaw.experiment.job import Job, Quiet, limit_threads, threads_each
+    from worldlaw.core.progress import Quiet
+    from worldlaw.experiment.job import Job, limit_threads, threads_each
 
     before = torch.get_num_threads()
     job = Job(plan(DIT), 2, Quiet())
