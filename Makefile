@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BARE := .venv-bare
 
-.PHONY: install fast test lint ci
+.PHONY: install fast test lint ci wheel
 
 install:  ## everything, in the versions that were tested together
 	$(PYTHON) -m venv .venv
@@ -20,7 +20,9 @@ lint:  ## style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-ci: install lint test  ## and the wheel, by itself and without extras
+ci: install lint test wheel
+
+wheel:  # by itself and without extras, outside of the tree
 	rm -rf build dist $(BARE)
 	$(BIN)/pip wheel -q --no-deps -w dist .
 	$(PYTHON) -m venv $(BARE)
