@@ -226,6 +226,7 @@ def zeros(path, shape, dtype="|u1"):
             left -= len(block)
 
 
+@pytest.mark.slow
 def test_an_array_of_gigabytes_of_zeros_is_refused_by_its_header(tmp_path):
     zeros(tmp_path / "zeros.npz", (700, 1024, 1024, 3))  # 2.2 GB
     started = time.perf_counter()

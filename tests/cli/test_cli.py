@@ -39,6 +39,7 @@ def run(*words, code=0):
     assert main([str(word) for word in words]) == code
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_the_path_of_a_report_that_names_every_predictor(tiny, tmp_path, capsys):
     run("run", tiny, "--out", tmp_path / "runs", "--workers", 1)
     out, err = capsys.readouterr()
@@ -111,6 +112,7 @@ def test_a_run_that_has_not_ended_is_told_as_such(tiny, tmp_path, capsys):
     assert "not finished; those there, sound" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_was_made_is_sound_and_the_experiment_as_used_can_be_run_again(tiny, tmp_path, capsys):
     run("run", tiny, "--out", tmp_path, "--workers", 1, "--json")
     for name in json.loads(capsys.readouterr().out)["made"]:

@@ -134,6 +134,7 @@ def test_a_bad_command_is_answered_by_one_line(complaint, place, words, said):
     assert said in complaint(2, *words.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
@@ -375,6 +376,7 @@ def test_a_deleted_file_of_a_complete_artifact_is_made_anew_and_not_left_out(end
     assert (place / "runs" / "tiny" / "report.html").read_bytes() == page
 
 
+@pytest.mark.slow
 def test_a_damaged_manifest_is_made_anew(complaint, ends_well, place):
     ends_well()
     manifest = simulated(place) / MANIFEST
@@ -384,6 +386,7 @@ def test_a_damaged_manifest_is_made_anew(complaint, ends_well, place):
         assert "it is made anew" in ends_well()
 
 
+@pytest.mark.campaign
 def test_every_flipped_byte_of_an_artifact_is_found(ends_well, place):
     ends_well()
     for path in sorted((place / "runs").glob("*-*/*")):
@@ -399,6 +402,8 @@ def test_every_flipped_byte_of_an_artifact_is_found(ends_well, place):
         assert check(path.parent)[1] == []
 
 
+@pytest.mark.campaign
+@pytest.mark.slow
 def test_a_shard_alone_with_a_flipped_byte_never_brings_the_reader_down(ends_well, place):
     ends_well()
     whole = (simulated(place) / "clips-00000.arrow").read_bytes()
@@ -469,6 +474,8 @@ def small_disk(place):
     subprocess.run(["umount", runs], check=True)
 
 
+@pytest.mark.campaign
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_more_room_is_enough_to_go_on(complaint, ends_well, small_disk):
     said = complaint(1, "run", "tiny.yaml", "--workers", "1")
     assert "the disk is full (0 MB free); what was complete is kept, make room and run it again" in said
@@ -478,6 +485,7 @@ def test_a_full_disk_is_one_line_and_more_room_is_enough_to_go_on(complaint, end
     ends_well()
 
 
+@pytest.mark.campaign
 def test_a_read_only_folder_is_one_line(complaint, ends_well, small_disk):
     small_disk("remount", "size=64m", "ro")
     assert "cannot be written (Read-only file system); choose another place" in complaint(
@@ -487,6 +495,8 @@ def test_a_read_only_folder_is_one_line(complaint, ends_well, small_disk):
     ends_well()
 
 
+@pytest.mark.campaign
+@pytest.mark.slow
 def test_a_disk_that_fills_at_any_file_is_one_line(complaint, ends_well, place, monkeypatch):
     real = artifact.os.fsync
     fail_at = 0
@@ -578,6 +588,8 @@ def all_end(process):
         time.sleep(0.02)
 
 
+@pytest.mark.campaign
+@pytest.mark.slow
 def test_two_runs_at_once_for_real(place, complaint):
     first = started(place)
     assert "another run is writing here" in complaint(1, "run", "tiny.yaml", *LARGER)
@@ -585,6 +597,8 @@ def test_two_runs_at_once_for_real(place, complaint):
     assert first.returncode == 0
 
 
+@pytest.mark.campaign
+@pytest.mark.slow
 def test_ctrl_c_is_one_line_ends_the_workers_and_can_be_gone_on_with(place, ends_well):
     process = started(place)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
@@ -595,6 +609,8 @@ def test_ctrl_c_is_one_line_ends_the_workers_and_can_be_gone_on_with(place, ends
     ends_well(*LARGER)
 
 
+@pytest.mark.campaign
+@pytest.mark.slow
 def test_a_killed_worker_is_one_line_and_can_be_gone_on_with(place, ends_well):
     process = started(place)
     os.kill(group_of(process)[0], signal.SIGKILL)
@@ -607,6 +623,8 @@ def test_a_killed_worker_is_one_line_and_can_be_gone_on_with(place, ends_well):
     ends_well(*LARGER)
 
 
+@pytest.mark.campaign
+@pytest.mark.slow
 def test_workers_do_not_outlive_a_killed_run(place, ends_well):
     process = started(place)
     process.kill()
@@ -624,6 +642,7 @@ class Law(UniformMotion):
 """
 
 
+@pytest.mark.slow
 def test_what_a_law_of_the_users_raises_in_a_worker_is_named_with_the_law(complaint, ends_well, place):
     (place / "my_law.py").write_text(LAW)
     said = complaint(

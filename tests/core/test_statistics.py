@@ -104,6 +104,7 @@ def test_two_trainings_give_no_interval():
     assert np.isnan([found.low, found.high]).all()
 
 
+@pytest.mark.slow
 def test_a_slope_over_trainings_and_skewed_errors_holds_the_truth():
     def draw(rng, seeds, sigma):
         clips = rng.lognormal(0, sigma, (30, 1))

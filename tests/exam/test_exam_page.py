@@ -296,6 +296,7 @@ def test_the_page_fits_a_phone_and_can_be_read_in_the_dark(tmp_path, browser, sc
     page.close()
 
 
+@pytest.mark.slow
 def test_a_large_paper_stays_a_page_that_opens(tmp_path):
     rng = np.random.default_rng(0)
     outcomes = {

@@ -215,6 +215,7 @@ def test_what_is_registered_can_be_examined(paper):
     assert done.ran.answered == 5
 
 
+@pytest.mark.slow
 def test_the_checkpoint_that_ships_can_be_examined(paper):
     pytest.importorskip("torch")
     size = "{width: 32, height: 32, num_frames: 16, fps: 5, context: 3}"

@@ -360,6 +360,7 @@ def test_a_model_that_failed_is_an_exclusion_with_its_reason(made, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_the_same_answers_give_the_same_bytes_with_any_number_of_workers(made, tmp_path, monkeypatch):
     monkeypatch.setattr(exam_scores, "CHUNK", 1)  # so that four questions are shared out
     answers = tmp_path / "answers"
@@ -389,6 +390,7 @@ def test_what_is_no_folder_or_no_answer_is_one_line(made, tmp_path, capsys):
     assert "no answer to any of the 4 questions" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", [None, 23], ids=["lossless", "h264"])
 def test_rigid_bodies_are_judged_by_limits_that_ship(tmp_path, quality):
     paper = load_paper("assemblies-in")
@@ -412,6 +414,7 @@ def test_rigid_bodies_are_judged_by_limits_that_ship(tmp_path, quality):
     assert not (made.folder / "limits").exists()
 
 
+@pytest.mark.slow
 def test_limits_of_other_papers_are_measured_only_if_asked_for_and_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(verdict_limits, "CLIPS", 230)
     monkeypatch.setattr(verdict_limits, "floor_of", lambda truth, form: plain)

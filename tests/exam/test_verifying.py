@@ -184,6 +184,7 @@ def test_rows_of_the_results_are_compared_where_they_lie_beside_the_card(there, 
     assert "falls-0001, answer 0, answers, solved" in [one.where for one in found.changes]
 
 
+@pytest.mark.slow
 def test_intervals_by_an_older_method_are_no_other_numbers(there):
     def older(card):
         card["versions"]["scoring"] = 1

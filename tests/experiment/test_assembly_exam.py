@@ -177,6 +177,7 @@ def test_a_body_turned_too_far_is_off_by_that_angle_and_a_bar_by_half_a_turn_is_
         assert off == pytest.approx(10.0)
 
 
+@pytest.mark.slow
 def test_limits_are_made_once_for_all_worlds_and_rows_tell_the_faults(tmp_path, monkeypatch):
     monkeypatch.setattr(keys, "CALIBRATION_CLIPS", 8)
     monkeypatch.setattr(
@@ -214,6 +215,7 @@ def test_limits_of_pictures_with_hard_edges_are_others(tmp_path):
     assert not keys("area") & keys("hard")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edge", ["area", "hard"])
 @pytest.mark.parametrize("num_frames", [2, 3])
 def test_short_clips_and_thin_outlines_are_measured(edge, num_frames):

@@ -106,6 +106,7 @@ def test_sources_of_different_sizes_are_not_joined():
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", sorted(EXPERIMENTS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(EXPERIMENTS))
 )

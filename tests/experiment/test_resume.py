@@ -25,7 +25,7 @@ from worldlaw.experiment.run import run
 from worldlaw.measure.metrics import metrics
 
 # Forking is what makes fifty deaths affordable: a child has everything imported and compiled.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")]
 
 TINY = {
     "name": "tiny",
@@ -188,6 +188,7 @@ def in_parallel(tasks):
     return failed
 
 
+@pytest.mark.campaign
 def test_killed_at_any_moment_a_run_ends_in_the_same_bytes(undisturbed, scratch):
     _, expected, calls, seconds = undisturbed
     names = [name for name, _ in calls]
@@ -211,6 +212,7 @@ def test_killed_at_any_moment_a_run_ends_in_the_same_bytes(undisturbed, scratch)
     assert in_parallel(tasks) == 0
 
 
+@pytest.mark.campaign
 def test_killed_again_and_again_a_run_comes_to_its_end(undisturbed, scratch):
     _, expected, _, _ = undisturbed
     deaths = 0
@@ -226,6 +228,7 @@ def test_killed_again_and_again_a_run_comes_to_its_end(undisturbed, scratch):
     assert content(scratch / "runs") == expected
 
 
+@pytest.mark.campaign
 def test_killed_while_making_everything_anew_a_run_ends_in_the_same_bytes(undisturbed, scratch):
     folder, expected, _, _ = undisturbed
     for moment in (1, 3, 4, 6, 9, 14, 23):

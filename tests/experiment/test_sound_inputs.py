@@ -117,6 +117,7 @@ def assert_same_numbers(whole, runs):
         assert check(path.parent)[1] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [truncate, flip, zero])
 @pytest.mark.parametrize(
     "pattern",
@@ -213,6 +214,7 @@ def test_files_of_two_artifacts_that_changed_places_are_found(whole, runs, patte
     assert_same_numbers(whole, runs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["simulate-*/clips-00000.arrow", "track-*/tracks-00000.arrow"])
 def test_of_an_artifact_that_was_not_finished_no_damaged_or_foreign_part_is_gone_on_with(
     whole, runs, pattern

@@ -13,6 +13,8 @@ from worldlaw.experiment.run import run
 from worldlaw.experiment.stages.evaluate import RESULTS
 from worldlaw.experiment.training_clips import MadeClips, training_clips
 
+pytestmark = pytest.mark.slow
+
 PLACE = ("collision", "train")
 QUICK = {"preset": "nano", "steps": 2, "batch": 4, "sampling_steps": 1}
 

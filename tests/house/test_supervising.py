@@ -15,6 +15,8 @@ from worldlaw.cli import main
 from worldlaw.core.errors import Failed
 from worldlaw.experiment.config import load_experiment, parse_experiment
 
+pytestmark = [pytest.mark.slow, pytest.mark.campaign]
+
 TINY = {
     "name": "tiny",
     "context": 2,

@@ -375,6 +375,7 @@ def test_the_table_has_a_row_for_every_quantity_and_the_page_shows_every_video(j
     assert page.count("data:image/webp") == 2
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_writes_the_same_bytes(judged, videos, tmp_path):
     out, _ = judged
     judge_videos([videos], tmp_path, hints=out / "hints.json", workers=2)

@@ -99,6 +99,7 @@ def test_swinging_light_moves_nothing():
     assert error.max() < 2
 
 
+@pytest.mark.slow
 def test_stated_uncertainty_is_about_the_error():
     errors = []
     for seed in range(8):
@@ -169,6 +170,7 @@ def test_the_same_pixels_give_the_same_tracks():
     np.testing.assert_array_equal(one.position, other.position)
 
 
+@pytest.mark.slow
 def test_our_own_textured_films_are_followed_to_half_a_pixel():
     errors = []
     for seed in range(4):
@@ -189,6 +191,7 @@ def test_our_own_textured_films_are_followed_to_half_a_pixel():
     assert np.nanpercentile(errors, 95) < 2
 
 
+@pytest.mark.slow
 def test_things_described_once_are_followed_in_another_video():
     ball = (line(30, 40, 4.0), 10.0, RED)
     things = describe(film(ball)[:6])

@@ -97,6 +97,7 @@ def test_a_large_ball_before_a_plain_wall_is_no_moving_camera():
     assert not see(video, fps=FPS).moving_camera
 
 
+@pytest.mark.slow
 def test_a_cut_is_told_with_its_frame():
     video = np.concatenate([ball_film()[:8], ball_film(ground=backdrop(5) * 0.9, seed=5)[8:]])
     assert see(video, fps=FPS).cut == 8

@@ -111,6 +111,7 @@ def a_scene():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resolution", [64, 128, 256])
 def test_a_drawn_pose_is_read_back_to_a_few_hundredths_of_a_pixel(resolution):
     video, truth = film(*a_scene(), resolution=resolution)

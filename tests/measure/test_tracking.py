@@ -65,6 +65,7 @@ FLOORS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "raw"), FLOORS)
 def test_the_floor_at_128_is_under_six_thousandths_in_and_out_of_distribution(name, raw):
     errors = []

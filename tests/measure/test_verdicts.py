@@ -92,6 +92,7 @@ def test_distances_are_those_worked_out_by_hand():
     assert gaps[0, 2, 3] == pytest.approx(-1.0)  # half the thickness
 
 
+@pytest.mark.slow
 def test_a_sweep_finds_what_lies_between_two_frames():
     shapes = [1.0, [box(10, 2)], [box(10, 2)]]
     start = np.array([[[10, 40], [30, 40], [30, 60]]], float)
@@ -197,6 +198,7 @@ def test_a_ball_that_bounces_higher_than_it_fell_gains_energy():
     assert "energy_gain" in found_in(sight([2.0], falling(40, 50, 20, restitution=1.1)[:, None]))
 
 
+@pytest.mark.slow
 def test_a_clip_run_backwards_gains_energy():
     path = falling(40, 60, 16)[::-1]
     assert "energy_gain" in found_in(sight([2.0], path[:, None]))

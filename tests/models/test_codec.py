@@ -125,6 +125,7 @@ def test_upsampling_starts_as_the_nearest_neighbour():
 # Learning
 
 
+@pytest.mark.slow
 def test_resumed_training_gives_the_same_weights_to_the_bit(tmp_path, monkeypatch):
     def taught(folder, **changes):
         folder.mkdir(exist_ok=True)
@@ -171,6 +172,7 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path):
         VideoVAE(**{**TINY, "stride": (1, 4, 4), "kl": float("nan")}).fit(clips(), tmp_path, seed=0)
 
 
+@pytest.mark.slow
 def test_a_tiny_codec_overfits_four_clips(tmp_path):
     source = clips(4, resolution=32, num_frames=5)
     options = {
@@ -213,6 +215,7 @@ def raw(**changes):
     return {**base, **changes}
 
 
+@pytest.mark.slow
 def test_an_experiment_with_a_codec_has_its_row_after_the_floor_and_without_a_rank(tmp_path):
     done = run(parse_experiment(raw()), tmp_path)
     plan = done.plan
@@ -237,6 +240,7 @@ def test_an_experiment_with_a_codec_has_its_row_after_the_floor_and_without_a_ra
     assert again.made == []
 
 
+@pytest.mark.slow
 def test_workers_teach_and_ask_codecs_as_one_process_does_and_sheets_change_nothing(tmp_path):
     base, shown = raw(), {}
     base["worlds"]["uniform_motion"]["train"] = {"clips": 6, "stored": False}

@@ -119,6 +119,7 @@ FUTURES = Twins().frames[:, 1:] / 127.5 - 1
 MEAN_OF_BOTH = ((FUTURES - FUTURES.mean(axis=0)) ** 2).mean()  # the best loss that one frame allows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("steps", "told"), [(150, {"numbers": 1}), (300, {"text": True})], ids=["state", "text"]
 )
@@ -126,6 +127,7 @@ def test_what_one_frame_does_not_show_is_learnt_from_what_is_said(steps, told, t
     assert last_loss(tmp_path / "told", steps=steps, **told) < 0.5 * MEAN_OF_BOTH
 
 
+@pytest.mark.slow
 def test_what_is_not_said_is_not_learnt(tmp_path):
     assert last_loss(tmp_path / "untold", steps=100) > 0.9 * MEAN_OF_BOTH
 

@@ -65,6 +65,7 @@ def question(clips=1, *, context=3, size=(32, 32), fps=8.0):
     return Conditioning(frames, fps, tuple(map(str, range(clips))), text=words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_keeps_the_contract_of_a_model_and_hangs_on_its_seed(model, family):
     built = model(family)

@@ -76,6 +76,7 @@ def loss(folder):
         return float([*csv.DictReader(handle)][-1]["loss"])
 
 
+@pytest.mark.slow
 def test_two_processes_make_one_run_with_the_training_of_one(tmp_path):
     path = tmp_path / "crew.yaml"
     path.write_text(EXPERIMENT)
@@ -101,6 +102,7 @@ def test_two_processes_make_one_run_with_the_training_of_one(tmp_path):
             assert torch.equal(first["state.mean"], second["state.mean"])
 
 
+@pytest.mark.slow
 def test_cut_weights_give_the_loss_of_whole_ones_and_are_saved_whole(tmp_path):
     running = start(
         ["-c", SHARDED.format(tests=os.path.dirname(tiny_training.__file__), folder=str(tmp_path))], 29632
@@ -123,6 +125,7 @@ def test_cut_weights_give_the_loss_of_whole_ones_and_are_saved_whole(tmp_path):
             assert (saved["network"][name] - value).abs().max() < (4e-3 if optimizer == "muon" else 2e-4)
 
 
+@pytest.mark.slow
 def test_when_one_fails_all_end_and_one_says_why(tmp_path):
     path = tmp_path / "crew.yaml"
     path.write_text(EXPERIMENT)

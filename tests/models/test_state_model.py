@@ -49,6 +49,7 @@ def mean_velocity_error(name, folder, scenes, truths, library):
     return np.mean(errors)
 
 
+@pytest.mark.slow
 def test_a_law_is_learnt_from_a_few_hundred_cases(collisions):
     scenes, truths, library, folder = collisions
     asked = scenes[360:], truths[360:], library
@@ -121,6 +122,7 @@ def experiment(**changes):
     return parse_experiment(raw)
 
 
+@pytest.mark.slow
 def test_it_is_taught_once_for_each_world_and_its_key_says_on_what(tmp_path):
     done = run(experiment(), tmp_path, until="evaluate")
     assert sum(name.startswith("train-") for name in done.made) == 2
@@ -137,6 +139,7 @@ def test_it_is_taught_once_for_each_world_and_its_key_says_on_what(tmp_path):
         ready("state_model")
 
 
+@pytest.mark.slow
 def test_without_torch_its_row_is_left_out_with_a_note(tmp_path):
     script = f"""
 import sys

@@ -65,6 +65,7 @@ def test_micro_batches_add_up_to_the_batch(tmp_path):
         torch.testing.assert_close(parts.average[name], value, atol=2e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_training_learns(tmp_path):
     taught(tmp_path, clips(1), steps=200, batch=8, warm_up=10)
     lines = (tmp_path / "log.csv").read_text().splitlines()[1:]
@@ -98,6 +99,7 @@ def free_port():
         return str(asked.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_loss_of_one(tmp_path):
     script = """
 import os, sys, torch

@@ -77,6 +77,7 @@ def test_the_measured_peak_moves_no_random_stream():
     assert 1e8 < peak < 1e13  # of one thread of any processor
 
 
+@pytest.mark.slow
 def test_sheets_speeds_and_checkpoints_change_no_weight(tmp_path):
     board = importlib.util.find_spec("tensorboard") is not None
     plain = {"steps": 4, "batch": 4, "warm_up": 1, "sampling_steps": 2, "sample_minutes": None}
@@ -185,6 +186,7 @@ def test_a_time_limit_on_the_command_line_stops_training_and_says_how_to_go_on(t
     assert "going on from step 1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_time_limit_reaches_models_that_workers_teach(tmp_path):
     raw = yaml.safe_load(EXPERIMENT)
     raw["models"] = {"dit": {**raw["models"]["dit"], "seeds": [0, 1]}}

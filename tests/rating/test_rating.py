@@ -208,6 +208,7 @@ def add_many(path, rater, count):
         ratings.add(Rating(rater, f"clip {number}", number % 2 == 0, 1.0, ""))
 
 
+@pytest.mark.slow
 def test_several_processes_may_write_at_the_same_time(tmp_path):
     path = tmp_path / "ratings.jsonl"
     context = multiprocessing.get_context("spawn")

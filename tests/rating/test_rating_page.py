@@ -12,6 +12,8 @@ import pytest
 from worldlaw.clips.media import write_video
 from worldlaw.rating import Ratings
 
+pytestmark = pytest.mark.slow
+
 READY = "body[aria-busy=false] #judge:not([hidden]) #clip:not(.gone)"  # a clip is shown and may be judged
 FADING = [f"bad/{number}.webp" for number in range(3)]  # the ball vanishes
 STEADY = [f"good/{number}.webp" for number in range(3)]

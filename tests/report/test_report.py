@@ -437,6 +437,7 @@ def test_the_page_loads_nothing_from_anywhere_and_its_ids_are_unique(results: pa
     assert {load[1:] for load in parsed.loads if load.startswith("#")} <= set(parsed.ids)
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_another_process(results: pa.Table, tmp_path: Path) -> None:
     write_report(report(results), tmp_path / "here.html")
     code = (
@@ -501,6 +502,7 @@ def test_a_table_with_dictionary_columns_is_read_as_well(results: pa.Table) -> N
     assert leaderboard(encoded) == leaderboard(results)
 
 
+@pytest.mark.slow
 def test_a_large_experiment_stays_a_small_page() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (12, 128, 128, 3), dtype=np.uint8)
 

@@ -155,6 +155,7 @@ def test_seeds_and_clips_that_cannot_be_are_refused_in_one_line(model, message):
 # Models at once, runs at once
 
 
+@pytest.mark.slow
 def test_workers_train_and_answer_several_models_at_once_to_the_same_bits(tmp_path, capfd):
     its = experiment({"it": {**DIT, "seeds": [0, 1]}})
     alone = run(its, tmp_path / "alone", until="generate")

@@ -191,6 +191,7 @@ def outcome(scene, substeps):
     return {contact[1:3] for contact in motion.contacts}, still, places[-1]
 
 
+@pytest.mark.slow
 def test_halving_the_substep_changes_few_outcomes():
     differ = []
     for index in range(300):

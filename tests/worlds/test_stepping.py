@@ -164,6 +164,7 @@ def chipmunk(bodies, seconds, steps=3840):
     return np.array([owner.position for owner in owners])
 
 
+@pytest.mark.slow
 def test_chipmunk_in_small_steps_moves_bodies_to_the_same_places():
     apart = []
     for drawn in scenes(12):
