@@ -1,4 +1,4 @@
-"""Shapes and dtypes that annotations promise are checked while the tests run."""
+"""Annotated shapes and dtypes are checked while the tests run; here is what tests of many rooms share."""
 
 import os
 
@@ -6,6 +6,8 @@ import os
 # processes as there are cores, and two threads each would slow all of them several times over.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+import shutil  # noqa: E402
 
 import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
@@ -22,6 +24,31 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+BROWSERS = ("/usr/bin/chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def pytest_collection_modifyitems(items):
+    """Marks that can be read off a test: who imports PyTorch needs it, who asks for a browser opens one."""
+    for item in items:
+        if hasattr(item.module, "torch") or "one_thread" in item.fixturenames:
+            item.add_marker(pytest.mark.torch)
+        if "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser without a window; tests that need one are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with playwright.sync_playwright() as driver:
+        try:
+            started = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        except playwright.Error as error:
+            pytest.skip(f"no browser can be started: {str(error).splitlines()[0]}")
+        yield started
+        started.close()
 
 
 @pytest.fixture
