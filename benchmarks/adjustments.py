@@ -22,7 +22,7 @@ from worldlaw.clips.store import Clip, Clips, write_shard
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Trajectory
 from worldlaw.exam import Paper, Truth, load_paper, truth_of, with_video
-from worldlaw.exam.answers.adjustments import resized
+from worldlaw.exam.answers.adjustments import resize_frames
 from worldlaw.exam.paper.paper_folder import MadePaper, make_paper
 from worldlaw.exam.scoring.exam_scores import score
 from worldlaw.worlds import scenarios
@@ -51,11 +51,11 @@ def _same(frames: np.ndarray) -> np.ndarray:
 
 
 def _half(frames: np.ndarray) -> np.ndarray:
-    return resized(frames, frames.shape[2] // 2, frames.shape[1] // 2)
+    return resize_frames(frames, frames.shape[2] // 2, frames.shape[1] // 2)
 
 
 def _double(frames: np.ndarray) -> np.ndarray:
-    return resized(frames, 2 * frames.shape[2], 2 * frames.shape[1])
+    return resize_frames(frames, 2 * frames.shape[2], 2 * frames.shape[1])
 
 
 def _boxed(frames: np.ndarray) -> np.ndarray:
@@ -70,11 +70,15 @@ SHAPES = tuple(
     Shape(f"{name}, {'h264 crf 23' if lossy else 'lossless'}", change, rate, lossy)
     for lossy in (False, True)
     for name, change, rate in (
-        ("as asked", _same, 1), ("half size", _half, 1), ("double size", _double, 1),
-        ("16:9 with bars", _boxed, 1), ("half rate", _same, 0), ("double rate", _same, 2),
+        ("as asked", _same, 1),
+        ("half size", _half, 1),
+        ("double size", _double, 1),
+        ("16:9 with bars", _boxed, 1),
+        ("half rate", _same, 0),
+        ("double rate", _same, 2),
     )
     if (name, lossy) != ("as asked", False)
-)  # fmt: skip
+)
 
 
 def measure(quick: bool) -> list[Figure]:

@@ -19,7 +19,7 @@ from worldlaw.core.types import Scene, Trajectory
 from worldlaw.experiment.stages.simulate import simulate_shard
 from worldlaw.testing import make_recipe
 from worldlaw.worlds import scenarios, training_region
-from worldlaw.worlds.assemblies.engine import Run, run
+from worldlaw.worlds.assemblies.engine import EngineRun, run
 from worldlaw.worlds.assemblies.layout import layout
 from worldlaw.worlds.recipe import Recipe
 
@@ -101,16 +101,22 @@ def _measure(recipe: Recipe, num_plain: int, *, repetitions: int) -> list[Figure
 
         def move_only() -> None:
             for scene in scenes:
-                motion = Run(scene.bodies, scene.extent)
+                motion = EngineRun(scene.bodies, scene.extent)
                 motion.advance(round((NUM_FRAMES - 1) / FPS * motion.substeps) + 1)
 
         def compare(
             what: str, ours: Callable, other: Callable, num: int, against: str, target: Target | None = None
         ) -> Figure:
             return compare_rates(
-                "assemblies", f"{place}, {what}", "clips/s", ours=(ours, recipe.num_clips),
-                baseline=(other, num), against=against, repetitions=repetitions, target=target,
-            )  # fmt: skip
+                "assemblies",
+                f"{place}, {what}",
+                "clips/s",
+                ours=(ours, recipe.num_clips),
+                baseline=(other, num),
+                against=against,
+                repetitions=repetitions,
+                target=target,
+            )
 
         target = TARGETS.get(recipe.resolution)
         return [

@@ -48,18 +48,29 @@ def measure(quick: bool) -> Iterator[Figure]:
             held += bool(found.low <= truth <= found.high)
         share = held / max(repeats - unknown, 1)
         yield Figure(
-            "coverage", what, "of intervals hold the truth",
-            ours=share, baseline=0.95, ratio=share / 0.95, against="what is promised",
-            target=Target(LEAST), notes={"without interval": f"{unknown:,}"},
-        )  # fmt: skip
+            "coverage",
+            what,
+            "of intervals hold the truth",
+            ours=share,
+            baseline=0.95,
+            ratio=share / 0.95,
+            against="what is promised",
+            target=Target(LEAST),
+            notes={"without interval": f"{unknown:,}"},
+        )
     for num in (10, *NUMBERS):
         errs = [_sign_error(num, rng_for(index, "errors", num)) for index in range(repeats)]
         share = float(np.mean(errs))
         yield Figure(
-            "coverage", f"sign test, {num} skewed differences of median 0", "of true nulls rejected",
-            ours=share, baseline=0.05, ratio=share / 0.05, against="what is promised",
+            "coverage",
+            f"sign test, {num} skewed differences of median 0",
+            "of true nulls rejected",
+            ours=share,
+            baseline=0.05,
+            ratio=share / 0.05,
+            against="what is promised",
             target=Target(MOST_ERRORS + 3 * (0.05 * 0.95 / repeats) ** 0.5, at="most"),
-        )  # fmt: skip
+        )
 
 
 def cases() -> Iterator[tuple[str, Draw]]:

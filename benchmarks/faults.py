@@ -298,7 +298,7 @@ def _cost_of_a_shard(folder: Path, num_clips: int) -> Figure:
     simulate_shard(recipe, path, range(num_clips))
 
     def look() -> float:
-        arrow_files.verified.cache_clear()
+        arrow_files.verify_file.cache_clear()
         started = time.perf_counter()
         Shard(path)
         return time.perf_counter() - started
@@ -342,13 +342,13 @@ def _cost_of_quickstart(folder: Path) -> Figure:
         return work
 
     with (
-        patch.object(arrow_files, "verified", _with_clear(timed(arrow_files.verified))),
+        patch.object(arrow_files, "verified", _with_clear(timed(arrow_files.verify_file))),
         contextlib.redirect_stderr(io.StringIO()),
     ):
         started = time.perf_counter()
         done = run(experiment, folder / "quickstart")
         took = time.perf_counter() - started
-    arrow_files.verified.cache_clear()
+    arrow_files.verify_file.cache_clear()
     started = time.perf_counter()
     for _, artifact in done.plan.artifacts():
         damaged_files(artifact.folder, read_manifest(artifact.folder))
@@ -367,5 +367,5 @@ def _cost_of_quickstart(folder: Path) -> Figure:
 
 
 def _with_clear(function: Callable[..., Any]) -> Callable[..., Any]:
-    function.cache_clear = arrow_files.verified.cache_clear  # type: ignore[attr-defined]
+    function.cache_clear = arrow_files.verify_file.cache_clear  # type: ignore[attr-defined]
     return function

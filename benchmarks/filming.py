@@ -24,12 +24,16 @@ def measure(quick: bool) -> list[Figure]:
         }
         figures.append(
             compare_rates(
-                "filming", f"{size[0]} x {size[1]}, {NUM_FRAMES} frames, textured", "clips/s",
+                "filming",
+                f"{size[0]} x {size[1]}, {NUM_FRAMES} frames, textured",
+                "clips/s",
                 ours=(lambda every=truths["textured"]: _film(every), len(truths["textured"])),
                 baseline=(lambda every=truths["plain"]: _film(every), len(truths["plain"])),
-                against=PLAIN, repetitions=1 if quick else 7, target=TARGETS.get(size),
+                against=PLAIN,
+                repetitions=1 if quick else 7,
+                target=TARGETS.get(size),
             )
-        )  # fmt: skip
+        )
     return figures
 
 

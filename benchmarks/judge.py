@@ -33,9 +33,19 @@ FINAL = 31  # seed; 11 to 29 were used to set limits
 LAWS = ("uniform_motion", "parabola", "collision", "bounce", "arrival")
 FILMINGS = ("plain", "textured")
 FAULTS = (
-    "vanish", "appear", "duplicate", "teleport", "grow", "recolor",
-    "energy gain", "superbounce", "kick", "brake", "gravity reversed", "gravity off",
-)  # fmt: skip
+    "vanish",
+    "appear",
+    "duplicate",
+    "teleport",
+    "grow",
+    "recolor",
+    "energy gain",
+    "superbounce",
+    "kick",
+    "brake",
+    "gravity reversed",
+    "gravity off",
+)
 SHAPES = ((256, 144, 32, 10.0), (208, 208, 49, 16.0), (320, 180, 40, 24.0))  # width, height, frames, fps
 QUALITY = 23
 AGAINST = "the signs that need no mechanics alone: vanish, duplicate; 0.95 for intervals"
@@ -79,10 +89,15 @@ def measure(quick: bool) -> Iterator[Figure]:
         yield share(f"true films called abnormal, {filming}", alarms, Target(0.05, at="most"))
         rates = 1 / np.array(seconds[1:])
         yield Figure(
-            "judge", f"films followed and judged, {filming}", "films/s", ours=float(np.median(rates)),
-            baseline=1.0, ratio=float(np.median(rates)), against=AGAINST,
+            "judge",
+            f"films followed and judged, {filming}",
+            "films/s",
+            ours=float(np.median(rates)),
+            baseline=1.0,
+            ratio=float(np.median(rates)),
+            against=AGAINST,
             spread=(float(rates.min()), float(rates.max())),
-        )  # fmt: skip
+        )
         held = float(np.mean(inside))
         what = f"intervals that hold the truth, {filming}, of {len(inside)}"
         yield Figure("judge", what, "share", held, 0.95, held / 0.95, AGAINST)
@@ -105,9 +120,16 @@ def share(what: str, said: list[Judgement], target: Target | None) -> Figure:
     ratio = float(ours.mean() / present.mean()) if present.any() else np.nan
     counts = f"{what}: {ours.sum()} of {len(ours)}"
     return Figure(
-        "judge", counts, "share", float(ours.mean()), float(present.mean()), ratio, AGAINST, target,
+        "judge",
+        counts,
+        "share",
+        float(ours.mean()),
+        float(present.mean()),
+        ratio,
+        AGAINST,
+        target,
         notes={"by": told} if told else {},
-    )  # fmt: skip
+    )
 
 
 def covered(clip: Clip, said: Judgement) -> list[bool]:

@@ -119,7 +119,7 @@ def _plain(folder: Path, num_clips: int, batch: int, steps: int) -> Callable[[],
             times, noise = process.times(batch, generator), torch.randn(data.shape, generator=generator)
             optimizer.zero_grad()
             with _spelt_out():
-                given = loop.conditioning(data, CONTEXT)
+                given = loop.pad_given(data, CONTEXT)
                 loss = loop.loss_of(network, process, data, noise, times, *given, context=CONTEXT)
                 loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -146,7 +146,7 @@ def _plain_rollouts(clips: FrameSource, asked: int) -> Callable[[], object]:
             z = torch.randn((1, NUM_FRAMES, RESOLUTION, RESOLUTION, 3))
             video = torch.zeros_like(z)
             video[0, :CONTEXT] = loop.to_network(torch.from_numpy(given[index]))
-            shown, mask = loop.conditioning(video, CONTEXT)
+            shown, mask = loop.pad_given(video, CONTEXT)
             for step in range(SAMPLING_STEPS):
                 time = torch.full((1,), step / SAMPLING_STEPS)
                 with _spelt_out():

@@ -23,10 +23,17 @@ AGAINST = "copying the last given frame"
 SECONDS = 240  # of one core that a training may take
 SMALL = DiTSize(2, 96, 2)  # in place of the micro network where it has to be quick
 OPTIONS = {
-    "preset": "micro", "patch": [2, 8, 8], "batch": 8, "warm_up": 50, "learning_rate": 2e-3,
-    "muon_rate": 0.04, "weight_decay": 0.0, "ema": 0.99, "sample_minutes": None,
+    "preset": "micro",
+    "patch": [2, 8, 8],
+    "batch": 8,
+    "warm_up": 50,
+    "learning_rate": 2e-3,
+    "muon_rate": 0.04,
+    "weight_decay": 0.0,
+    "ema": 0.99,
+    "sample_minutes": None,
     "sampling_steps": 2,
-}  # fmt: skip
+}
 
 
 def measure(quick: bool) -> list[Figure]:
@@ -57,10 +64,17 @@ def measure(quick: bool) -> list[Figure]:
         ours, baseline = (float(worst(judge(recipe, video))) for video in (rollout, still))
         figures.append(
             Figure(
-                "overfit", f"{name}, {what}", unit, ours, baseline, ours / baseline, AGAINST, target,
+                "overfit",
+                f"{name}, {what}",
+                unit,
+                ours,
+                baseline,
+                ours / baseline,
+                AGAINST,
+                target,
                 notes={"taught in": spent},
             )
-        )  # fmt: skip
+        )
     return figures
 
 

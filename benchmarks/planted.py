@@ -15,10 +15,10 @@ from worldlaw.clips.media import encode_mp4, write_video
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Body, Scene, Trajectory
 from worldlaw.exam import Paper, Truth, load_paper, truth_of
-from worldlaw.exam.answers.adjustments import Unfit, fit, resized
-from worldlaw.exam.answers.answer_folder import Answer, Declaration, Finding
+from worldlaw.exam.answers.adjustments import Unfit, fit, resize_frames
+from worldlaw.exam.answers.answer_folder import Answer, AnswerFinding, Declaration
 from worldlaw.exam.paper.paper import PaperQuestion
-from worldlaw.exam.scoring.question_scores import Marked, Read, mark
+from worldlaw.exam.scoring.question_scores import QuestionScores, Read, mark
 from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, STANDING
 from worldlaw.measure.metrics.trajectory import CHARGE
 from worldlaw.worlds import scenarios
@@ -99,8 +99,12 @@ def scored(
     marked = mark(
         truth,
         (_read(truth, number, *answers[name], place) for number, name in enumerate(names)),
-        failures={}, limits=None, look=False, own_tracks=None, marked=Marked(),
-    )  # fmt: skip
+        failures={},
+        limits=None,
+        look=False,
+        own_tracks=None,
+        marked=QuestionScores(),
+    )
     rows = {(number, who, metric): value for number, who, _, metric, value, _, _ in marked.rows}
     absent = rows[-1, STANDING, "velocity_error"] + CHARGE
     return {
@@ -115,7 +119,7 @@ def _read(truth: Truth, number: int, frames: Frames, form: Form, place: Path) ->
     rng = rng_for(0, "form", form.name, truth.question.index)
     shown = form.look(frames[:: form.every].astype(np.float32), rng)
     shown = np.clip(np.rint(shown), 0, 255).astype(np.uint8)
-    shown = resized(shown, round(video.width * form.scale), round(video.height * form.scale))
+    shown = resize_frames(shown, round(video.width * form.scale), round(video.height * form.scale))
     fps = video.fps / form.every
     path = place / f"answer{form.suffix or ('.npz' if form.crf is None else '.mp4')}"
     if form.suffix:
@@ -129,7 +133,7 @@ def _read(truth: Truth, number: int, frames: Frames, form: Form, place: Path) ->
         film = read_film(path, least_frames=1)
         return answer, (film, fit(film, truth.video(video.context), video, Declaration()))
     except Unfit as error:
-        return answer, Finding(path.name, truth.question.id, "excluded", error.code, str(error))
+        return answer, AnswerFinding(path.name, truth.question.id, "excluded", error.code, str(error))
 
 
 def moved(truth: Truth, position: np.ndarray) -> Frames:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from benchmarks.timing import Figure
-from worldlaw.clips.recompression import ASSUMED, recoded
+from worldlaw.clips.recompression import ASSUMED, recompress
 from worldlaw.core.types import OPTIONAL_ARRAYS, TRAJECTORY_ARRAYS, Case, Detections, Tracks, Trajectory
 from worldlaw.exam.answers.resampling import resample
 from worldlaw.measure.matching import match
@@ -37,7 +37,7 @@ def _measure(law: str, codec: str, num: int) -> Figure:
         video = recipe.frames(scene, truth)
         hints = hints_of(video, scene)
         if codec != "lossless":
-            video, _ = recoded(video, ASSUMED, FPS)
+            video, _ = recompress(video, ASSUMED, FPS)
         whole = match(track(video, hints, fps=FPS), truth)
         half = _every_other(whole.bodies)
         time, at = np.arange(half.num_frames) * half.dt, np.arange(truth.num_frames) / FPS

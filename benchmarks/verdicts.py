@@ -96,9 +96,14 @@ def figures(
 
 
 def _numbers(
-    kind: str, wanted: int, resolution: int, num_frames: int, processes: int,
-    known: dict[str, Numbers | None], store: Path | None,
-) -> Iterator[Numbers]:  # fmt: skip
+    kind: str,
+    wanted: int,
+    resolution: int,
+    num_frames: int,
+    processes: int,
+    known: dict[str, Numbers | None],
+    store: Path | None,
+) -> Iterator[Numbers]:
     """The seven numbers of so many clips; clips that cannot have the fault are passed over."""
     index = got = 0
     with get_context("spawn").Pool(processes) if processes > 1 else nullcontext() as pool:

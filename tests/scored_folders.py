@@ -114,13 +114,24 @@ def rows_of(question, answer, predictor, kind, error, **metrics):
     }
     return [
         {
-            "paper": "tiny", "section": section, "scenario": scenario, "filming": filming,
-            "level": "in", "in_train_region": "unknown", "question": question, "answer": answer,
-            "predictor": predictor, "kind": kind, "body": -1, "metric": metric,
-            "value": value, "unit": unit, "best": best,
+            "paper": "tiny",
+            "section": section,
+            "scenario": scenario,
+            "filming": filming,
+            "level": "in",
+            "in_train_region": "unknown",
+            "question": question,
+            "answer": answer,
+            "predictor": predictor,
+            "kind": kind,
+            "body": -1,
+            "metric": metric,
+            "value": value,
+            "unit": unit,
+            "best": best,
         }
         for metric, (value, unit, best) in values.items()
-    ]  # fmt: skip
+    ]
 
 
 def questions(section, *outcomes):

@@ -13,7 +13,14 @@ from typing import Any
 
 _HOMES = {
     "worldlaw.core.types": (
-        "Body", "Case", "Conditioning", "Detections", "Hints", "Scene", "Tracks", "Trajectory",
+        "Body",
+        "Case",
+        "Conditioning",
+        "Detections",
+        "Hints",
+        "Scene",
+        "Tracks",
+        "Trajectory",
     ),
     "worldlaw.core.errors": ("BadInput", "Failed"),
     "worldlaw.core.seeding": ("rng_for",),
@@ -29,7 +36,7 @@ _HOMES = {
     "worldlaw.exam.paper.paper_folder": ("make_paper",),
     "worldlaw.exam.scoring.exam_scores": ("score",),
     "worldlaw.exam.examine": ("examine",),
-}  # fmt: skip
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)

@@ -38,7 +38,7 @@ from worldlaw.worlds.scene_description import EDGES
 from worldlaw.worlds.view import view_of
 
 if TYPE_CHECKING:
-    from worldlaw.models.codecs.codec import Codec
+    from worldlaw.models.autoencoders.codec import Codec
     from worldlaw.report.analyses import Analysis, Evidence
 
 FPS = 10.0

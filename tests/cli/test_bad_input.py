@@ -13,7 +13,7 @@ from worldlaw.cli import main
 from worldlaw.cli.command import LONGEST_LINE
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4
-from worldlaw.core.errors import BadInput, Failed, blamed, nearest, unknown
+from worldlaw.core.errors import BadInput, Failed, blame, nearest, unknown
 from worldlaw.core.strict_files import parse_json, parse_yaml
 from worldlaw.core.time_limit import at_most
 from worldlaw.exam import load_paper, truth_of
@@ -140,12 +140,21 @@ def test_every_json_file_of_a_user_is_taken_strictly(text, tmp_path, capsys, mad
 @pytest.mark.parametrize(
     "hints",
     [
-        "gravity: [0, 1.0e+308]", "gravity: [0, .inf]", "scale: .nan", "scale: 1.0e+308", "scale: 1.0e-308",
-        "fps: .nan", "fps: 1.0e-300", "extent: [1, 1.0e+308]", "extent: [.inf, 1]",
-        "surfaces: [[0, 0, 1.0e+308, 1]]", "boxes: {a: [[0, 1, 1, .inf, 1, ball]]}",
-        "points: {a: [[0, 1.0e+308, 1, ball]]}", "videos: {a: {gravity: [0, -.inf]}}",
+        "gravity: [0, 1.0e+308]",
+        "gravity: [0, .inf]",
+        "scale: .nan",
+        "scale: 1.0e+308",
+        "scale: 1.0e-308",
+        "fps: .nan",
+        "fps: 1.0e-300",
+        "extent: [1, 1.0e+308]",
+        "extent: [.inf, 1]",
+        "surfaces: [[0, 0, 1.0e+308, 1]]",
+        "boxes: {a: [[0, 1, 1, .inf, 1, ball]]}",
+        "points: {a: [[0, 1.0e+308, 1, ball]]}",
+        "videos: {a: {gravity: [0, -.inf]}}",
     ],
-)  # fmt: skip
+)
 def test_hints_that_no_picture_has_are_refused(hints, tmp_path, capsys):
     np.save(tmp_path / "a.npy", np.zeros((8, 32, 32, 3), np.uint8))
     (tmp_path / "hints.yaml").write_text(hints)
@@ -178,14 +187,14 @@ class Own(BaseException):
 def test_whatever_a_model_raises_is_said_to_be_its_own(raised):
     named = "it called sys.exit" if isinstance(raised, SystemExit) else type(raised).__name__
     said = f"^model m: {named}.*test_bad_input.py, line"
-    with pytest.raises(Failed, match=said), blamed("model m"):
+    with pytest.raises(Failed, match=said), blame("model m"):
         raise raised
 
 
 def test_ctrl_c_and_the_end_of_our_own_generators_are_not_the_models():
-    with pytest.raises(KeyboardInterrupt), blamed("model m"):
+    with pytest.raises(KeyboardInterrupt), blame("model m"):
         raise KeyboardInterrupt
-    space = {"blamed": blamed}
+    space = {"blamed": blame}
     source = "def ours():\n    with blamed('m'):\n        yield 1\n"
     exec(compile(source, answer_check.__file__, "exec"), space)  # as marking does for the metrics of a case
     generator = space["ours"]()
@@ -203,7 +212,7 @@ def test_ctrl_c_and_the_end_of_our_own_generators_are_not_the_models():
     ],
 )
 def test_that_memory_ran_out_is_said(error):
-    with pytest.raises(Failed, match="model m: memory ran out"), blamed("model m"):
+    with pytest.raises(Failed, match="model m: memory ran out"), blame("model m"):
         raise error
 
 

@@ -17,7 +17,7 @@ import yaml
 from worldlaw.cli import main
 from worldlaw.clips.store import Shard
 from worldlaw.core import artifact
-from worldlaw.core.artifact import MANIFEST, locked
+from worldlaw.core.artifact import MANIFEST, lock_folder
 from worldlaw.experiment.check import check
 
 TINY = """
@@ -521,10 +521,10 @@ def test_a_disk_that_fills_at_any_file_is_one_line(complaint, ends_well, place, 
 
 def test_two_runs_at_once_in_one_folder(complaint, ends_well, place, capfd):
     ends_well()
-    with locked(place / "runs" / "tiny"):
+    with lock_folder(place / "runs" / "tiny"):
         assert "another run is writing here; wait for it" in complaint(1, "run", "tiny.yaml")
     (simulated(place) / MANIFEST).unlink()
-    with locked(next((place / "runs").glob("simulate-*/clips-00001.arrow")).parent):
+    with lock_folder(next((place / "runs").glob("simulate-*/clips-00001.arrow")).parent):
         words, ends = ["run", "tiny.yaml", "--set", "name=other", "--workers", "1"], []
         other = threading.Thread(target=lambda: ends.append(main(words)))
         other.start()
@@ -551,9 +551,13 @@ def started(place, *words):
     """A run in a process of its own, in a group of its own, that is at work: some shard is complete."""
     process = subprocess.Popen(
         [sys.executable, "-m", "worldlaw", "run", "tiny.yaml", *LARGER, "--workers", "2", *words],
-        cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         preexec_fn=hear_ctrl_c,
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + 60
     while not list((place / "runs").glob("simulate-*/clips-*.arrow")):
         assert process.poll() is None, process.communicate()

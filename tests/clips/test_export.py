@@ -14,7 +14,7 @@ import pytest
 from worldlaw.clips import Clip, Clips, write_shard
 from worldlaw.clips.export import export_phyworld, export_rollouts, export_videofolder
 from worldlaw.clips.films import read_film
-from worldlaw.core.artifact import locked
+from worldlaw.core.artifact import lock_folder
 from worldlaw.core.errors import BadInput, Failed
 from worldlaw.measure.metrics.study import study_positions
 from worldlaw.worlds import draw_scene, scenarios, training_region
@@ -257,7 +257,7 @@ def test_what_a_killed_export_left_is_swept_away(tmp_path):
 def test_two_exports_at_once_into_one_folder_do_not_mix(tmp_path):
     clips = stored(tmp_path / "clips", "parabola", 1)
     (tmp_path / "out.part").mkdir()
-    with locked(tmp_path / "out.part"), pytest.raises(Failed, match="another run"):
+    with lock_folder(tmp_path / "out.part"), pytest.raises(Failed, match="another run"):
         export_videofolder(clips, tmp_path / "out")
 
 

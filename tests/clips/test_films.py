@@ -14,7 +14,7 @@ from PIL import Image
 from worldlaw.clips.film import Encoding
 from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4, write_video
-from worldlaw.clips.recompression import recoded
+from worldlaw.clips.recompression import recompress
 from worldlaw.core.errors import BadInput
 
 
@@ -52,10 +52,14 @@ def near(found, frames, most):
 @pytest.mark.parametrize(
     ("name", "codec", "read_as"),
     [
-        ("a.mp4", "libx264", "h264"), ("a.mov", "libx264", "h264"), ("a.mkv", "libx264", "h264"),
-        ("a.webm", "libvpx-vp9", "vp9"), ("a.avi", "mpeg4", "mpeg4"), ("a.mp4", "libx265", "hevc"),
+        ("a.mp4", "libx264", "h264"),
+        ("a.mov", "libx264", "h264"),
+        ("a.mkv", "libx264", "h264"),
+        ("a.webm", "libvpx-vp9", "vp9"),
+        ("a.avi", "mpeg4", "mpeg4"),
+        ("a.mp4", "libx265", "hevc"),
     ],
-)  # fmt: skip
+)
 def test_every_container_gives_frames_times_and_codec_back(tmp_path, name, codec, read_as):
     frames = moving_square()
     film = read_film(write(tmp_path / name, frames, codec=codec, fps=16))
@@ -103,7 +107,7 @@ def test_the_same_codec_again_loses_what_the_file_lost(tmp_path):
     frames = moving_square()
     (tmp_path / "a.mp4").write_bytes(encode_mp4(frames, 10.0, quality=30))
     film = read_film(tmp_path / "a.mp4")
-    through, said = recoded(frames, film.encoding, 10.0)
+    through, said = recompress(frames, film.encoding, 10.0)
     np.testing.assert_array_equal(through, film.frames)
     assert said == "h264 yuv420p crf 30"
 
@@ -111,16 +115,21 @@ def test_the_same_codec_again_loses_what_the_file_lost(tmp_path):
 @pytest.mark.parametrize(
     "encoding",
     [
-        Encoding("hevc", "yuv420p", "crf", 28.0), Encoding("vp9", "yuv420p", "bits", 4000.0),
-        Encoding("av1", "yuv420p", "bits", 4000.0), Encoding("mpeg4", "yuv420p", "bits", 9000.0),
-        Encoding("mjpeg", "yuvj420p", "bits", 20000.0), Encoding("h264", "yuv444p", "bits", 3000.0),
-        Encoding("webp", "lossy"), Encoding("prores"), Encoding("gif"),
+        Encoding("hevc", "yuv420p", "crf", 28.0),
+        Encoding("vp9", "yuv420p", "bits", 4000.0),
+        Encoding("av1", "yuv420p", "bits", 4000.0),
+        Encoding("mpeg4", "yuv420p", "bits", 9000.0),
+        Encoding("mjpeg", "yuvj420p", "bits", 20000.0),
+        Encoding("h264", "yuv444p", "bits", 3000.0),
+        Encoding("webp", "lossy"),
+        Encoding("prores"),
+        Encoding("gif"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_every_codec_keeps_shape_and_look_and_gives_the_same_frames_twice(encoding):
     frames = moving_square(6, 47, 63)
-    (first, said), (second, _) = (recoded(frames, encoding, 12.0) for _ in range(2))
+    (first, said), (second, _) = (recompress(frames, encoding, 12.0) for _ in range(2))
     assert near(first, frames, 12)
     np.testing.assert_array_equal(first, second)
     assert said
@@ -136,7 +145,7 @@ def test_jpeg_frames_are_lost_by_their_own_tables(tmp_path):
     film = read_film(folder)
     assert len(film.frames) == 9
     assert film.time is None
-    np.testing.assert_array_equal(recoded(frames, film.encoding, 10.0)[0], film.frames[:8])
+    np.testing.assert_array_equal(recompress(frames, film.encoding, 10.0)[0], film.frames[:8])
     assert near(film.frames[8:], frames[:1], 8)  # frame_10 comes last
 
 
@@ -171,13 +180,15 @@ def test_a_film_that_breaks_off_gives_what_there_is_and_says_so(tmp_path, name):
 @pytest.mark.parametrize(
     ("array", "code"),
     [
-        (moving_square() / 255.0, "floats"), ((moving_square() / 255).astype(np.float32), "floats"),
-        (np.moveaxis(moving_square(), -1, 1), "axes"), (moving_square()[None], "axes"),
+        (moving_square() / 255.0, "floats"),
+        ((moving_square() / 255).astype(np.float32), "floats"),
+        (np.moveaxis(moving_square(), -1, 1), "axes"),
+        (moving_square()[None], "axes"),
         (np.concatenate([moving_square(), moving_square()[..., :1]], axis=-1), "alpha"),
         (moving_square().astype(np.int64), "integers"),
     ],
     ids=["float64", "float32", "channels first", "batch", "alpha", "int64"],
-)  # fmt: skip
+)
 def test_arrays_of_other_kinds_are_taken_with_a_note(tmp_path, array, code):
     np.savez_compressed(tmp_path / "a.npz", video=array, fps=12.0)
     film = read_film(tmp_path / "a.npz")

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from worldlaw.clips.store import Clip, Clips, Shard, shard_name, write_shard
-from worldlaw.clips.tracks import Tracked, read_tracks, tracks_name, write_tracks
+from worldlaw.clips.tracks import TrackedClip, read_tracks, tracks_name, write_tracks
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Detections, Tracks
 from worldlaw.testing import make_recipe
@@ -103,8 +103,8 @@ def test_tracks_come_back_as_they_were(tmp_path):
     truth = recipe.trajectory(recipe.scene(0)[0])
     extra = Detections(np.array([2, 5]), np.ones((2, 2)), np.array([0.1, 0.2]), np.zeros((2, 3)))
     rows = [
-        Tracked(4, ("ball", "ring"), Tracks(truth, extra)),
-        Tracked(5, ("ball", "ball"), Tracks(truth, Detections.none())),
+        TrackedClip(4, ("ball", "ring"), Tracks(truth, extra)),
+        TrackedClip(5, ("ball", "ball"), Tracks(truth, Detections.none())),
     ]
     write_tracks(tmp_path / tracks_name(0), rows, fps=10.0)
     first, second = read_tracks(tmp_path)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from worldlaw.core.artifact import Artifact, atomic_path, key_of, locked, read_manifest
+from worldlaw.core.artifact import Artifact, atomic_path, key_of, lock_folder, read_manifest
 from worldlaw.core.errors import BadInput, Failed, unknown
 from worldlaw.core.numbers.stats import paired_difference, proportion, summarize
 from worldlaw.core.registry import Registry
@@ -120,9 +120,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_folder_is_held_by_one_run_at_a_time(tmp_path):
-    with locked(tmp_path), pytest.raises(Failed, match="another run"), locked(tmp_path):
+    with lock_folder(tmp_path), pytest.raises(Failed, match="another run"), lock_folder(tmp_path):
         pass
-    with locked(tmp_path):
+    with lock_folder(tmp_path):
         pass
 
 

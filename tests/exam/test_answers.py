@@ -15,10 +15,10 @@ from worldlaw.clips.films import read_film
 from worldlaw.clips.media import encode_mp4, write_video
 from worldlaw.core.errors import BadInput
 from worldlaw.exam import load_paper, truth_of
-from worldlaw.exam.answers.adjustments import Unfit, fit, framed, last_counted, resized
+from worldlaw.exam.answers.adjustments import Unfit, fit, frame_answer, last_counted, resize_frames
 from worldlaw.exam.answers.answer_check import check
 from worldlaw.exam.answers.answer_folder import Declaration, open_answers
-from worldlaw.exam.paper.paper import Video
+from worldlaw.exam.paper.paper import PaperVideo
 from worldlaw.exam.paper.paper_folder import make_paper
 from worldlaw.exam.scoring.exam_scores import score
 
@@ -166,8 +166,11 @@ def test_two_answers_with_one_name_are_both_excluded(made, videos, answers):
     np.savez(answers / "fall-0001__0.npz", video=videos["fall-0001"])
     found = codes(made, answers, "excluded")
     assert {name for name, code in found if code == "twice"} == {
-        "fall-0000.gif", "fall-0000.mp4", "fall-0001.mp4", "fall-0001__0.npz",
-    }  # fmt: skip
+        "fall-0000.gif",
+        "fall-0000.mp4",
+        "fall-0001.mp4",
+        "fall-0001__0.npz",
+    }
     scored = score(made.folder, answers)
     assert [status["status"] for status in scored.statuses] == ["excluded", "excluded", "scored"]
     assert "are one answer twice" in scored.statuses[0]["reason"]
@@ -229,9 +232,7 @@ def test_a_pipe_and_a_link_out_of_the_folder_are_excluded_and_never_opened(made,
     frames.mkdir()
     os.mkfifo(frames / "0.png")
     found = {one.question: (one.code, one.line) for one in check(made.folder, answers)}
-    assert found["fall-0000"] == (
-        "link", "a link that leads out of the folder; put the video itself there"
-    )  # fmt: skip
+    assert found["fall-0000"] == ("link", "a link that leads out of the folder; put the video itself there")
     assert found["fall-0001"] == ("unreadable", "no regular file")
     assert found["fall-0002"] == ("unreadable", "0.png: no regular file")
     assert main(["exam", "check", str(made.folder), str(answers)]) == 2
@@ -264,7 +265,7 @@ def test_an_answer_that_ends_long_before_is_warned_of(made, videos, answers):
 
 # How an answer lies to its question, on a ball that moves on white.
 
-VIDEO = Video(96, 64, 16, 10.0, 3)
+VIDEO = PaperVideo(96, 64, 16, 10.0, 3)
 
 
 def ball(times, width=96, height=64):
@@ -300,11 +301,11 @@ def test_bars_are_found_to_the_pixel(bars, color):
     assert found.box == (left, top, 96, 64)
     assert found.bars == (color,) * 3
     assert "letterbox" in whats(found)
-    np.testing.assert_array_equal(framed(ball(WHOLE), found), frames)
+    np.testing.assert_array_equal(frame_answer(ball(WHOLE), found), frames)
 
 
 def test_a_letterbox_inside_a_smaller_picture_is_found_to_the_pixel():
-    small = np.stack([resized(ball(WHOLE), 72, 48)[t] for t in range(16)])
+    small = np.stack([resize_frames(ball(WHOLE), 72, 48)[t] for t in range(16)])
     frames = np.pad(small, ((0, 0), (12, 12), (0, 0), (0, 0)))
     found = fit(film(frames, 10.0), GIVEN, VIDEO, Declaration())
     assert found.box == (0, 12, 72, 48)
@@ -312,7 +313,7 @@ def test_a_letterbox_inside_a_smaller_picture_is_found_to_the_pixel():
 
 
 def test_a_stretched_picture_is_told_from_one_between_bars():
-    found = fit(film(resized(ball(WHOLE), 96, 96), 10.0), GIVEN, VIDEO, Declaration())
+    found = fit(film(resize_frames(ball(WHOLE), 96, 96), 10.0), GIVEN, VIDEO, Declaration())
     assert found.box == (0, 0, 96, 96)
     assert whats(found) == ["size", "stretch"]
 
@@ -364,10 +365,17 @@ def test_uneven_frames_keep_their_times():
 @pytest.mark.parametrize(
     ("first", "declared", "begins"),
     [
-        (0, None, 0), (2, None, 2), (3, None, 3),
-        (0, True, 0), (2, "last", 2), (3, False, 3), (0, False, 3), (3, "last", 2), (2, True, 0),
+        (0, None, 0),
+        (2, None, 2),
+        (3, None, 3),
+        (0, True, 0),
+        (2, "last", 2),
+        (3, False, 3),
+        (0, False, 3),
+        (3, "last", 2),
+        (2, True, 0),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("lacking", [0, 1])
 def test_which_given_frame_a_film_begins_with_is_declared_or_seen(first, declared, begins, lacking):
     frames = ball(WHOLE)[first : 16 - lacking]
@@ -388,7 +396,7 @@ def test_where_all_given_frames_are_alike_the_number_of_frames_tells_with_which_
 
 @pytest.mark.parametrize(("count", "begins"), [(16, 0), (15, 0), (9, 0)])
 def test_one_given_frame_at_the_beginning_is_seen_though_a_frame_lacks(count, begins):
-    video = Video(96, 64, 16, 10.0, 1)
+    video = PaperVideo(96, 64, 16, 10.0, 1)
     frames = ball(WHOLE)
     assert fit(film(frames[:count], 10.0), frames[:1], video, Declaration()).begins == begins
     assert fit(film(frames[1:], 10.0), frames[:1], video, Declaration()).begins == 1
@@ -412,7 +420,7 @@ def test_another_first_frame_is_said():
     ],
 )
 def test_a_step_of_its_own_may_lack_at_the_end_of_an_answer(frames, fps, context, until):
-    video = Video(96, 64, 16, 10.0, context)
+    video = PaperVideo(96, 64, 16, 10.0, context)
     assert last_counted(np.arange(frames) / fps, fps, video) == pytest.approx(until)
 
 

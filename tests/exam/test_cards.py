@@ -195,8 +195,11 @@ def test_hashes_of_answers_name_every_file_and_skip_scores(tmp_path):
         (answers / "drift-plain-0000__1" / name).write_bytes(b"x")
     (answers / "drift-plain-0000__2.txt").write_text("an answer in no format of ours decides a status, too")
     assert set(hashes_of_answers(answers, asked)) - set(before) == {
-        "failures.json", "drift-plain-0000__1/1.png", "drift-plain-0000__1/2.PNG", "drift-plain-0000__2.txt",
-    }  # fmt: skip
+        "failures.json",
+        "drift-plain-0000__1/1.png",
+        "drift-plain-0000__1/2.PNG",
+        "drift-plain-0000__2.txt",
+    }
     (answers / "drift-plain-0000__0.mp4").write_bytes(b"other")
     assert hashes_of_answers(answers, asked)["drift-plain-0000__0.mp4"] != before["drift-plain-0000__0.mp4"]
 

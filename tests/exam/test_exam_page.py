@@ -20,8 +20,8 @@ from worldlaw.exam.page import exam_answer
 from worldlaw.exam.page.answer_strips import at_moments
 from worldlaw.exam.page.comparison_page import compare_page
 from worldlaw.exam.page.exam_page import exam_page, write_exam_report
-from worldlaw.exam.scoring.scores import Asked, Scores, read_scores
-from worldlaw.pages.film_strips import Film
+from worldlaw.exam.scoring.scores import ScoredQuestion, Scores, read_scores
+from worldlaw.pages.film_strips import FilmStrips
 
 MIXED = {
     **questions("fall-plain", 0.02, 0.5, "missing", "excluded"),
@@ -170,9 +170,14 @@ def films():
     """One law with one moving answer."""
     pixel = "data:image/webp;base64,UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoBAAEAAgA0JaQAA3AA/vuUAAA="
     shot = {
-        "which": "worst", "id": "fall-plain-0001", "answer": None, "verdict": "not solved",
-        "said": "0.500 m/s", "horizon": None, "film": Film(pixel, pixel, 8, 1, 1.0, 1.8),
-    }  # fmt: skip
+        "which": "worst",
+        "id": "fall-plain-0001",
+        "answer": None,
+        "verdict": "not solved",
+        "said": "0.500 m/s",
+        "horizon": None,
+        "film": FilmStrips(pixel, pixel, 8, 1, 1.0, 1.8),
+    }
     return [{"name": "parabola, plain", "shots": [shot]}]
 
 
@@ -343,7 +348,7 @@ def test_a_mean_and_a_median_that_order_otherwise_are_told_of():
         ("standing_still", "velocity_error"): {"a": [9.0], "b": [9.0], "c": [9.0]},
     }
     status = ({"status": "scored"},)
-    asked = tuple(Asked(name, "s", "collision", "plain", name, status) for name in "abc")
+    asked = tuple(ScoredQuestion(name, "s", "collision", "plain", name, status) for name in "abc")
     kinds = {"answers": "model", "constant_velocity": "reference"}
     found = Scores({}, pa.table({}), asked, values, kinds)
     line = types.SimpleNamespace(beside={"constant_velocity": None})

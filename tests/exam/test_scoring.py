@@ -21,7 +21,7 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST, OUTSIDE, VISIBLE, Detections, Tracks, Trajectory
 from worldlaw.core.workers import Workers
 from worldlaw.exam import load_paper, questions, truth_of, with_video
-from worldlaw.exam.answers.adjustments import resized
+from worldlaw.exam.answers.adjustments import resize_frames
 from worldlaw.exam.answers.resampling import resample
 from worldlaw.exam.paper.paper_folder import make_paper
 from worldlaw.exam.scoring import exam_scores, verdict_limits
@@ -93,7 +93,7 @@ def test_what_is_wrong_is_told_from_what_is_right(made, tmp_path):
 
 
 def halved(video):
-    return resized(video, 32, 32)
+    return resize_frames(video, 32, 32)
 
 
 def boxed(video):
@@ -102,12 +102,12 @@ def boxed(video):
 
 FORMS = {
     "half the size": (halved, {}, "size"),
-    "twice the size": (lambda video: resized(video, 128, 128), {}, "size"),
+    "twice the size": (lambda video: resize_frames(video, 128, 128), {}, "size"),
     "between bars": (boxed, {}, "letterbox"),
     "half the rate": (lambda video: video[::2], {"fps": 5.0}, "rate"),
     "only what is new": (lambda video: video[3:], {}, "given"),
     "longer": (lambda video: np.concatenate([video, video[-4:]]), {"fps": 10.0}, "long"),
-    "stretched": (lambda video: resized(video, 96, 64), {}, "stretch"),
+    "stretched": (lambda video: resize_frames(video, 96, 64), {}, "stretch"),
     "floats": (lambda video: video / np.float32(255), {}, "floats"),
 }
 
@@ -216,7 +216,7 @@ def test_a_form_is_too_coarse_if_more_than_one_true_clip_in_a_hundred_is_not_sol
 def test_tracks_of_ones_own_stand_in_for_ours(made, tmp_path):
     videos = true_videos(made)
     answers = write(
-        tmp_path / "answers", {name: resized(boxed(video), 128, 188) for name, video in videos.items()}
+        tmp_path / "answers", {name: resize_frames(boxed(video), 128, 188) for name, video in videos.items()}
     )
     (answers / "answers.json").write_text(json.dumps({"letterbox": [0, 28, 128, 128]}))
     told = tmp_path / "told"
@@ -374,7 +374,7 @@ def test_the_same_answers_give_the_same_bytes_with_any_number_of_workers(made, t
 
 
 def test_pixels_are_compared_at_the_size_that_was_asked(made, tmp_path):
-    doubled = {name: resized(video, 128, 128) for name, video in true_videos(made).items()}
+    doubled = {name: resize_frames(video, 128, 128) for name, video in true_videos(made).items()}
     scored = score(made.folder, write(tmp_path / "answers", doubled), look=True)
     assert min(values(scored, "ssim").values()) > 0.98
     assert min(values(scored, "psnr").values()) > 35

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from worldlaw.clips.store import Clip, Shard, write_shard
-from worldlaw.clips.tracks import Tracked, read_tracks, write_tracks
+from worldlaw.clips.tracks import TrackedClip, read_tracks, write_tracks
 from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.polygons import area_and_center, overlap, union_center
 from worldlaw.core.types import LOST
@@ -139,7 +139,7 @@ def test_poses_are_stored_and_those_of_blobs_have_none(tmp_path):
     made = recipe()
     scene, _ = made.scene(0)
     looks, tracks = tracker("poses")(made.read([0])[0], context=1, extent=scene.extent, fps=made.fps)
-    write_tracks(tmp_path / "tracks-00000.arrow", [Tracked(0, looks, tracks)], fps=made.fps)
+    write_tracks(tmp_path / "tracks-00000.arrow", [TrackedClip(0, looks, tracks)], fps=made.fps)
     (back,) = read_tracks(tmp_path)
     np.testing.assert_array_equal(back.tracks.bodies.angle, tracks.bodies.angle)
     np.testing.assert_allclose(back.tracks.bodies.misfit, tracks.bodies.misfit, atol=1e-6)
@@ -181,11 +181,12 @@ def test_a_body_turned_too_far_is_off_by_that_angle_and_a_bar_by_half_a_turn_is_
 def test_limits_are_made_once_for_all_worlds_and_rows_tell_the_faults(tmp_path, monkeypatch):
     monkeypatch.setattr(keys, "CALIBRATION_CLIPS", 8)
     monkeypatch.setattr(
-        verdicts, "calibrate",
+        verdicts,
+        "calibrate",
         lambda rows, **_: verdicts.Thresholds(
             {name: max(row[name] for row in rows) for name in rows[0]}, 0.01, 0.95, len(rows), 0, {}, {}
         ),
-    )  # fmt: skip
+    )
     asked = experiment()
     done = run(asked, tmp_path, until="evaluate")
     assert len(list(tmp_path.glob("calibrate-*"))) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from worldlaw.clips.frames import Joined
+from worldlaw.clips.frames import JoinedSources
 from worldlaw.experiment.config import load_experiment, parse_experiment
 from worldlaw.experiment.plan import make_plan
 from worldlaw.experiment.run import run
@@ -92,7 +92,7 @@ def test_a_model_taught_together_is_taught_once_on_all_worlds(tmp_path):
 
 def test_joined_sources_give_each_source_its_clips():
     first, second = make_recipe("parabola", resolution=16), make_recipe("uniform_motion", resolution=16)
-    both = Joined([first, second])
+    both = JoinedSources([first, second])
     assert len(both) == 16
     expected = np.concatenate([second.read([3]), first.read([7]), second.read([0])])
     np.testing.assert_array_equal(both.read([11, 7, 8]), expected)
@@ -100,7 +100,7 @@ def test_joined_sources_give_each_source_its_clips():
 
 def test_sources_of_different_sizes_are_not_joined():
     with pytest.raises(ValueError, match="one size"):
-        Joined([make_recipe("parabola", resolution=16), make_recipe("parabola", resolution=32)])
+        JoinedSources([make_recipe("parabola", resolution=16), make_recipe("parabola", resolution=32)])
 
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

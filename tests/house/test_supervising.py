@@ -160,9 +160,11 @@ def test_whoever_asks_a_command_to_end_is_heard_by_its_work(place):
     ]:
         process = subprocess.Popen(
             [sys.executable, "-m", "worldlaw", "run", "tiny.yaml", "--workers", "1"],
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )  # fmt: skip
+        )
         deadline = time.monotonic() + 60
         while not (folder / "began").exists():
             assert time.monotonic() < deadline

@@ -18,9 +18,9 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.types import LOST
 from worldlaw.experiment import run
 from worldlaw.experiment.config import parse_experiment
-from worldlaw.experiment.look_choice import lacking
+from worldlaw.experiment.look_choice import missing_weights_of
 from worldlaw.experiment.plan import make_plan
-from worldlaw.experiment.stages.look import Look
+from worldlaw.experiment.stages.look import SplitLook
 from worldlaw.measure.metrics import metrics
 from worldlaw.measure.metrics.pixels import structural_similarity
 from worldlaw.measure.sets.frechet import frechet_distance
@@ -285,10 +285,13 @@ def test_with_weights_the_numbers_are_those_of_the_networks_and_the_key_knows_th
     by_clip = [distance.of_frames(a[3:], b[3:]).mean() for a, b in zip(true, seen, strict=True)]
     table = pq.read_table(plan.evaluate.folder / "results.parquet")
     found = {
-        name: [row["value"] for row in table.to_pylist()
-               if (row["predictor"], row["split"], row["metric"]) == (name, "id", "lpips")]
+        name: [
+            row["value"]
+            for row in table.to_pylist()
+            if (row["predictor"], row["split"], row["metric"]) == (name, "id", "lpips")
+        ]
         for name in ("floor", "copy_last_frame", "oracle_law")
-    }  # fmt: skip
+    }
     np.testing.assert_allclose(found["copy_last_frame"], by_clip, rtol=1e-5)
     assert found["floor"] == [0] * 6
     assert np.isnan(found["oracle_law"]).all()
@@ -314,7 +317,7 @@ def test_an_experiment_that_asks_for_no_look_has_no_table(tmp_path):
 
 
 def test_what_the_tracker_loses_in_true_videos_too_is_no_fault_of_a_model():
-    look = Look(["track_frechet"])
+    look = SplitLook(["track_frechet"])
     for index in range(6):
         case = make_case("collision", index=index, num_frames=12)
         bodies = case.tracked.bodies
@@ -373,8 +376,12 @@ def test_what_cannot_be_is_said_before_any_work(changes, said):
 
 def test_without_torch_the_extra_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert lacking("lpips") == lacking("fvd") == "needs PyTorch: pip install 'worldlaw[look]'"
-    assert lacking("track_frechet") == ""
+    assert (
+        missing_weights_of("lpips")
+        == missing_weights_of("fvd")
+        == "needs PyTorch: pip install 'worldlaw[look]'"
+    )
+    assert missing_weights_of("track_frechet") == ""
     path = tmp_path / "x.yaml"
     path.write_text(
         "name: x\nlook: [fid]\nworlds: {uniform_motion: {train: {clips: 1}, test: {id: {clips: 1}}}}\n"

@@ -11,7 +11,7 @@ from worldlaw.core.types import VISIBLE, Body, Case, Detections, Scene, Tracks, 
 from worldlaw.experiment.config import parse_experiment
 from worldlaw.experiment.run import run
 from worldlaw.measure.body_readings import readings
-from worldlaw.measure.nearest_case import TOLERANCE, Motions, copied, motions, nearest_motion
+from worldlaw.measure.nearest_case import TOLERANCE, Motions, motions, nearest_copy, nearest_motion
 from worldlaw.measure.references import case_library
 
 CONTEXT, NUM_FRAMES, DT = 3, 12, 0.1
@@ -24,9 +24,13 @@ def moving(*velocity, start=(5.0, 5.0), num_frames=NUM_FRAMES, color=(1.0, 0.0, 
     position = starts + time * np.array(velocity, float)
     shape = position.shape[:2]
     return Trajectory(
-        DT, position, np.full(shape, 0.5), np.broadcast_to(color, (*shape, 3)).copy(),
-        np.full(shape, VISIBLE, np.int8), np.ones(shape),
-    )  # fmt: skip
+        DT,
+        position,
+        np.full(shape, 0.5),
+        np.broadcast_to(color, (*shape, 3)).copy(),
+        np.full(shape, VISIBLE, np.int8),
+        np.ones(shape),
+    )
 
 
 def case_of(truth, rollout):
@@ -58,7 +62,7 @@ TRUTH = (6.0, 0.0)  # 4 m/s from the nearest training case
     ],
 )
 def test_the_copy_index_of_planted_rollouts(cases, rollout, index, clip, distance):
-    found = copied(case_of(moving(TRUTH), moving(rollout)), cases)
+    found = nearest_copy(case_of(moving(TRUTH), moving(rollout)), cases)
     assert found.training_clip == clip
     assert found.copy_index == pytest.approx(index, abs=1e-5)
     assert found.case_distance == pytest.approx(distance, abs=1e-5)
@@ -66,13 +70,15 @@ def test_the_copy_index_of_planted_rollouts(cases, rollout, index, clip, distanc
 
 
 def test_where_in_the_view_a_motion_happens_does_not_matter(cases):
-    here = copied(case_of(moving(TRUTH), moving((3.0, 0.0))), cases)
-    there = copied(case_of(moving(TRUTH, start=(1.0, 8.0)), moving((3.0, 0.0), start=(2.0, 2.0))), cases)
+    here = nearest_copy(case_of(moving(TRUTH), moving((3.0, 0.0))), cases)
+    there = nearest_copy(
+        case_of(moving(TRUTH, start=(1.0, 8.0)), moving((3.0, 0.0), start=(2.0, 2.0))), cases
+    )
     assert dataclasses.astuple(there) == pytest.approx(dataclasses.astuple(here), abs=1e-4)
 
 
 def test_the_index_says_nothing_where_the_truth_is_as_near_to_training_as_can_be_measured(cases):
-    near = copied(case_of(moving((2.0 + TOLERANCE / 2, 0.0)), moving((2.0, 0.0))), cases)
+    near = nearest_copy(case_of(moving((2.0 + TOLERANCE / 2, 0.0)), moving((2.0, 0.0))), cases)
     assert np.isnan(near.copy_index)
     assert near.case_distance_of_truth == pytest.approx(TOLERANCE / 2, abs=1e-5)
     assert (near.training_clip, near.case_distance) == (1, pytest.approx(0.0, abs=1e-5))
@@ -83,17 +89,17 @@ def test_only_measured_intervals_count_and_nothing_measured_is_no_number(cases):
     rollout.position[6:] = np.nan
     late = moving((2.0, 0.0))
     late.position[6:, 0, 1] += 7.0  # jumps away where the other was lost
-    assert copied(case_of(moving(TRUTH), rollout), cases).copy_index == pytest.approx(1.0, abs=1e-5)
-    assert copied(case_of(moving(TRUTH), late), cases).case_distance > 1
+    assert nearest_copy(case_of(moving(TRUTH), rollout), cases).copy_index == pytest.approx(1.0, abs=1e-5)
+    assert nearest_copy(case_of(moving(TRUTH), late), cases).case_distance > 1
     rollout.position[:] = np.nan
-    lost = copied(case_of(moving(TRUTH), rollout), cases)
+    lost = nearest_copy(case_of(moving(TRUTH), rollout), cases)
     assert lost.training_clip == -1
     assert np.isnan([lost.case_distance, lost.case_distance_of_truth, lost.copy_index]).all()
 
 
 def test_bodies_are_compared_in_the_order_of_the_scene():
     cases = motions(case_library([moving((1, 0), (-1, 0)), moving((-1, 0), (1, 0))], CONTEXT), DT)
-    found = copied(case_of(moving((6, 0), (-6, 0)), moving((-1, 0), (1, 0))), cases)
+    found = nearest_copy(case_of(moving((6, 0), (-6, 0)), moving((-1, 0), (1, 0))), cases)
     assert (found.training_clip, found.case_distance) == (1, pytest.approx(0.0, abs=1e-5))
 
 

@@ -17,9 +17,12 @@ from worldlaw.worlds.render.flat import render
 
 FRAMES, FPS, RESOLUTION = 12, 3.0, 128
 FINDS = {
-    "bent": {"deformation", "vanish", "duplicate"}, "vanished": {"vanish", "penetration"},
-    "floating": {"floating"}, "pass_through": {"penetration"}, "duplicate": {"duplicate"},
-}  # fmt: skip
+    "bent": {"deformation", "vanish", "duplicate"},
+    "vanished": {"vanish", "penetration"},
+    "floating": {"floating"},
+    "pass_through": {"penetration"},
+    "duplicate": {"duplicate"},
+}
 
 
 def clip(index):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from worldlaw.core.types import Question, Trajectory
-from worldlaw.measure.references import case_library, learning, ready, references
+from worldlaw.measure.references import case_library, learning_kind, ready, references
 from worldlaw.testing import make_recipe
 
 CONTEXT = 3
@@ -74,7 +74,7 @@ def test_a_body_that_could_not_be_tracked_is_not_predicted(tmp_path):
     position[:, 1] = np.nan
     given: Trajectory = dataclasses.replace(asked.given, position=position)
     for name in references.names():
-        if learning(name):
-            learning(name)().fit(asked.library, tmp_path, seed=0)
+        if learning_kind(name):
+            learning_kind(name)().fit(asked.library, tmp_path, seed=0)
         predicted = ready(name, tmp_path)(dataclasses.replace(asked, given=given))
         assert np.isnan(predicted[:, 1]).all()

@@ -7,7 +7,7 @@ import pytest
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import HIDDEN, LOST, VISIBLE, Detections, Tracks, Trajectory
-from worldlaw.measure.verdicts import MEASURES, UNITS, Sight, Thresholds, calibrate, judge, measure
+from worldlaw.measure.verdicts import MEASURES, UNITS, ClipGeometry, Thresholds, calibrate, judge, measure
 from worldlaw.measure.verdicts.separation_kernels import body_gaps, outlines_of, passages, sweep_gaps
 from worldlaw.measure.verdicts.thresholds import FINEST, fewest_clips
 
@@ -35,14 +35,18 @@ def sight(shapes, position, *, angle=None, fixed=None, extra=None, misfit=None, 
     position = np.asarray(position, float)
     size = np.ones(position.shape[:2])
     bodies = Trajectory(
-        dt=DT, position=position, size=size, color=np.zeros((*size.shape, 3)),
-        status=np.zeros(size.shape, int) + VISIBLE if status is None else status, confidence=size,
+        dt=DT,
+        position=position,
+        size=size,
+        color=np.zeros((*size.shape, 3)),
+        status=np.zeros(size.shape, int) + VISIBLE if status is None else status,
+        confidence=size,
         angle=np.zeros(size.shape) if angle is None else np.asarray(angle, float),
         misfit=np.zeros(size.shape) if misfit is None else misfit,
-    )  # fmt: skip
+    )
     held = np.zeros(len(shapes), bool) if fixed is None else np.array(fixed)
     tracks = Tracks(bodies, extra or Detections.none())
-    return Sight(tracks, outlines(shapes), held, np.array([0.0, -G]), EXTENT, context)
+    return ClipGeometry(tracks, outlines(shapes), held, np.array([0.0, -G]), EXTENT, context)
 
 
 def falling(x, y, num_frames, *, radius=2.0, restitution=0.2):

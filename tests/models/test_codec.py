@@ -17,9 +17,9 @@ from worldlaw.experiment.config import parse_experiment
 from worldlaw.experiment.plan import make_plan
 from worldlaw.experiment.run import run
 from worldlaw.models import codecs
+from worldlaw.models.autoencoders.codec import STATISTICS
+from worldlaw.models.autoencoders.video_vae import WEIGHTS, Lesson, VideoVAE
 from worldlaw.models.checkpoint import share
-from worldlaw.models.codecs.codec import STATISTICS
-from worldlaw.models.codecs.video_vae import WEIGHTS, Lesson, VideoVAE
 from worldlaw.models.networks.video_autoencoder import Up, levels
 from worldlaw.models.training import loop, processes
 from worldlaw.models.video_dit import VideoDiT
@@ -177,9 +177,16 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path):
 def test_a_tiny_codec_overfits_four_clips(tmp_path):
     source = clips(4, resolution=32, num_frames=5)
     options = {
-        "stride": (2, 4, 4), "channels": 8, "width": 16, "blocks": 1, "steps": 100, "batch": 4,
-        "warm_up": 10, "learning_rate": 5e-3, "ema": 0.9,
-    }  # fmt: skip
+        "stride": (2, 4, 4),
+        "channels": 8,
+        "width": 16,
+        "blocks": 1,
+        "steps": 100,
+        "batch": 4,
+        "warm_up": 10,
+        "learning_rate": 5e-3,
+        "ema": 0.9,
+    }
     VideoVAE(**options).fit(source, tmp_path, seed=0)
     codec = VideoVAE(**options).load(tmp_path)
     true = source.read(range(4))
@@ -223,8 +230,10 @@ def test_an_experiment_with_a_codec_has_its_row_after_the_floor_and_without_a_ra
     table = pq.read_table(plan.evaluate.folder / "results.parquet")
     rows = table.to_pylist()
     assert {(row["predictor"], row["kind"]) for row in rows} == {
-        ("floor", "floor"), ("small", "codec"), ("latent", "model"),
-    }  # fmt: skip
+        ("floor", "floor"),
+        ("small", "codec"),
+        ("latent", "model"),
+    }
     quality = {
         name: [row["value"] for row in rows if row["metric"] == "psnr" and row["predictor"] == name]
         for name in ("floor", "small")
@@ -407,15 +416,25 @@ def published(tmp_path_factory):
     torch.manual_seed(0)
     made = {
         "AutoencoderKL": diffusers.AutoencoderKL(
-            block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2, layers_per_block=1, latent_channels=4,
-            norm_num_groups=4, scaling_factor=0.18215, shift_factor=0.1,
+            block_out_channels=(8, 8),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            layers_per_block=1,
+            latent_channels=4,
+            norm_num_groups=4,
+            scaling_factor=0.18215,
+            shift_factor=0.1,
         ),
         "AutoencoderKLWan": diffusers.AutoencoderKLWan(
-            base_dim=4, z_dim=4, dim_mult=[1, 1, 1], num_res_blocks=1, temperal_downsample=[True, True],
-            latents_mean=[0.1, 0.2, 0.3, 0.4], latents_std=[1.0, 2.0, 1.0, 0.5],
+            base_dim=4,
+            z_dim=4,
+            dim_mult=[1, 1, 1],
+            num_res_blocks=1,
+            temperal_downsample=[True, True],
+            latents_mean=[0.1, 0.2, 0.3, 0.4],
+            latents_std=[1.0, 2.0, 1.0, 0.5],
         ),
-    }  # fmt: skip
+    }
     folders = {}
     for name, network in made.items():
         folders[name] = tmp_path_factory.mktemp(name)

@@ -110,9 +110,16 @@ def last_loss(folder, *, steps, **told):
     network.measure(source.describe([0, 1]))
     options = Training(steps=steps, batch=8, warm_up=10, precision="fp32", learning_rate=RATE, muon_rate=0.02)
     fit(
-        network, Regression(), source, folder, context=1, seed=0, options=options, say=str,
+        network,
+        Regression(),
+        source,
+        folder,
+        context=1,
+        seed=0,
+        options=options,
+        say=str,
         tell=lambda chosen: network.tell(source.describe(chosen)),
-    )  # fmt: skip
+    )
     return float((folder / "log.csv").read_text().splitlines()[-1].split(",")[1])
 
 

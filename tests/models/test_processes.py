@@ -143,4 +143,4 @@ def test_alone_nothing_is_shared():
     assert processes.place() == (0, 1)
     assert processes.spread(network, shard=True) is network
     assert processes.agreed(True, False) == (True, False)
-    assert processes.told("word") == "word"
+    assert processes.broadcast("word") == "word"

@@ -13,7 +13,7 @@ from worldlaw.experiment.config import parse_experiment
 from worldlaw.experiment.plan import make_plan
 from worldlaw.experiment.run import run
 from worldlaw.experiment.stages.evaluate import RESULTS
-from worldlaw.measure.references import case_library, learning, ready, references
+from worldlaw.measure.references import case_library, learning_kind, ready, references
 from worldlaw.models.state_model import WEIGHTS, StateModel
 from worldlaw.testing import make_recipe
 
@@ -133,8 +133,8 @@ def test_it_is_taught_once_for_each_world_and_its_key_says_on_what(tmp_path):
     assert len(keys) == 3
     assert len({plan.evaluate.key for plan in plans}) == 3
     assert (done.path / RESULTS).exists()
-    assert learning("state_model") is StateModel
-    assert learning("constant_velocity") is None
+    assert learning_kind("state_model") is StateModel
+    assert learning_kind("constant_velocity") is None
     with pytest.raises(ValueError, match="expected the folder"):
         ready("state_model")
 

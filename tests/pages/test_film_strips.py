@@ -9,7 +9,7 @@ import pytest
 
 from report_pages import NAN, example, trajectory
 from worldlaw.core.types import LOST
-from worldlaw.pages.film_strips import film, outlined, ring_coverage
+from worldlaw.pages.film_strips import film, outline_frames, ring_coverage
 
 
 def test_a_ring_stands_where_the_body_was_predicted_to_be() -> None:
@@ -23,7 +23,7 @@ def test_a_ring_stands_where_the_body_was_predicted_to_be() -> None:
 
 
 def test_an_outline_leaves_the_background_as_it_is_and_dims_the_truth() -> None:
-    drawn = outlined(
+    drawn = outline_frames(
         replace(example("drift", "state", "id", 0), tracked=trajectory(np.full((6, 1, 2), NAN), LOST))
     )
     assert drawn.shape == (6, 128, 128, 3)

@@ -11,9 +11,14 @@ from worldlaw.pages.metric_tables import all_metrics
 def test_levels_stand_in_the_order_in_low_high_gap_and_then_those_of_several_attributes() -> None:
     levels = ["combination", "size low+speed high", "color", "speed gap", "speed high", "speed low", "in"]
     assert list(level_groups(levels)) == [
-        "in training region", "low speed", "high speed", "speed in a gap", "color",
-        "low size + high speed", "combination",
-    ]  # fmt: skip
+        "in training region",
+        "low speed",
+        "high speed",
+        "speed in a gap",
+        "color",
+        "low size + high speed",
+        "combination",
+    ]
 
 
 def test_too_many_levels_are_shown_by_the_number_of_their_attributes() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from report_pages import NAN
-from worldlaw.pages.wording import FIGURE_SPACE, PUNCTUATION_SPACE, aligned, number, percent, ratio
+from worldlaw.pages.wording import FIGURE_SPACE, PUNCTUATION_SPACE, align_decimals, number, percent, ratio
 
 
 def test_numbers_are_written_with_three_significant_digits() -> None:
@@ -20,12 +20,16 @@ def test_numbers_are_written_with_three_significant_digits() -> None:
 
 def test_a_share_that_is_not_all_or_nothing_never_reads_as_if_it_were() -> None:
     assert [percent(share).replace("\u202f", " ") for share in (0, 0.001, 0.5, 0.999, 1)] == [
-        "0 %", "< 1 %", "50 %", "> 99 %", "100 %",
-    ]  # fmt: skip
+        "0 %",
+        "< 1 %",
+        "50 %",
+        "> 99 %",
+        "100 %",
+    ]
 
 
 def test_decimal_points_stand_in_one_line() -> None:
-    assert aligned(["1.25", "310", "0.0041"]) == [
+    assert align_decimals(["1.25", "310", "0.0041"]) == [
         "1.25" + 2 * FIGURE_SPACE,
         "310" + PUNCTUATION_SPACE + 4 * FIGURE_SPACE,
         "0.0041",

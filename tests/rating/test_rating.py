@@ -228,8 +228,11 @@ def test_folders_are_models_and_splits(answers):
     found = exhibits(answers)
     assert {each.name for each in found} == set(NAMES)
     assert {(each.predictor, each.split) for each in found} == {
-        ("small", "in"), ("small", "out"), ("large", "in"), ("large", "out")
-    }  # fmt: skip
+        ("small", "in"),
+        ("small", "out"),
+        ("large", "in"),
+        ("large", "out"),
+    }
 
 
 def test_a_link_out_of_the_folder_is_refused(answers, tmp_path):
@@ -372,10 +375,21 @@ def test_another_host_or_origin_is_refused(server, method, path):
 
 def test_a_path_outside_is_not_found(server):
     for path in (
-        "/ratings.jsonl", "/small/in/0.webp", "/clip/small/in/0.webp", "/clip/../ratings.jsonl",
-        "/../../etc/passwd", "/clip/..%2f..%2fetc%2fpasswd", "/clip/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd",
-        "/clip/", "/clip", "/page.html", "/?a=1", "/clip/0123456789abcdef0123456789abcdef", "http://127.0.0.1/",
-    ):  # fmt: skip
+        "/ratings.jsonl",
+        "/small/in/0.webp",
+        "/clip/small/in/0.webp",
+        "/clip/../ratings.jsonl",
+        "/../../etc/passwd",
+        "/clip/..%2f..%2fetc%2fpasswd",
+        "/clip/%2e%2e/%2e%2e/etc/passwd",
+        "//etc/passwd",
+        "/clip/",
+        "/clip",
+        "/page.html",
+        "/?a=1",
+        "/clip/0123456789abcdef0123456789abcdef",
+        "http://127.0.0.1/",
+    ):
         assert request(server, "GET", path)[0] == 404, path
         assert request(server, "POST", path, body={"rater": "Ann"})[0] == 404, path
 
@@ -406,8 +420,12 @@ def test_a_post_that_is_not_the_pages_is_refused(server, answers):
 def test_an_answer_that_is_none_is_refused(server, answers):
     clip = json.loads(request(server, "POST", "/turn", body={"rater": "Ann"})[2])["clip"]
     for wrong in (
-        {"answer": "maybe"}, {"answer": None}, {"answer": ["yes"]}, {"seconds": "soon"}, {"seconds": True}
-    ):  # fmt: skip
+        {"answer": "maybe"},
+        {"answer": None},
+        {"answer": ["yes"]},
+        {"seconds": "soon"},
+        {"seconds": True},
+    ):
         body = {"rater": "Ann", "clip": clip, "answer": "yes", "seconds": 1} | wrong
         assert request(server, "POST", "/answer", body=body)[0] == 400, wrong
     assert not (answers / "ratings.jsonl").exists()
@@ -453,10 +471,18 @@ def test_a_clip_that_cannot_be_read_is_left_out_and_said(server, answers, capsys
 # Fourteen raters, ten subjects, five categories (Wikipedia, "Fleiss' kappa").
 PUBLISHED = np.array(
     [
-        [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
-        [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
+        [0, 0, 0, 0, 14],
+        [0, 2, 6, 4, 2],
+        [0, 0, 3, 5, 6],
+        [0, 3, 9, 2, 0],
+        [2, 2, 8, 1, 1],
+        [7, 7, 0, 0, 0],
+        [3, 2, 6, 3, 0],
+        [2, 5, 3, 2, 2],
+        [6, 5, 2, 1, 0],
+        [0, 2, 2, 3, 7],
     ]
-)  # fmt: skip
+)
 
 
 def test_kappa_of_the_published_example():
@@ -610,9 +636,11 @@ def test_verdicts_of_a_run_come_from_its_results(made, tmp_path):
     rows = [
         row | {"predictor": predictor, "split": "id", "clip": clip, "metric": "abnormal", "value": value}
         for predictor, clip, value in [
-            ("floor", 0, 0.0), ("copy_last_frame", 3, 1.0), ("copy_last_frame", 4, float("nan"))
+            ("floor", 0, 0.0),
+            ("copy_last_frame", 3, 1.0),
+            ("copy_last_frame", 4, float("nan")),
         ]
-    ]  # fmt: skip
+    ]
     (root / evaluated.name).mkdir()
     pq.write_table(
         pa.concat_tables([table, pa.Table.from_pylist(rows, evaluate.SCHEMA)]),

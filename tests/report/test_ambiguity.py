@@ -12,7 +12,7 @@ from worldlaw.core.types import Case, Detections, Tracks
 from worldlaw.measure.body_readings import readings
 from worldlaw.measure.rest_outcome import OUTCOMES, best_guess, outcomes_of
 from worldlaw.report.analyses import Evidence, Setting, sections
-from worldlaw.report.analyses.ambiguity import reading
+from worldlaw.report.analyses.ambiguity import outcome_readings
 from worldlaw.worlds import Infeasible, scenarios
 from worldlaw.worlds.render.flat import render
 
@@ -125,7 +125,7 @@ def evidence():
 
 
 def test_the_analysis_counts_who_is_right_beside_who_could_be():
-    found = reading(evidence(), "gap", "dit", "gap")
+    found = outcome_readings(evidence(), "gap", "dit", "gap")
     assert found.right.tolist() == [False, True, False, False]
     assert found.guess.success == 3 / 4
     (section,) = sections(["ambiguity"], evidence())

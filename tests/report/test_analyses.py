@@ -174,12 +174,17 @@ def judged(world, predictor, kind, known, new):
     (row,) = rows_of(predictor, [(0.0, 1.0)], scenario=world)[:1]
     return [
         {
-            **row, "kind": kind, "clip": index, "body": -1, "metric": name, "value": float(value),
+            **row,
+            "kind": kind,
+            "clip": index,
+            "body": -1,
+            "metric": name,
+            "value": float(value),
             "in_train_region": "yes" if index < len(known) else "no",
         }
         for index, value in enumerate((*known, *new))
         for name in ("abnormal", "abnormal_vanish")
-    ]  # fmt: skip
+    ]
 
 
 def test_shares_of_the_abnormal_are_told_for_taught_and_new_templates():

@@ -23,7 +23,7 @@ from worldlaw.pages.film_strips import film
 from worldlaw.pages.metric_tables import all_metrics
 from worldlaw.report import Example, Exclusion, leaderboard, write_report
 from worldlaw.report.copies import copies
-from worldlaw.report.exclusions import losses, unmeasured
+from worldlaw.report.exclusions import losses, unmeasured_clips
 from worldlaw.report.report_answer import answer
 from worldlaw.report.report_page import page
 from worldlaw.report.tables import extremes
@@ -98,8 +98,11 @@ def test_the_ratio_to_the_floor_is_over_the_clips_that_were_measured() -> None:
 def test_the_floor_has_no_rank_and_stands_first(results: pa.Table) -> None:
     board = leaderboard(results)
     assert [(row["predictor"], row["rank"]) for row in board[:4]] == [
-        ("floor", None), ("state_law", 1), ("blurry", 2), ("copy_last_frame", 3),
-    ]  # fmt: skip
+        ("floor", None),
+        ("state_law", 1),
+        ("blurry", 2),
+        ("copy_last_frame", 3),
+    ]
 
 
 def test_ratios_to_the_floor_and_between_regions_are_those_worked_out_by_hand(results: pa.Table) -> None:
@@ -167,13 +170,15 @@ def test_one_name_for_two_sizes_of_training_set_is_refused_and_not_averaged() ->
 def test_a_metric_that_is_no_number_for_anybody_is_counted_once_as_not_applying() -> None:
     drift = {"momentum_drift": NAN}
     floor = rows_of("floor", [(1, 1)] * 3, kind="floor", more=drift)
-    lines = unmeasured(arrange(table_of(floor, rows_of("b", [(1, 1)] * 3, more=drift))))
+    lines = unmeasured_clips(arrange(table_of(floor, rows_of("b", [(1, 1)] * 3, more=drift))))
     assert [(line.what, line.count, line.out_of) for line in lines] == [("momentum drift", 6, 6)]
     assert lines[0].reason.startswith("does not apply")
 
 
 def test_unmeasured_clips_are_counted_by_metric_and_predictor() -> None:
-    lines = unmeasured(arrange(table_of(rows_of("a", [(1, 1)] * 3), rows_of("b", [(NAN, 0)] * 2 + [(1, 1)]))))
+    lines = unmeasured_clips(
+        arrange(table_of(rows_of("a", [(1, 1)] * 3), rows_of("b", [(NAN, 0)] * 2 + [(1, 1)])))
+    )
     assert [(line.what, line.where, line.count, line.out_of) for line in lines] == [
         ("velocity error, b", "drift", 2, 3)
     ]
@@ -184,7 +189,7 @@ def test_a_clip_without_a_number_for_the_true_video_is_not_scored_and_not_lost()
     model = rows_of("model", [(1, 1), (NAN, NAN), (NAN, 0.0)])
     found = {
         (line.what, line.reason.partition(":")[0], line.count, line.out_of)
-        for line in unmeasured(arrange(table_of(floor, model)))
+        for line in unmeasured_clips(arrange(table_of(floor, model)))
         if line.what.startswith("velocity error")
     }
     assert found == {
@@ -196,7 +201,9 @@ def test_a_clip_without_a_number_for_the_true_video_is_not_scored_and_not_lost()
 @pytest.mark.parametrize("metric", ["psnr", "ssim", "study_velocity_error"])
 def test_pictures_of_references_do_not_apply_and_are_added_up(metric: str) -> None:
     references = [rows_of(name, [(1, 1)] * 2, kind="reference", more={metric: NAN}) for name in ("a", "b")]
-    lines = unmeasured(arrange(table_of(rows_of("model", [(1, 1)] * 2, more={metric: 30.0}), *references)))
+    lines = unmeasured_clips(
+        arrange(table_of(rows_of("model", [(1, 1)] * 2, more={metric: 30.0}), *references))
+    )
     assert [(line.count, line.out_of) for line in lines] == [(4, 4)]
     assert lines[0].what.endswith(", references")
     assert lines[0].reason.startswith("does not apply")
@@ -204,7 +211,7 @@ def test_pictures_of_references_do_not_apply_and_are_added_up(metric: str) -> No
 
 def test_a_body_that_was_never_measured_is_marked_and_counted() -> None:
     results = table_of(rows_of("model", [(1, 1), (NAN, 0)]), speed_rows("model", [(1.0, 1.1), (2.0, NAN)]))
-    lines = [line for line in unmeasured(arrange(results)) if line.what == "measured speed, model"]
+    lines = [line for line in unmeasured_clips(arrange(results)) if line.what == "measured speed, model"]
     assert [(line.count, line.out_of) for line in lines] == [(1, 2)]
     text = page(report(results))
     assert "1 of 2 not measured" in text
@@ -214,7 +221,7 @@ def test_a_body_that_was_never_measured_is_marked_and_counted() -> None:
 
 
 def test_clips_without_any_result_are_counted() -> None:
-    lines = unmeasured(arrange(table_of(rows_of("a", [(1, 1)] * 5), rows_of("b", [(1, 1)] * 3))))
+    lines = unmeasured_clips(arrange(table_of(rows_of("a", [(1, 1)] * 5), rows_of("b", [(1, 1)] * 3))))
     assert [(line.what, line.reason, line.count, line.out_of) for line in lines] == [
         ("clips, b", "no result", 2, 5)
     ]

@@ -15,7 +15,7 @@ from report_pages import report, rows_of, table_of
 from run_folders import content
 from worldlaw.clips.frames import First
 from worldlaw.clips.store import Clips
-from worldlaw.core.artifact import locked
+from worldlaw.core.artifact import lock_folder
 from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.stats import log_slope, summarize
 from worldlaw.core.seeding import rng_for
@@ -26,7 +26,7 @@ from worldlaw.models import VideoModel
 from worldlaw.models.baselines import nearest_clips
 from worldlaw.pages.cells import arrange
 from worldlaw.report.report_page import page
-from worldlaw.report.scaling import scaling, sizes_of, slope, verdict, verdicts_of
+from worldlaw.report.scaling import scaling_tables, sizes_of, slope, verdict, verdicts_of
 from worldlaw.report.tables import extremes, leaderboard
 from worldlaw.testing import make_recipe
 
@@ -180,7 +180,7 @@ def test_what_another_run_is_making_is_waited_for_and_not_made_twice(tmp_path, c
     manifest = (folder / "manifest.json").read_bytes()
     (folder / "manifest.json").unlink()
     done = []
-    with locked(folder):
+    with lock_folder(folder):
         other = threading.Thread(target=lambda: done.append(run(its, tmp_path, until="train")))
         other.start()
         deadline = time.monotonic() + 60
@@ -325,7 +325,7 @@ def test_slopes_are_those_worked_out_by_hand():
     assert inside.mean == pytest.approx(np.log10(0.5))
     assert outside.mean == pytest.approx(0, abs=1e-12)
     assert inside.high < 0
-    (entry,) = scaling(cells, CARDS, {})
+    (entry,) = scaling_tables(cells, CARDS, {})
     assert entry["sentences"] == [
         "In distribution, the error falls with more training clips for “nano” and “micro”.",
         "Out of distribution, the error hardly changes with training clips for “nano” and “micro”: by less "

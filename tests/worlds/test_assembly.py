@@ -15,8 +15,8 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.types import VISIBLE, Body, Scene
 from worldlaw.worlds import draw_scene, scenarios, training_region
 from worldlaw.worlds.assemblies import body_kinds, engine
-from worldlaw.worlds.assemblies.body_kinds import KINDS, THICKNESS, WIDTH, ball, bar, jar, placed, sticks
-from worldlaw.worlds.assemblies.engine import Run
+from worldlaw.worlds.assemblies.body_kinds import KINDS, THICKNESS, WIDTH, ball, bar, body_at, jar, sticks
+from worldlaw.worlds.assemblies.engine import EngineRun
 from worldlaw.worlds.assemblies.layout import MARGIN, layout
 from worldlaw.worlds.assemblies.spacing import distance, outline
 from worldlaw.worlds.assemblies.templates import SUBSETS, TEMPLATES
@@ -26,11 +26,23 @@ from worldlaw.worlds.recipe import Recipe
 SHORT = {"b1": "ball 1", "b2": "ball 2", "sb": "static balls", "B": "bar", "SB": "standing bars"}
 SHORT |= {"S": "static bar", "J": "jar", "X": "sticks"}
 ANCHORS = {  # as the study's data are named (facts of its published code)
-    "60": "b1 B SB S", "61": "b1 b2 sb SB", "62": "b1 b2 sb X", "63": "b1 b2 SB X", "64": "b1 sb SB S",
-    "65": "sb SB S J", "66": "b2 B J X", "67": "b1 b2 S X", "68": "b2 sb B X", "69": "b1 B J X",
-    "03": "SB S J X", "05": "sb B SB S", "16": "sb B J X", "23": "b1 b2 sb B", "24": "b1 b2 SB S",
+    "60": "b1 B SB S",
+    "61": "b1 b2 sb SB",
+    "62": "b1 b2 sb X",
+    "63": "b1 b2 SB X",
+    "64": "b1 sb SB S",
+    "65": "sb SB S J",
+    "66": "b2 B J X",
+    "67": "b1 b2 S X",
+    "68": "b2 sb B X",
+    "69": "b1 B J X",
+    "03": "SB S J X",
+    "05": "sb B SB S",
+    "16": "sb B J X",
+    "23": "b1 b2 sb B",
+    "24": "b1 b2 SB S",
     "53": "b1 b2 J X",
-}  # fmt: skip
+}
 
 
 @cache
@@ -128,13 +140,13 @@ def test_bodies_start_apart_in_view_and_at_rest(template):
 
 
 def test_distance_of_bodies_worked_out_by_hand():
-    disc = placed(ball(0.1), "silver", center=0.5, bottom=0.0)  # radius 0.05, centre at height 0.05
-    level = placed(bar(0.4), "silver", center=0.5, bottom=0.15)
-    upright = placed(bar(0.4), "silver", angle=math.pi / 2, left=0.8, bottom=0.0)
+    disc = body_at(ball(0.1), "silver", center=0.5, bottom=0.0)  # radius 0.05, centre at height 0.05
+    level = body_at(bar(0.4), "silver", center=0.5, bottom=0.15)
+    upright = body_at(bar(0.4), "silver", angle=math.pi / 2, left=0.8, bottom=0.0)
     assert distance(outline(disc), outline(level)) == pytest.approx(0.05 * WIDTH)
     assert distance(outline(level), outline(upright)) == pytest.approx(0.1 * WIDTH)
     assert distance(outline(disc), outline(upright)) == pytest.approx(0.25 * WIDTH)
-    crossing = placed(bar(0.4), "silver", angle=math.pi / 2, center=0.5, bottom=0.1)
+    crossing = body_at(bar(0.4), "silver", angle=math.pi / 2, center=0.5, bottom=0.1)
     assert distance(outline(level), outline(crossing)) == 0
 
 
@@ -158,13 +170,13 @@ def test_every_rejection_is_counted_and_templates_keep_their_share():
 
 def test_a_scene_in_which_nothing_happens_is_told_from_one_in_which_something_does():
     def watch(*bodies):
-        return something_happens(Run(bodies, (WIDTH, WIDTH)))
+        return something_happens(EngineRun(bodies, (WIDTH, WIDTH)))
 
-    red = placed(ball(0.1), "coral", center=0.2, bottom=0.3)
-    far = placed(ball(0.1), "silver", center=0.8, bottom=0.0)
+    red = body_at(ball(0.1), "coral", center=0.2, bottom=0.3)
+    far = body_at(ball(0.1), "silver", center=0.8, bottom=0.0)
     assert not watch(far, red)
     assert watch(dataclasses.replace(far, position=(far.position[0], far.position[1] + 0.05 * WIDTH)), red)
-    assert watch(placed(ball(0.04), "black", center=0.2, bottom=0.05), red)
+    assert watch(body_at(ball(0.04), "black", center=0.2, bottom=0.05), red)
 
 
 def test_free_fall_is_the_closed_form_until_the_first_contact():
@@ -184,7 +196,7 @@ def test_free_fall_is_the_closed_form_until_the_first_contact():
 
 def outcome(scene, substeps):
     """Which bodies touched within 5 s, which lie still then (W/500 in 1/3 s), and where all are."""
-    motion = Run(scene.bodies, scene.extent, substeps=substeps)
+    motion = EngineRun(scene.bodies, scene.extent, substeps=substeps)
     motion.advance(5 * substeps)
     places = motion.states[:, :, :2]
     still = np.linalg.norm(places[-1] - places[-1 - substeps // 3], axis=-1) < WIDTH / 500
@@ -213,7 +225,7 @@ def test_energy_never_grows():
 
 def test_a_ball_that_falls_1_m_rises_to_the_square_of_the_restitution():
     small = Body("ball", 1.0, "silver", 1.0, (40.0, 21.0), (0.0, 0.0))
-    motion = Run((small,), (WIDTH, WIDTH))
+    motion = EngineRun((small,), (WIDTH, WIDTH))
     motion.advance(4 * engine.SUBSTEPS)
     time, *pair, speed = motion.contacts[0]
     assert pair == [-1, 0]
@@ -227,19 +239,19 @@ def test_a_ball_that_falls_1_m_rises_to_the_square_of_the_restitution():
 @pytest.mark.parametrize(("degrees", "slides"), [(24, False), (29, True)])
 def test_a_bar_slides_down_a_slope_steeper_than_friction_holds(degrees, slides):
     angle = math.radians(degrees)  # atan 0.5 is 26.6 degrees
-    slope = dataclasses.replace(placed(bar(0.9), "black", angle=angle, center=0.5, bottom=0.1))
+    slope = dataclasses.replace(body_at(bar(0.9), "black", angle=angle, center=0.5, bottom=0.1))
     up = np.array([-math.sin(angle), math.cos(angle)])
     place = tuple((np.array(slope.position) + THICKNESS * up).tolist())
     slider = dataclasses.replace(slope, color="silver", fixed=False, parts=bar(0.2).parts, position=place)
-    motion = Run((slope, slider), (WIDTH, WIDTH))
+    motion = EngineRun((slope, slider), (WIDTH, WIDTH))
     motion.advance(2 * engine.SUBSTEPS)
     moved = float(np.linalg.norm(motion.states[-1, 1, :2] - motion.states[0, 1, :2]))
     assert (moved > 0.2) == slides
 
 
 def test_contacts_are_noted_once_a_touch():
-    resting = placed(bar(0.2), "silver", center=0.5, bottom=0.0)
-    motion = Run((resting,), (WIDTH, WIDTH))
+    resting = body_at(bar(0.2), "silver", center=0.5, bottom=0.0)
+    motion = EngineRun((resting,), (WIDTH, WIDTH))
     motion.advance(5 * engine.SUBSTEPS)
     assert [contact[1:3] for contact in motion.contacts] == [(-1, 0)]
 
@@ -262,7 +274,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process():
 
 def test_a_motion_does_not_depend_on_how_far_it_is_asked_for_at_first():
     scene, _ = clip(2)
-    whole, parts = Run(scene.bodies, scene.extent), Run(scene.bodies, scene.extent)
+    whole, parts = EngineRun(scene.bodies, scene.extent), EngineRun(scene.bodies, scene.extent)
     whole.advance(600)
     for steps in (7, 130, 600):
         parts.advance(steps)

@@ -8,7 +8,7 @@ import pytest
 
 from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import VISIBLE, Scene, Trajectory
-from worldlaw.worlds.assemblies.body_kinds import WIDTH, ball, bar, jar, placed, sticks
+from worldlaw.worlds.assemblies.body_kinds import WIDTH, ball, bar, body_at, jar, sticks
 from worldlaw.worlds.render.flat import polygon_coverage, render
 
 FORMS = {"bar": bar(0.4), "jar": jar(0.25), "sticks": sticks(0.5)}
@@ -78,7 +78,7 @@ def test_the_area_of_a_picture_is_the_area_of_the_body(angle):
     one = bar(0.4)
     drawn = polygon_coverage(in_pixels(one, 128), (60.3, 65.8), angle, 128, 128).sum()
     assert drawn == pytest.approx(0.4 * 128 * 128 / 50, rel=1e-9)
-    scene, states = still([placed(one, "black", center=0.5, bottom=0.4, angle=angle)])
+    scene, states = still([body_at(one, "black", center=0.5, bottom=0.4, angle=angle)])
     assert shares(render(scene, states, 256)[0]).sum() == pytest.approx(0.4 * 256 * 256 / 50, rel=1e-3)
 
 
@@ -103,7 +103,7 @@ def test_turning_by_a_right_angle_turns_the_picture(name):
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("angle", ANGLES)
 def test_a_video_shows_the_coverage_to_half_a_step_of_8_bits(name, angle):
-    body = placed(FORMS[name], "silver", center=0.5, bottom=0.2, angle=angle)
+    body = body_at(FORMS[name], "silver", center=0.5, bottom=0.2, angle=angle)
     body = dataclasses.replace(body, color="black", fixed=False)
     scene, states = still([body])
     x, y = body.position[0] * 96 / WIDTH, 96 - body.position[1] * 96 / WIDTH
@@ -112,9 +112,9 @@ def test_a_video_shows_the_coverage_to_half_a_step_of_8_bits(name, angle):
 
 
 def test_what_is_fixed_covers_what_moves_and_a_later_body_an_earlier():
-    fixed = placed(bar(0.4), "black", center=0.5, bottom=0.49)
-    silver = placed(ball(0.2), "silver", center=0.5, bottom=0.4)
-    red = placed(ball(0.2), "coral", center=0.5, bottom=0.4)
+    fixed = body_at(bar(0.4), "black", center=0.5, bottom=0.49)
+    silver = body_at(ball(0.2), "silver", center=0.5, bottom=0.4)
+    red = body_at(ball(0.2), "coral", center=0.5, bottom=0.4)
     frame = render(*still([fixed, silver, red]), 128)[0]
     row, column = round(128 - fixed.position[1] * 128 / WIDTH), 64
     assert tuple(frame[row, column]) == COLORS["black"]
@@ -123,18 +123,18 @@ def test_what_is_fixed_covers_what_moves_and_a_later_body_an_earlier():
 
 
 def test_pixels_that_bodies_share_are_filled_once():
-    left = placed(bar(0.3), "black", right=0.5, bottom=0.3)
-    right = placed(bar(0.3), "black", left=0.5, bottom=0.3)
+    left = body_at(bar(0.3), "black", right=0.5, bottom=0.3)
+    right = body_at(bar(0.3), "black", left=0.5, bottom=0.3)
     together = render(*still([left, right]), 50)[0]
-    whole = render(*still([placed(bar(0.6), "black", left=0.2, bottom=0.3)]), 50)[0]
+    whole = render(*still([body_at(bar(0.6), "black", left=0.2, bottom=0.3)]), 50)[0]
     assert np.abs(together.astype(int) - whole).max() <= 1
 
 
 def test_later_frames_show_fixed_bodies_and_no_trace_of_earlier_ones():
     bodies = [
-        placed(bar(0.4), "black", center=0.5, bottom=0.3, angle=0.4),
-        placed(jar(0.2), "silver", center=0.4, bottom=0.4, angle=0.3),
-        placed(ball(0.1), "coral", center=0.5, bottom=0.35),
+        body_at(bar(0.4), "black", center=0.5, bottom=0.3, angle=0.4),
+        body_at(jar(0.2), "silver", center=0.4, bottom=0.4, angle=0.3),
+        body_at(ball(0.1), "coral", center=0.5, bottom=0.35),
     ]
     scene, states = still(bodies)
     steps = np.array([0.0, 3.0, 7.0, 12.0])[:, None, None] * np.array([0, 1, 1])[None, :, None]

@@ -11,8 +11,8 @@ import pytest
 from worldlaw.core.types import Body
 from worldlaw.worlds import scenarios, training_region
 from worldlaw.worlds.assemblies import engine
-from worldlaw.worlds.assemblies.body_kinds import THICKNESS, WIDTH, ball, bar, jar, placed, sticks
-from worldlaw.worlds.assemblies.engine import Run, moment
+from worldlaw.worlds.assemblies.body_kinds import THICKNESS, WIDTH, ball, bar, body_at, jar, sticks
+from worldlaw.worlds.assemblies.engine import EngineRun, moment
 from worldlaw.worlds.assemblies.spacing import distance, outline
 from worldlaw.worlds.recipe import Recipe
 
@@ -32,7 +32,7 @@ def scenes(num):
 def slope(degrees, length=0.9):
     """A fixed bar and the way up from it."""
     angle = math.radians(degrees)
-    fixed = placed(bar(length), "black", angle=angle, center=0.5, bottom=0.1)
+    fixed = body_at(bar(length), "black", angle=angle, center=0.5, bottom=0.1)
     return fixed, np.array([-math.sin(angle), math.cos(angle)])
 
 
@@ -45,7 +45,7 @@ def test_a_ball_rolls_down_a_slope_by_two_thirds_of_what_would_slide():
     fixed, up = slope(20)
     place = np.array(fixed.position) + (THICKNESS / 2 + 3) * up
     rolling = Body("ball", 3.0, "silver", 7.0, tuple(place.tolist()), (0.0, 0.0))
-    motion = Run((fixed, rolling), VIEW)
+    motion = EngineRun((fixed, rolling), VIEW)
     rolled = 2 / 3 * G * math.sin(math.radians(20)) * 2**2 / 2
     rolled *= 1 - engine.ANGULAR_DAMPING * 2 / 9  # v' = a - k v / 3, to first order in k
     assert moved(motion, 1, 2) == pytest.approx(rolled, rel=1e-4)
@@ -58,11 +58,11 @@ def test_a_bar_slides_down_by_what_gravity_and_friction_leave():
     slider = dataclasses.replace(fixed, color="silver", fixed=False, parts=bar(0.2).parts, position=place)
     angle = math.radians(40)
     pulled = G * (math.sin(angle) - engine.FRICTION * math.cos(angle))
-    assert moved(Run((fixed, slider), VIEW), 1, 1.5) == pytest.approx(pulled * 1.5**2 / 2, rel=1e-3)
+    assert moved(EngineRun((fixed, slider), VIEW), 1, 1.5) == pytest.approx(pulled * 1.5**2 / 2, rel=1e-3)
 
 
 def test_a_bar_that_tips_over_loses_energy_to_damping_only():
-    motion = Run((placed(bar(0.3), "silver", angle=math.pi / 2 - 0.2, center=0.5, bottom=0.0),), VIEW)
+    motion = EngineRun((body_at(bar(0.3), "silver", angle=math.pi / 2 - 0.2, center=0.5, bottom=0.0),), VIEW)
     motion.advance(340)
     assert motion.states[-1, 0, 2] < 0.95
     energy = engine._energy(motion, np.arange(341)).sum(axis=1)
@@ -73,7 +73,7 @@ def test_a_bar_that_tips_over_loses_energy_to_damping_only():
 
 def test_moments_of_inertia_are_those_of_another_library():
     for form in (bar(0.3), sticks(0.4), jar(0.2), ball(0.1)):
-        body = placed(form, "silver", center=0.5, bottom=0.1)
+        body = body_at(form, "silver", center=0.5, bottom=0.1)
         if body.parts:
             areas = [pymunk.area_for_poly(part) for part in body.parts]
             theirs = sum(
@@ -95,7 +95,7 @@ def test_moments_of_inertia_are_those_of_another_library():
 )
 def test_energy_grows_in_no_step(given):
     drawn = scene(**given)
-    motion = Run(drawn.bodies, drawn.extent)
+    motion = EngineRun(drawn.bodies, drawn.extent)
     motion.advance(10 * engine.SUBSTEPS)
     energy = engine._energy(motion, np.arange(motion.steps + 1)).sum(axis=1)
     assert np.diff(energy).max() < 2e-5 * energy[0]
@@ -104,7 +104,7 @@ def test_energy_grows_in_no_step(given):
 
 def test_nothing_overlaps_and_nothing_leaves_the_view():
     for drawn in scenes(20):
-        motion = Run(drawn.bodies, drawn.extent)
+        motion = EngineRun(drawn.bodies, drawn.extent)
         motion.advance(5 * engine.SUBSTEPS)
         for states in motion.states[::67]:
             places = [
@@ -126,8 +126,8 @@ def test_mirrored_bodies_move_as_in_a_mirror():
         return dataclasses.replace(body, position=place, angle=-body.angle, parts=parts)
 
     for drawn in scenes(12):
-        here = Run(drawn.bodies, VIEW)
-        there = Run(tuple(map(mirrored, drawn.bodies)), VIEW)
+        here = EngineRun(drawn.bodies, VIEW)
+        there = EngineRun(tuple(map(mirrored, drawn.bodies)), VIEW)
         for motion in (here, there):
             motion.advance(2 * engine.SUBSTEPS)
         x, y, angle = np.moveaxis(there.states[:, :, :3], -1, 0)
@@ -168,7 +168,7 @@ def chipmunk(bodies, seconds, steps=3840):
 def test_chipmunk_in_small_steps_moves_bodies_to_the_same_places():
     apart = []
     for drawn in scenes(12):
-        motion = Run(drawn.bodies, drawn.extent)
+        motion = EngineRun(drawn.bodies, drawn.extent)
         motion.advance(round(2.5 * engine.SUBSTEPS))
         free = np.array([not body.fixed for body in drawn.bodies])
         there = chipmunk(drawn.bodies, 2.5)

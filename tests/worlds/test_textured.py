@@ -81,9 +81,15 @@ def test_a_turning_body_is_drawn_at_its_angle():
     truth = filmed("gap", num_frames=1)[1]
     one = np.ones((1, 1))
     truth = dataclasses.replace(
-        truth, position=np.array([[[5.0, 5.0]]]), size=one * body.size, color=np.ones((1, 1, 3)),
-        status=np.zeros((1, 1), int), confidence=one, angle=one * 0.5, record=None,
-    )  # fmt: skip
+        truth,
+        position=np.array([[[5.0, 5.0]]]),
+        size=one * body.size,
+        color=np.ones((1, 1, 3)),
+        status=np.zeros((1, 1), int),
+        confidence=one,
+        angle=one * 0.5,
+        record=None,
+    )
     look = look_of(scene, 100, 100, rng=rng_for(0), box=(0, 0, 100, 100))
     frames = [
         film(scene, truth, flat(look, np.full((1, 3), tone, np.float32)), box=(0, 0, 100, 100))

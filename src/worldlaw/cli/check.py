@@ -23,11 +23,11 @@ def add(commands: Any) -> None:
 
 
 def check_path(arguments: argparse.Namespace) -> None:
-    from worldlaw.core.progress import counted
+    from worldlaw.core.progress import report_items
     from worldlaw.experiment.check import check
 
     with progress_of(arguments) as progress:
-        summary, faults = check(arguments.path, progress=counted(progress, "check", "files"))
+        summary, faults = check(arguments.path, progress=report_items(progress, "check", "files"))
     if arguments.json:
         print(json.dumps({"path": str(arguments.path), "summary": summary, "faults": faults}))
     else:

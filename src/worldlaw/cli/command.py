@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
-from worldlaw.core.errors import nearest, shortened
-from worldlaw.experiment.crew import helping
+from worldlaw.core.errors import nearest, shorten
+from worldlaw.experiment.crew import is_helper
 
 if TYPE_CHECKING:
     from worldlaw.core.progress import Progress
@@ -83,14 +83,14 @@ def progress_of(arguments: argparse.Namespace) -> contextlib.AbstractContextMana
     """Bars on a terminal; only what the user has to know where a program reads, or another process leads."""
     from worldlaw.core.progress import progress_for
 
-    return progress_for(quiet=arguments.json or helping() or not sys.stderr.isatty())
+    return progress_for(quiet=arguments.json or is_helper() or not sys.stderr.isatty())
 
 
 def complain(text: str) -> None:
     """One line that can be read, whatever is in it; of several processes the first says it."""
-    if helping():
+    if is_helper():
         return
-    print(f"worldlaw: {shortened(' '.join(text.split()), LONGEST_LINE)}", file=sys.stderr)
+    print(f"worldlaw: {shorten(' '.join(text.split()), LONGEST_LINE)}", file=sys.stderr)
 
 
 class Parser(argparse.ArgumentParser):
@@ -101,7 +101,7 @@ class Parser(argparse.ArgumentParser):
         if found:
             known = [word.strip(" '") for word in found[2].split(",")]
             near = nearest(found[1], known)
-            message = f"unknown {shortened(found[1])!r}; " + (
+            message = f"unknown {shorten(found[1])!r}; " + (
                 f"did you mean {near!r}?" if near else f"expected one of: {', '.join(known)}"
             )
         complain(f"{message} (see {self.prog} --help)")

@@ -13,8 +13,8 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 from worldlaw import __version__
 from worldlaw.cli.command import BAD_INPUT, DONE, FAILED, Parser, complain, nearest_option
-from worldlaw.core.errors import BadInput, Failed, SaidFailure, ended
-from worldlaw.core.supervisor import supervised
+from worldlaw.core.errors import BadInput, Failed, SaidFailure, exit_failure
+from worldlaw.core.supervisor import run_supervised
 
 # In the order of the help; "run" brings its stages.
 COMMANDS = ("list", "preview", "run", "check", "export", "rate", "exam", "judge")
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest:
         arguments.parser.error(f"unknown {rest[0]!r}{nearest_option(arguments.parser, rest[0])}")
     if argv is None:
-        return supervised(lambda: _obey(arguments))
+        return run_supervised(lambda: _obey(arguments))
     return _obey(arguments)
 
 
@@ -47,7 +47,7 @@ def _obey(arguments: argparse.Namespace) -> int:
         complain("stopped; what was complete is kept, run it again to go on")
         return FAILED
     except SystemExit as error:  # somebody else's code, that nobody blamed
-        complain(str(ended("this command", error)))
+        complain(str(exit_failure("this command", error)))
         return FAILED
     except SaidFailure as error:
         return error.code

@@ -26,12 +26,15 @@ def add(commands: Any) -> None:
 
 
 def export_artifact(arguments: argparse.Namespace) -> None:
-    from worldlaw.core.progress import counted
+    from worldlaw.core.progress import report_items
     from worldlaw.experiment.export import export
 
     with progress_of(arguments) as progress:
         count = export(
-            arguments.artifact, arguments.out, arguments.to, progress=counted(progress, "export", "clips")
+            arguments.artifact,
+            arguments.out,
+            arguments.to,
+            progress=report_items(progress, "export", "clips"),
         )
     if arguments.json:
         print(json.dumps({"path": str(arguments.out), "clips": count}))

@@ -13,7 +13,7 @@ from worldlaw.cli.command import add_command, positive, progress_of
 from worldlaw.core.errors import BadInput, Failed
 
 if TYPE_CHECKING:
-    from worldlaw.judge.evidence.film_reader import Watched
+    from worldlaw.judge.evidence.film_reader import JudgedVideo
 
 
 def add(commands: Any) -> None:
@@ -48,7 +48,7 @@ def judge_files(arguments: argparse.Namespace) -> None:
 
     with progress_of(arguments) as progress:
 
-        def watched(videos: Iterable[Watched], num: int) -> Iterator[Watched]:
+        def watched(videos: Iterable[JudgedVideo], num: int) -> Iterator[JudgedVideo]:
             progress.start("judge", num, "videos")
             for video in videos:
                 yield video

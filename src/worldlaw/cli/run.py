@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from worldlaw.cli.command import add_command, add_settings, duration, positive, progress_of
 from worldlaw.core.errors import BadInput
-from worldlaw.experiment.crew import helping
+from worldlaw.experiment.crew import is_helper
 
 if TYPE_CHECKING:
     from worldlaw.experiment.plan import Plan
@@ -92,7 +92,7 @@ def run_stages(arguments: argparse.Namespace) -> None:
             time_limit=arguments.time_limit,
             progress=progress,
         )
-    if helping():
+    if is_helper():
         return
     if arguments.json:
         print(json.dumps({"path": str(result.path), "made": result.made, "kept": result.kept}))
@@ -102,11 +102,11 @@ def run_stages(arguments: argparse.Namespace) -> None:
 
 
 def _dry_run(plan: Plan, arguments: argparse.Namespace) -> None:
-    from worldlaw.core.progress import counted
+    from worldlaw.core.progress import report_items
     from worldlaw.experiment.estimate import estimate
 
     with progress_of(arguments) as progress:
-        every = estimate(plan, progress=counted(progress, "sample", "splits"))
+        every = estimate(plan, progress=report_items(progress, "sample", "splits"))
     rows = [row for row in every if STAGES.index(row.stage) <= STAGES.index(arguments.stage)]
     todo = [row for row in rows if not row.complete]
     seconds = sum(row.seconds or 0 for row in todo)

@@ -69,7 +69,7 @@ def read_batch(
                 f"{path}: not a {what}: expected one batch of rows with columns {', '.join(schema.names)}"
             )
         at = os.stat(path)
-        verified(str(path), (at.st_ino, at.st_size, at.st_mtime_ns))
+        verify_file(str(path), (at.st_ino, at.st_size, at.st_mtime_ns))
     except BadInput:
         raise
     except (pa.ArrowException, ValueError, OSError) as error:
@@ -81,7 +81,7 @@ def read_batch(
 
 
 @lru_cache(maxsize=2**16)
-def verified(path: str, at: tuple[int, ...]) -> None:
+def verify_file(path: str, at: tuple[int, ...]) -> None:
     """Hold a file against its own digest, once a process while ``at``, its place, size and time, stays.
 
     It is mapped for this alone, so that the pages that it touches do not count as the reader's memory.

@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from worldlaw.clips.media import encode_mp4, write_video
 from worldlaw.clips.store import Clips, Shard
-from worldlaw.core.artifact import TEMPORARY, explained, locked, make_folder, write_text
+from worldlaw.core.artifact import TEMPORARY, explain_os_errors, lock_folder, make_folder, write_text
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import STATUSES, Scene, Trajectory
 
@@ -53,7 +53,7 @@ def export_videofolder(clips: Clips, out: Path, *, progress: Progress = iter) ->
     """
     with _folder(Path(out), "videofolder", len(clips)) as part:
         metadata = part / "metadata.jsonl"
-        with explained(metadata), open(metadata, "w", encoding="utf-8") as lines:
+        with explain_os_errors(metadata), open(metadata, "w", encoding="utf-8") as lines:
             for number, (shard, row) in zip(progress(range(len(clips))), _rows(clips), strict=True):
                 name = f"videos/{number // CHUNK:05d}/{number:08d}.mp4"
                 make_folder((part / name).parent)
@@ -86,7 +86,7 @@ def export_phyworld(
     init = _init_rows(clips)
     with _folder(Path(out), "phyworld", len(clips)) as part:
         path = part / STUDY_FILE
-        with explained(path), h5py.File(path, "w") as file:
+        with explain_os_errors(path), h5py.File(path, "w") as file:
             for number in progress(range(len(clips))):
                 chunk, row = f"{number // CHUNK:05d}", number % CHUNK
                 scene, trajectory = clips.scene(number), clips.trajectory(number)
@@ -161,7 +161,7 @@ def _folder(out: Path, kind: str, num_clips: int) -> Iterator[Path]:
         raise BadInput(f"{out}: not empty, and not an earlier {kind} export; choose another folder")
     part, old = (out.with_name(out.name + suffix + TEMPORARY) for suffix in ("", ".old"))
     make_folder(part)
-    with locked(part):
+    with lock_folder(part):
         try:
             for stale in [*part.iterdir(), old]:
                 if stale.is_dir():
@@ -171,7 +171,7 @@ def _folder(out: Path, kind: str, num_clips: int) -> Iterator[Path]:
             yield part
             mark = {"export": kind, "version": VERSION, "clips": num_clips}
             write_text(part / MARK, json.dumps(mark) + "\n")
-            with explained(out):
+            with explain_os_errors(out):
                 if before:
                     os.replace(out, old)
                 os.replace(part, out)

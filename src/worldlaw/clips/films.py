@@ -26,9 +26,17 @@ ARRAYS = (".npz", ".npy")
 SUFFIXES = (*VIDEOS, *PICTURES, *ARRAYS)
 # What the libraries raise for files whose bytes were changed (tests change some at random).
 DAMAGED = (
-    UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, EOFError, IndexError,
-    SyntaxError, struct.error, tokenize.TokenError, zlib.error,
-)  # fmt: skip
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    ValueError,
+    EOFError,
+    IndexError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
+    zlib.error,
+)
 
 __all__ = ["MOST_PIXELS", "SUFFIXES", "Encoding", "Film", "Note", "read_film"]
 

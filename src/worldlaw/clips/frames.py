@@ -74,7 +74,7 @@ class DescribedSource(FrameSource, Protocol):
         """State or text, or both, of some clips."""
 
 
-class Described:
+class DescribedFrames:
     """A source of frames with a description from elsewhere."""
 
     def __init__(self, source: FrameSource, describe: Callable[[Sequence[int]], Description]) -> None:
@@ -85,7 +85,7 @@ class Described:
         return self._size
 
 
-class Joined:
+class JoinedSources:
     """Several sources of clips of one size as one, the first source's clips first."""
 
     def __init__(self, sources: Sequence[FrameSource]) -> None:

@@ -30,7 +30,7 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-def recoded(
+def recompress(
     frames: UInt8[np.ndarray, "T H W 3"], encoding: Encoding, fps: float
 ) -> tuple[UInt8[np.ndarray, "T H W 3"], str]:
     """The frames encoded as a film was and decoded again, and in a few words how.
@@ -117,14 +117,36 @@ def _through(frames: np.ndarray, encoding: Encoding, fps: float) -> np.ndarray:
 
 # What x264 writes into files -> what it wants to be told.
 _SETTINGS = {
-    "ref": "ref", "me": "me", "subme": "subme", "me_range": "merange", "mixed_ref": "mixed-refs",
-    "chroma_me": "chroma-me", "trellis": "trellis", "8x8dct": "8x8dct", "fast_pskip": "fast-pskip",
-    "cabac": "cabac", "nr": "nr", "decimate": "dct-decimate", "bframes": "bframes", "b_pyramid": "b-pyramid",
-    "b_adapt": "b-adapt", "b_bias": "b-bias", "weightb": "weightb", "weightp": "weightp",
-    "keyint": "keyint", "keyint_min": "min-keyint", "scenecut": "scenecut", "rc_lookahead": "rc-lookahead",
-    "mbtree": "mbtree", "qcomp": "qcomp", "qpmin": "qpmin", "qpmax": "qpmax", "qpstep": "qpstep",
-    "ip_ratio": "ipratio", "pb_ratio": "pbratio",
-}  # fmt: skip
+    "ref": "ref",
+    "me": "me",
+    "subme": "subme",
+    "me_range": "merange",
+    "mixed_ref": "mixed-refs",
+    "chroma_me": "chroma-me",
+    "trellis": "trellis",
+    "8x8dct": "8x8dct",
+    "fast_pskip": "fast-pskip",
+    "cabac": "cabac",
+    "nr": "nr",
+    "decimate": "dct-decimate",
+    "bframes": "bframes",
+    "b_pyramid": "b-pyramid",
+    "b_adapt": "b-adapt",
+    "b_bias": "b-bias",
+    "weightb": "weightb",
+    "weightp": "weightp",
+    "keyint": "keyint",
+    "keyint_min": "min-keyint",
+    "scenecut": "scenecut",
+    "rc_lookahead": "rc-lookahead",
+    "mbtree": "mbtree",
+    "qcomp": "qcomp",
+    "qpmin": "qpmin",
+    "qpmax": "qpmax",
+    "qpstep": "qpstep",
+    "ip_ratio": "ipratio",
+    "pb_ratio": "pbratio",
+}
 _DIRECT = {"0": "none", "1": "spatial", "2": "temporal", "3": "auto"}
 _PARTITIONS = {"i4x4": 0x1, "i8x8": 0x2, "p8x8": 0x10, "p4x4": 0x20, "b8x8": 0x100}
 # x264's AVX code of mbtree seems to read beyond pictures: its bytes differ from call to call, often where the

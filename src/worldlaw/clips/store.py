@@ -164,10 +164,11 @@ class Shard:
             return None
         width = {"position": (2,), "color": (3,)}
         arrays: dict[str, Any] = {
-            name: self._batch[name][row].values.to_numpy(zero_copy_only=False)
+            name: self._batch[name][row]
+            .values.to_numpy(zero_copy_only=False)
             .reshape(-1, num_bodies, *width.get(name, ()))
             for name in TRAJECTORY_ARRAYS
-        }  # fmt: skip
+        }
         for name in ("color", "confidence"):
             arrays[name] = arrays[name].astype(np.float64)
         arrays |= optional_arrays(self._batch, row, num_bodies)

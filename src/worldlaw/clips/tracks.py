@@ -29,7 +29,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Tracked:
+class TrackedClip:
     """What a tracker read from one clip."""
 
     index: int
@@ -42,7 +42,7 @@ def tracks_name(number: int) -> str:
     return f"tracks-{number:05d}.arrow"
 
 
-def write_tracks(path: Path, rows: Iterable[Tracked], *, fps: float) -> None:
+def write_tracks(path: Path, rows: Iterable[TrackedClip], *, fps: float) -> None:
     """Write the tracks of some clips, atomically."""
     columns: dict[str, list] = {field.name: [] for field in SCHEMA}
     optional: dict[str, list] = {name: [] for name in OPTIONAL_TYPES}
@@ -59,12 +59,12 @@ def write_tracks(path: Path, rows: Iterable[Tracked], *, fps: float) -> None:
     write_batch(path, columns, schema, {"tracks": FORMAT, "fps": fps})
 
 
-def read_tracks(folder: Path) -> list[Tracked]:
+def read_tracks(folder: Path) -> list[TrackedClip]:
     """All tracks of a folder, in order of clip. Raises BadInput for a file that is not complete."""
     return [row for path in sorted(folder.glob("tracks-*.arrow")) for row in read_tracks_file(path)]
 
 
-def read_tracks_file(path: Path, *, folder_name: str = "") -> list[Tracked]:
+def read_tracks_file(path: Path, *, folder_name: str = "") -> list[TrackedClip]:
     """The tracks of one file, in order of clip.
 
     Raises BadInput if it is damaged, or was written for another folder than the one that is named, if any.
@@ -81,7 +81,7 @@ def read_tracks_file(path: Path, *, folder_name: str = "") -> list[Tracked]:
         raise BadInput(f"{path}: not a complete file of tracks; delete it and run again") from error
 
 
-def _row(batch: pa.RecordBatch, row: int, fps: float) -> Tracked:
+def _row(batch: pa.RecordBatch, row: int, fps: float) -> TrackedClip:
     shape = tuple(batch["shape"][row].as_py())
 
     def array(column: str, name: str, *lead: int) -> np.ndarray:
@@ -93,6 +93,6 @@ def _row(batch: pa.RecordBatch, row: int, fps: float) -> Tracked:
     bodies: dict[str, Any] = {name: array(name, name, -1, len(shape)) for name in TRAJECTORY_ARRAYS}
     bodies |= optional_arrays(batch, row, len(shape))
     extra = {name: array(f"extra_{name}", name, -1) for name in _EXTRA_TYPES}
-    return Tracked(
+    return TrackedClip(
         batch["index"][row].as_py(), shape, Tracks(Trajectory(dt=1 / fps, **bodies), Detections(**extra))
     )

@@ -28,8 +28,14 @@ TEMPORARY = ".part"  # suffix of a file that is being written
 # What work goes on from; each says itself whether it is whole, so it stays when another file is damaged.
 PARTS = ("clips-*.arrow", "tracks-*.arrow", "checkpoint.pt")
 _REFUSALS = (
-    errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
-)  # fmt: skip
+    errno.EACCES,
+    errno.EROFS,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
 
 
 def key_of(inputs: Mapping[str, Any]) -> str:
@@ -48,7 +54,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        with explained(path):
+        with explain_os_errors(path):
             yield temporary
             with open(temporary, "rb") as handle:
                 os.fsync(handle.fileno())
@@ -68,7 +74,7 @@ def write_text(path: Path, text: str) -> None:
 
 def make_folder(path: Path) -> None:
     """Create a folder and its parents. Raises Failed or BadInput with one line if that cannot be done."""
-    with explained(path):
+    with explain_os_errors(path):
         try:
             path.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
@@ -76,7 +82,7 @@ def make_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explain_os_errors(path: Path) -> Iterator[None]:
     """Turn what the operating system says about writing to a path into one line that helps."""
     try:
         yield
@@ -93,12 +99,12 @@ def explained(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def lock_folder(folder: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold a folder for this process; a killed run holds nothing.
 
     If another run holds it: calls ``waiting`` and waits, or raises Failed if there is nothing to call.
     """
-    with explained(folder):
+    with explain_os_errors(folder):
         handle = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -117,7 +123,7 @@ def locked(folder: Path, *, waiting: Callable[[], None] | None = None) -> Iterat
 
 def sweep(folder: Path) -> None:
     """Remove what a killed run left half-written."""
-    with explained(folder):
+    with explain_os_errors(folder):
         for path in folder.glob(f"*{TEMPORARY}"):
             path.unlink()
 
@@ -169,14 +175,14 @@ class Artifact:
 
         What is damaged goes before the manifest, so that none of it is left when there is nothing to say so.
         """
-        with explained(self.folder):
+        with explain_os_errors(self.folder):
             names = [name for name in data_files(self.folder) if not _is_part(name)]
             for name in (*damaged, MANIFEST, *names):
                 (self.folder / name).unlink(missing_ok=True)
 
     def finish(self, results: Mapping[str, Any], *, started: datetime.datetime) -> None:
         """Write the manifest: inputs, files, sizes, checksums, what was counted, and where it was made."""
-        with explained(self.folder):
+        with explain_os_errors(self.folder):
             files = {name: self.folder / name for name in data_files(self.folder)}
             manifest = {
                 "stage": self.stage,
@@ -305,8 +311,11 @@ def _commit() -> dict[str, Any]:
     try:
         top, head = subprocess.run(
             ["git", "-C", here, "rev-parse", "--show-toplevel", "HEAD"],
-            capture_output=True, text=True, check=True, timeout=10,
-        ).stdout.split()  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.split()
         if not here.is_relative_to(Path(top) / "src"):
             return {}
         dirty = subprocess.run(

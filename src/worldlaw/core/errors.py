@@ -45,7 +45,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
         names if len(names) <= MOST_LISTED else [*names[: MOST_LISTED // 2], "…", *names[-MOST_LISTED // 2 :]]
     )
     hint = f"did you mean {near!r}?" if near else f"expected one of: {', '.join(listed)}"
-    return BadInput(f"unknown {kind} {shortened(name)!r}; {hint}")
+    return BadInput(f"unknown {kind} {shorten(name)!r}; {hint}")
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
@@ -55,13 +55,13 @@ def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str | No
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=cutoff)), None)
 
 
-def shortened(text: str, most: int = LONGEST_NAME) -> str:
+def shorten(text: str, most: int = LONGEST_NAME) -> str:
     """A text of at most so many characters, and of a longer one its beginning and its end."""
     return text if len(text) <= most else f"{text[: most * 2 // 3]} … {text[-(most // 3) :]}"
 
 
 @contextlib.contextmanager
-def blamed(who: str) -> Iterator[None]:
+def blame(who: str) -> Iterator[None]:
     """Turn what somebody else's code raises into a ``Failed`` that says whose it is, what it says and where.
 
     The one place that catches all exceptions: what a model or a law of the user's may raise cannot be listed,
@@ -74,7 +74,7 @@ def blamed(who: str) -> Iterator[None]:
     except (BadInput, Failed, KeyboardInterrupt):
         raise
     except SystemExit as error:
-        raise ended(who, error) from error
+        raise exit_failure(who, error) from error
     except BaseException as error:
         if isinstance(error, GeneratorExit) and not _theirs(error):
             raise
@@ -88,7 +88,7 @@ def blamed(who: str) -> Iterator[None]:
         raise Failed(f"{who}: {said}{_place(error)}") from error
 
 
-def ended(who: str, error: SystemExit) -> Failed:
+def exit_failure(who: str, error: SystemExit) -> Failed:
     """What to say of code that calls ``sys.exit``: no code but the command's own says when it is done."""
     return Failed(f"{who}: it called sys.exit({error.code!r:.100}){_place(error)}")
 

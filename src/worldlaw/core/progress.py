@@ -111,7 +111,7 @@ class _Notes(Quiet):
         print(f"worldlaw: {text}", file=sys.stderr)
 
 
-def counted(progress: Progress, title: str, unit: str) -> Callable[[Iterable[T]], Iterator[T]]:
+def report_items(progress: Progress, title: str, unit: str) -> Callable[[Iterable[T]], Iterator[T]]:
     """A wrapper of a sequence that reports each item, once it is done with, to a progress."""
 
     def wrap(items: Iterable[T]) -> Iterator[T]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from worldlaw.core.errors import BadInput, blamed, unknown
+from worldlaw.core.errors import BadInput, blame, unknown
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ class Registry(Generic[T]):
         module, _, attribute = address.partition(":")
         if not all(part.isidentifier() for part in (*module.split("."), attribute)):
             raise BadInput(f"{self.kind} {address!r}: expected an address such as package.module:Thing")
-        with blamed(f"{self.kind} {address!r}"):
+        with blame(f"{self.kind} {address!r}"):
             try:
                 home = importlib.import_module(module)
             except ModuleNotFoundError as error:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from worldlaw.core.errors import BadInput, nearest, shortened
+from worldlaw.core.errors import BadInput, nearest, shorten
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=80)]
 RawRegion = dict[str, Any] | list[dict[str, Any]]
@@ -49,7 +49,7 @@ def parse_yaml(text: str, where: str) -> Any:
     except BadInput:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
-        raise BadInput(f"{where}: not valid YAML: {shortened(' '.join(str(error).split()), 300)}") from error
+        raise BadInput(f"{where}: not valid YAML: {shorten(' '.join(str(error).split()), 300)}") from error
 
 
 def parse_json(text: str) -> Any:
@@ -140,7 +140,7 @@ def inherit(train: RawRegion, test: RawRegion, where: str) -> RawRegion:
 
 def _address(location: Place) -> str:
     """The place in the file, without pydantic's names for the branches of a union."""
-    return ".".join(shortened(str(part)) for part in location if "[" not in str(part))
+    return ".".join(shorten(str(part)) for part in location if "[" not in str(part))
 
 
 class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -151,7 +151,7 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    raise _fault(f"{shortened(key.value)!r} is given twice", key)
+                    raise _fault(f"{shorten(key.value)!r} is given twice", key)
                 seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
@@ -188,7 +188,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"{shortened(name)!r} is given twice")
+            raise ValueError(f"{shorten(name)!r} is given twice")
         found[name] = value
     return found
 
@@ -196,7 +196,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     value = float(text)
     if not abs(value) < float("inf"):
-        raise ValueError(f"{shortened(text)} is not a finite number")
+        raise ValueError(f"{shorten(text)} is not a finite number")
     return value
 
 

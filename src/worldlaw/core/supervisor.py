@@ -41,12 +41,12 @@ def note_in(path: Path) -> None:
         _shared = mmap.mmap(file.fileno(), _SIZE)
 
 
-def noted(content: bytes) -> str:
+def culprit(content: bytes) -> str:
     """Whose code was at work by what ``at_work`` noted; empty if nobody else's."""
     return content[1:].rstrip(b"\0").decode(errors="replace")
 
 
-def supervised(work: Callable[[], int]) -> int:
+def run_supervised(work: Callable[[], int]) -> int:
     """The exit code of some work, done in a child process; what the child does not finish has failed.
 
     The parent stays as small as it is now, so call this before anything large is loaded. It hands on what
@@ -82,7 +82,7 @@ def supervised(work: Callable[[], int]) -> int:
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) in FORWARDED:
         signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(status))
-    print(f"worldlaw: {_told(noted(shared[:]), status)}", file=sys.stderr)
+    print(f"worldlaw: {_told(culprit(shared[:]), status)}", file=sys.stderr)
     return FAILED
 
 

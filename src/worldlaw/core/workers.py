@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw.core.errors import Failed
-from worldlaw.core.supervisor import note_in, noted
+from worldlaw.core.supervisor import culprit, note_in
 
 REAPED = 5.0  # s: at most so long after a pool breaks a worker's exit code is not known yet
 
@@ -86,7 +86,7 @@ class Workers:
         note = Path(self._notes.name, str(worker.pid)) if self._notes else None
         if worker.exitcode is None or worker.exitcode < 0 or note is None or not note.exists():
             return ""
-        who = noted(note.read_bytes())
+        who = culprit(note.read_bytes())
         if not who:
             return ""
         return f"{who}: its code ended a worker with exit code {worker.exitcode}; what was complete is kept"

@@ -12,7 +12,7 @@ from typing import Any
 
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.foreign_output import output_to_errors
-from worldlaw.core.progress import Progress, Quiet, counted
+from worldlaw.core.progress import Progress, Quiet, report_items
 from worldlaw.exam.answers.answer_run import Ran, ask
 from worldlaw.exam.answers.examinee import sitter
 from worldlaw.exam.page.exam_page import REPORT
@@ -27,7 +27,7 @@ OUT = Path("exams")
 
 
 @dataclass(frozen=True)
-class Examined:
+class Examination:
     """What came of it."""
 
     paper: Path  # folder
@@ -55,7 +55,7 @@ def examine(
     look: bool = False,
     allow: Sequence[str] = (),
     progress: Progress | None = None,
-) -> Examined:
+) -> Examination:
     """Let a model answer a paper, and score what it answers.
 
     ``paper`` is a name, a YAML file, the folder of a made paper, or a Paper; ``model`` is a registered name,
@@ -85,7 +85,7 @@ def examine(
         wanted = paper if isinstance(paper, Paper) else load_paper(paper)
         out = out or _default(wanted.name, name)
         held_out = None if secret is None else open_secret(secret)
-        wrap = counted(progress, "make", "questions")
+        wrap = report_items(progress, "make", "questions")
         made = make_paper(wanted, out / "paper", secret=held_out, wrap=wrap)
     foreign = foreign_scenarios(made.paper)  # the user named them, or allowed them
     ran = ask(
@@ -96,11 +96,11 @@ def examine(
         code=_code(thing),
         seeds=seeds,
         fresh=fresh,
-        wrap=counted(progress, "ask", "answers"),
+        wrap=report_items(progress, "ask", "answers"),
         note=progress.note,
     )
     if not score:
-        return Examined(made.folder, out / "answers", ran, None)
+        return Examination(made.folder, out / "answers", ran, None)
     scored = score_answers(
         made.folder,
         out / "answers",
@@ -111,7 +111,7 @@ def examine(
         secret=secret,
         progress=progress,
     )
-    return Examined(made.folder, out / "answers", ran, scored)
+    return Examination(made.folder, out / "answers", ran, scored)
 
 
 def _named(model: str) -> object:

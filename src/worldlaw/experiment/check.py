@@ -48,7 +48,7 @@ def check(path: Path, *, progress: Progress = iter) -> tuple[str, list[str]]:
 
 
 def _check_shard(path: Path) -> tuple[str, list[str]]:
-    arrow_files.verified.cache_clear()  # what this process found before is not the question
+    arrow_files.verify_file.cache_clear()  # what this process found before is not the question
     try:
         if path.name.startswith("tracks-"):
             return f"tracks of {len(read_tracks_file(path))} clips", []

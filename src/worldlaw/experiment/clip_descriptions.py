@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from worldlaw.clips.frames import Described, First, FrameSource, Joined
+from worldlaw.clips.frames import DescribedFrames, First, FrameSource, JoinedSources
 from worldlaw.clips.store import Clips
 from worldlaw.core.types import Description
 from worldlaw.experiment.training_clips import MadeClips
@@ -18,7 +18,7 @@ Part = tuple[
 ]  # the first so many clips of a split, and who can say what they show
 
 
-def told(parts: Sequence[Part], indices: Sequence[int], asks: Sequence[str]) -> Description:
+def describe_clips(parts: Sequence[Part], indices: Sequence[int], asks: Sequence[str]) -> Description:
     """What is asked for of some clips; indices count through the parts, the first part's clips first."""
     if not asks:
         return Description()
@@ -34,5 +34,5 @@ def told(parts: Sequence[Part], indices: Sequence[int], asks: Sequence[str]) -> 
 
 def training_source(parts: Sequence[Part], asks: Sequence[str]) -> FrameSource:
     """The frames of all parts as one source; it can describe its clips only if that is asked for."""
-    frames = Joined([First(clips.frames_only(), count) for _, clips, count in parts])
-    return Described(frames, lambda indices: told(parts, indices, asks)) if asks else frames
+    frames = JoinedSources([First(clips.frames_only(), count) for _, clips, count in parts])
+    return DescribedFrames(frames, lambda indices: describe_clips(parts, indices, asks)) if asks else frames

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from worldlaw.core.errors import BadInput, blamed, unknown
+from worldlaw.core.errors import BadInput, blame, unknown
 from worldlaw.experiment.construction import build, check_class
 from worldlaw.models import codecs, models
 
 if TYPE_CHECKING:
     from worldlaw.experiment.config import Experiment
     from worldlaw.experiment.plan import Plan
-    from worldlaw.models.codecs.codec import Codec
+    from worldlaw.models.autoencoders.codec import Codec
 
 
 def codec_of(experiment: Experiment, model: str) -> str | None:
@@ -26,7 +26,7 @@ def check_codecs(experiment: Experiment) -> None:
     """That every codec is one and takes its options, and that models name codecs that there are."""
     for name in experiment.codecs:
         kind, options, address = spec_of(experiment, name)
-        contract = codecs.get("worldlaw.models.codecs.codec:Codec")
+        contract = codecs.get("worldlaw.models.autoencoders.codec:Codec")
         check_class(kind, contract, what="codec", name=name, address=address, options=options)
         if name in {"floor", *experiment.models, *experiment.references}:
             raise BadInput(f"codecs: the name {name!r} is taken by a model, a reference or the floor")
@@ -60,7 +60,7 @@ def build_codec(experiment: Experiment, name: str, *, time_limit: float | None =
     """
     kind, options, address = spec_of(experiment, name)
     codec = build(kind, options, what="codec", name=name, address=address, time_limit=time_limit)
-    with blamed(f"codec {name}"):
+    with blame(f"codec {name}"):
         try:
             codec.size((experiment.video.num_frames,) + 2 * (experiment.video.resolution,))
         except BadInput as error:
@@ -70,5 +70,5 @@ def build_codec(experiment: Experiment, name: str, *, time_limit: float | None =
 
 def load_codec(plan: Plan, world: str, name: str) -> Codec:
     """A codec as it was taught for a world."""
-    with blamed(f"codec {name}"):
+    with blame(f"codec {name}"):
         return build_codec(plan.experiment, name).load(plan.codecs[world, name].folder)

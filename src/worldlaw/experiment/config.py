@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from worldlaw.core.errors import BadInput, blamed, unknown
+from worldlaw.core.errors import BadInput, blame, unknown
 from worldlaw.core.region import Region
 from worldlaw.core.strict_files import Name, RawRegion, Strict, explain, inherit, parse_yaml, read_yaml
 from worldlaw.worlds import Scenario, scenarios, training_region
@@ -24,7 +24,7 @@ LEAST_FOR_POSES = 32  # rows
 MAX_SHARDS = 100_000  # files of a split: their names have five digits, and sort as their numbers do
 
 
-class Video(Strict):
+class VideoOptions(Strict):
     """How clips are filmed."""
 
     resolution: int = Field(default=64, ge=16, le=1024, description="rows of a frame")
@@ -82,7 +82,7 @@ class Experiment(Strict):
     about: str = ""
     seed: int = Field(default=0, ge=0)
     context: int = Field(default=3, ge=1, description="conditioning frames")
-    video: Video = Video()
+    video: VideoOptions = VideoOptions()
     shard_clips: int = Field(default=250, ge=1, le=100_000, description="clips per file")
     worlds: dict[Name, World] = Field(min_length=1)
     codecs: dict[Name, CodecSpec | None] = {}
@@ -185,7 +185,7 @@ def _check_split(experiment: Experiment, world: str, split: str) -> None:
     place = f"worlds.{world}.{split if split == TRAIN else f'test.{split}'}"
     try:
         recipe = experiment.recipe(world, split)
-        with blamed(f"scenario {recipe.scenario}"):
+        with blame(f"scenario {recipe.scenario}"):
             scene, _ = recipe.scene(0)
         check_edge(scene, experiment.video.edge)
         if poses(experiment, world) and recipe.resolution < LEAST_FOR_POSES:
@@ -310,7 +310,7 @@ def _check_analyses(experiment: Experiment) -> None:
         if not (isinstance(kind, type) and issubclass(kind, Analysis)):
             raise BadInput(f"analysis {name!r}: expected a class derived from Analysis; found {kind!r:.80}")
         try:
-            with blamed(f"analysis {name}"):
+            with blame(f"analysis {name}"):
                 kind().worlds(experiment.settings())
         except BadInput as error:
             raise BadInput(f"analyses: {error}") from error
@@ -345,9 +345,13 @@ def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _fields_at(location: tuple[str | int, ...]) -> list[str]:
     """Names of the keys that are known at a place in the file."""
     inner: dict[str, type[Strict]] = {
-        "video": Video, "worlds": World, "train": TrainSplit, "test": Split, "models": Model,
+        "video": VideoOptions,
+        "worlds": World,
+        "train": TrainSplit,
+        "test": Split,
+        "models": Model,
         "codecs": CodecSpec,
-    }  # fmt: skip
+    }
     model: type[Strict] = Experiment
     for part in location:
         model = inner.get(str(part), model)

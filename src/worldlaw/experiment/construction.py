@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from worldlaw.core.errors import BadInput, blamed, unknown
-from worldlaw.models.model import limited
+from worldlaw.core.errors import BadInput, blame, unknown
+from worldlaw.models.model import limit_time
 
 T = TypeVar("T")
 
@@ -50,8 +50,8 @@ def build(
 
     A time limit in s goes to what takes one, unless its own is shorter.
     """
-    options = limited(options, getattr(kind, "runtime_options", ()), time_limit)
-    with blamed(f"{what} {name}"):
+    options = limit_time(options, getattr(kind, "runtime_options", ()), time_limit)
+    with blame(f"{what} {name}"):
         try:
             return kind(**options)
         except (TypeError, ValueError) as error:

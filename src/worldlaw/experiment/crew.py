@@ -26,26 +26,26 @@ class Crew:
             yield task
 
 
-def launched() -> bool:
+def launched_by_torchrun() -> bool:
     """Whether torchrun started this process as one of several."""
     return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", 1)) > 1
 
 
-def helping() -> bool:
+def is_helper() -> bool:
     """Whether this process is one of several and not the first: what is the same in all, the first says."""
-    return launched() and os.environ["RANK"] != "0"
+    return launched_by_torchrun() and os.environ["RANK"] != "0"
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[Crew]:
+def join_crew() -> Iterator[Crew]:
     """The crew of this run. If one of its processes fails, all end, and only the one that failed says why."""
-    if not launched():
+    if not launched_by_torchrun():
         yield Crew()
         return
     from worldlaw.models.training import processes  # needs torch, which torchrun comes with
 
-    with processes.joined():
-        crew = Crew(processes.place()[0], processes.told)
+    with processes.join_processes():
+        crew = Crew(processes.place()[0], processes.broadcast)
         yield crew
         if crew.leads:
             crew.call(None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw.clips.store import Clip, Shard, shard_name, write_shard
-from worldlaw.clips.tracks import Tracked, tracks_name, write_tracks
+from worldlaw.clips.tracks import TrackedClip, tracks_name, write_tracks
 from worldlaw.experiment.plan import Plan, shard_ranges
 from worldlaw.measure.tracking.trackers import tracker
 from worldlaw.worlds import scenarios
@@ -20,7 +20,7 @@ SAMPLE = 24  # clips made of each split to time them
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ArtifactEstimate:
     """One artifact of a plan before it is made."""
 
     stage: str
@@ -36,12 +36,12 @@ class Estimate:
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 
-def estimate(plan: Plan, *, progress: Progress = iter) -> list[Estimate]:
+def estimate(plan: Plan, *, progress: Progress = iter) -> list[ArtifactEstimate]:
     """An estimate for every artifact, from clips of each split made and tracked in a scratch folder.
 
     What a model needs to learn and to answer is not sampled. Raises BadInput for a split without any scene.
     """
-    rows: list[Estimate] = []
+    rows: list[ArtifactEstimate] = []
     costs: dict[tuple[str, str], _Cost] = {}
     for place, artifact in progress(plan.to_store.items()):
         recipe = plan.experiment.recipe(*place)
@@ -49,14 +49,20 @@ def estimate(plan: Plan, *, progress: Progress = iter) -> list[Estimate]:
         cost = costs[place]
         shards = len(shard_ranges(len(recipe), plan.experiment.shard_clips))
         rows.append(
-            Estimate(
-                "simulate", " / ".join(place), artifact.folder.name, artifact.complete,
-                len(recipe), shards, round(cost.size * len(recipe)), round(cost.making * len(recipe), 3),
+            ArtifactEstimate(
+                "simulate",
+                " / ".join(place),
+                artifact.folder.name,
+                artifact.complete,
+                len(recipe),
+                shards,
+                round(cost.size * len(recipe)),
+                round(cost.making * len(recipe), 3),
             )
-        )  # fmt: skip
+        )
     for (world, name), artifact in (plan.codecs | plan.train).items():
         rows.append(
-            Estimate(
+            ArtifactEstimate(
                 "train", f"{world} / {name}", artifact.folder.name, artifact.complete, None, None, None, None
             )
         )
@@ -66,13 +72,17 @@ def estimate(plan: Plan, *, progress: Progress = iter) -> list[Estimate]:
             cost = costs[world, split]
             shards = len(shard_ranges(len(recipe), plan.experiment.shard_clips))
             rows.append(
-                Estimate(
-                    stage, f"{world} / {name} / {split}", artifact.folder.name, artifact.complete,
-                    len(recipe), shards,
+                ArtifactEstimate(
+                    stage,
+                    f"{world} / {name} / {split}",
+                    artifact.folder.name,
+                    artifact.complete,
+                    len(recipe),
+                    shards,
                     round((cost.size if stage == "generate" else cost.tracks_size) * len(recipe)),
                     round(cost.tracking * len(recipe), 3) if stage == "track" else None,
                 )
-            )  # fmt: skip
+            )
     return rows
 
 
@@ -97,11 +107,11 @@ def _sample(recipe: Recipe, context: int) -> _Cost:
             trajectory = recipe.trajectory(scene)
             yield Clip(index, recipe.frames(scene, trajectory), scene, trajectory)
 
-    def tracked(shard: Shard) -> Iterator[Tracked]:
+    def tracked(shard: Shard) -> Iterator[TrackedClip]:
         for row in range(len(shard)):
             video = shard.frames(row)
             looks, tracks = read(video, context=context, extent=scene.extent, fps=recipe.fps)
-            yield Tracked(row, looks, tracks)
+            yield TrackedClip(row, looks, tracks)
 
     with tempfile.TemporaryDirectory() as folder:
         clip_path, track_path = Path(folder) / shard_name(0), Path(folder) / tracks_name(0)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from worldlaw.clips.store import damaged_files
-from worldlaw.core.artifact import MANIFEST, Artifact, locked, make_folder, sweep
+from worldlaw.core.artifact import MANIFEST, Artifact, lock_folder, make_folder, sweep
 from worldlaw.core.progress import Progress
 from worldlaw.core.workers import Workers
 from worldlaw.experiment import crew
@@ -43,8 +43,8 @@ class Job:
 
     @contextlib.contextmanager
     def making(self, artifact: Artifact) -> Iterator[Callable[[dict], None] | None]:
-        """Hold an artifact's folder as ``making`` does, and note whether it was made here."""
-        with making(artifact, self.progress.note) as finish:
+        """Hold an artifact's folder as ``make_artifact`` does, and note whether it was made here."""
+        with make_artifact(artifact, self.progress.note) as finish:
             yield finish
         self.count(artifact, made=finish is not None)
 
@@ -78,7 +78,7 @@ def damage(artifact: Artifact) -> dict[str, str] | None:
 
 
 @contextlib.contextmanager
-def making(artifact: Artifact, note: Callable[[str], None]) -> Iterator[Callable[[dict], None] | None]:
+def make_artifact(artifact: Artifact, note: Callable[[str], None]) -> Iterator[Callable[[dict], None] | None]:
     """Hold an artifact's folder while it is made; the value finishes it with what was counted.
 
     A finished one that is damaged is cleared first, so that nothing damaged is taken for what is to be made.
@@ -86,7 +86,7 @@ def making(artifact: Artifact, note: Callable[[str], None]) -> Iterator[Callable
     """
     make_folder(artifact.folder)
     waiting = f"{artifact.folder}: another run is writing here; waiting until it is done"
-    with locked(artifact.folder, waiting=lambda: note(waiting)):
+    with lock_folder(artifact.folder, waiting=lambda: note(waiting)):
         faults = damage(artifact)
         if faults:
             artifact.clear(faults)

@@ -10,7 +10,7 @@ from worldlaw.measure.sets import track_features
 from worldlaw.models.features import published_weights
 
 if TYPE_CHECKING:
-    from worldlaw.experiment.config import Video
+    from worldlaw.experiment.config import VideoOptions
 
 
 FVD, LPIPS, TRACKS = "fvd", "lpips", "track_frechet"
@@ -26,7 +26,7 @@ NEEDS: dict[str, tuple[published_weights.Published, ...]] = {
 VERSIONS = {FVD: 1, LPIPS: 1, TRACKS: track_features.VERSION}  # raise one whenever its number would change
 
 
-def check_look(names: Sequence[str], video: Video) -> None:
+def check_look(names: Sequence[str], video: VideoOptions) -> None:
     """That an experiment asks for numbers that there are, once each, of videos large and long enough.
 
     Raises BadInput.
@@ -47,9 +47,9 @@ def check_look(names: Sequence[str], video: Video) -> None:
         )
 
 
-def lacking(name: str) -> str:
+def missing_weights_of(name: str) -> str:
     """What is missing before a number can be had, in one line; empty if nothing is."""
-    return published_weights.lacking(*NEEDS[name]) if NEEDS[name] else ""
+    return published_weights.missing_weights(*NEEDS[name]) if NEEDS[name] else ""
 
 
 def stamps(names: Sequence[str]) -> list[list]:
@@ -58,7 +58,7 @@ def stamps(names: Sequence[str]) -> list[list]:
         [
             name,
             VERSIONS[name],
-            [] if lacking(name) else [published_weights.stamp(file) for file in NEEDS[name]],
+            [] if missing_weights_of(name) else [published_weights.stamp(file) for file in NEEDS[name]],
         ]
         for name in names
     ]

@@ -156,7 +156,7 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
                 }
                 track[world, name, split] = Artifact("track", inputs, root)
         for name in experiment.references:
-            taught_reference = references.learning(name)
+            taught_reference = references.learning_kind(name)
             if taught_reference:
                 inputs = {
                     "reference": name,

@@ -14,21 +14,21 @@ from worldlaw.clips import arrow_files
 from worldlaw.core.artifact import (
     MANIFEST,
     checksum,
-    explained,
+    explain_os_errors,
     key_of,
-    locked,
+    lock_folder,
     make_folder,
     provenance,
     sweep,
     write_record,
     write_text,
 )
-from worldlaw.core.errors import ended
+from worldlaw.core.errors import exit_failure
 from worldlaw.core.progress import Progress, Quiet
 from worldlaw.experiment import codecs, crew
 from worldlaw.experiment.config import Experiment
 from worldlaw.experiment.job import Job
-from worldlaw.experiment.look_choice import lacking
+from worldlaw.experiment.look_choice import missing_weights_of
 from worldlaw.experiment.plan import STAGES, Plan, make_plan
 from worldlaw.experiment.stages.evaluate import evaluate
 from worldlaw.experiment.stages.generate import generate
@@ -69,7 +69,7 @@ def run(
     try:
         return _run(experiment, Path(out), until, workers, fresh, time_limit, progress or Quiet())
     except SystemExit as error:  # the user's own script must not end as if all were done
-        raise ended(f"experiment {experiment.name}", error) from error
+        raise exit_failure(f"experiment {experiment.name}", error) from error
 
 
 def _run(
@@ -88,7 +88,7 @@ def _run(
             codecs.build_codec(experiment, name)
         for name in job.plan.experiment.models:
             build_model(experiment, name)  # better to complain now than after the clips are made
-    with crew.joined() as job.crew:
+    with crew.join_crew() as job.crew:
         if not job.crew.leads:
             for world, name in job.crew.tasks():
                 fit(job.plan, world, name, job.deadline)
@@ -101,10 +101,10 @@ def _lead(job: Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
         job.progress.note(f"{line}; its row is left out")
     if "evaluate" in stages:
         for name in job.plan.experiment.look:
-            if line := lacking(name):
+            if line := missing_weights_of(name):
                 job.progress.note(f"look {name}: {line}; it is not measured")
     make_folder(job.plan.folder)
-    with locked(job.plan.folder), job.pool():
+    with lock_folder(job.plan.folder), job.pool():
         sweep(job.plan.folder)
         if fresh:
             for _, artifact in job.plan.artifacts():
@@ -112,7 +112,7 @@ def _lead(job: Job, stages: tuple[str, ...], *, fresh: bool) -> Run:
                 if {"calibrate": "track"}.get(artifact.stage, artifact.stage) in stages:
                     _remove(artifact.folder)
         write_text(job.plan.folder / "experiment.yaml", dump(job.plan.experiment))
-        arrow_files.verified.cache_clear()  # a file may have gone bad since an earlier run of this process
+        arrow_files.verify_file.cache_clear()  # a file may have gone bad since an earlier run of this process
         path = job.plan.folder
         for stage in stages:
             path = _STAGES[stage](job)
@@ -162,7 +162,7 @@ def _record(plan: Plan, page: Path | None) -> None:
 def _remove(folder: Path) -> None:
     """Delete an artifact: its manifest first, so that it is never taken for complete."""
     if folder.exists():
-        with locked(folder), explained(folder):
+        with lock_folder(folder), explain_os_errors(folder):
             (folder / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(folder)
 

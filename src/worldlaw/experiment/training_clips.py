@@ -62,7 +62,7 @@ def training_clips(plan: Plan, world: str) -> Clips | MadeClips:
     return MadeClips(plan.experiment.recipe(world, TRAIN))
 
 
-def counted(plan: Plan, world: str, split: str) -> dict[str, Any]:
+def count_clips(plan: Plan, world: str, split: str) -> dict[str, Any]:
     """``clips`` of a split and its ``infeasible`` draws by reason; of an unstored one of its first clips."""
     if plan.experiment.stored(world, split):
         return read_manifest(plan.simulate[world, split].folder)["results"]

@@ -8,12 +8,12 @@ from pathlib import Path
 from worldlaw.core.artifact import make_folder
 from worldlaw.core.errors import BadInput
 from worldlaw.core.workers import Workers
-from worldlaw.judge.evidence.film_reader import Watched, find_videos, watch
+from worldlaw.judge.evidence.film_reader import JudgedVideo, find_videos, watch
 from worldlaw.judge.evidence.hints import read_hints
 from worldlaw.judge.page.judge_page import write_page
 from worldlaw.judge.records import JSON, PAGE, TABLE, write_json, write_table
 
-Wrap = Callable[[Iterable[Watched], int], Iterable[Watched]]
+Wrap = Callable[[Iterable[JudgedVideo], int], Iterable[JudgedVideo]]
 
 
 def judge_videos(
@@ -23,7 +23,7 @@ def judge_videos(
     hints: Path | None = None,
     workers: int = 1,
     wrap: Wrap = lambda videos, num: videos,
-) -> list[Watched]:
+) -> list[JudgedVideo]:
     """Judge every video among files and folders; ``out`` gets judge.json, judge.parquet and report.html.
 
     ``wrap`` gets the stream of what was watched and how many there will be, to show progress. The same videos

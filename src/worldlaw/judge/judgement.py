@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldlaw.judge.evidence.common_pull import Pull, pull_of, steadied
+from worldlaw.judge.evidence.common_pull import Pull, pull_of, with_common_pull
 from worldlaw.judge.evidence.contacts import Event, events_of
 from worldlaw.judge.evidence.flights import Course, course_of
 from worldlaw.judge.evidence.quantities import STEADY, moves, odd_masses, quantities_of
 from worldlaw.judge.evidence.segmentation import SHORTEST
-from worldlaw.judge.evidence.video_evidence import Evidence, Quantity
+from worldlaw.judge.evidence.video_evidence import MeasuredQuantity, VideoEvidence
 from worldlaw.judge.signs.sign import KINDS, UNITS, Sign
 from worldlaw.judge.signs.sign_list import signs_of
 
@@ -30,28 +30,28 @@ class Judgement:
 
     verdict: str  # NORMAL, ABNORMAL or UNJUDGED
     reason: str  # one line
-    quantities: tuple[Quantity, ...]
+    quantities: tuple[MeasuredQuantity, ...]
     signs: tuple[Sign, ...]  # one of each kind; none if the video could not be judged
     events: tuple[Event, ...]
     courses: tuple[Course, ...]  # one of each thing
     pull: Pull | None
 
 
-def judge(evidence: Evidence, *, gravity: tuple[float, float] | None = None) -> Judgement:
+def judge(evidence: VideoEvidence, *, gravity: tuple[float, float] | None = None) -> Judgement:
     """Judge one video by its tracks; ``gravity`` is what somebody says it is, in the evidence's units."""
     cannot = _cannot(evidence)
     if cannot:
         names = ("things", "acceleration", *KINDS)
-        lacking = tuple(Quantity(name, np.nan, status=f"not measurable: {cannot}") for name in names)
+        lacking = tuple(MeasuredQuantity(name, np.nan, status=f"not measurable: {cannot}") for name in names)
         return Judgement(UNJUDGED, cannot, lacking, (), (), (), None)
     courses = [course_of(evidence, thing) for thing in range(evidence.num_things)]
-    sharper = steadied(courses)
+    sharper = with_common_pull(courses)
     events = events_of(evidence, sharper)
     signs = signs_of(evidence, sharper, events)
     pull = pull_of([course for course in courses if moves(evidence, course)])
     quantities = quantities_of(evidence, courses, events, signs, pull, gravity)
     against = [sign for sign in signs if sign.counts]
-    reason = "; ".join(told(evidence, sign) for sign in against) or "; ".join(
+    reason = "; ".join(sign_in_words(evidence, sign) for sign in against) or "; ".join(
         [_nothing_wrong(evidence, courses, pull), *_assumed(evidence, sharper, events)]
     )
     return Judgement(
@@ -65,14 +65,14 @@ def judge(evidence: Evidence, *, gravity: tuple[float, float] | None = None) -> 
     )
 
 
-def told(evidence: Evidence, sign: Sign) -> str:
+def sign_in_words(evidence: VideoEvidence, sign: Sign) -> str:
     """A sign in words."""
     who = f"{evidence.names[sign.thing]}: " if sign.thing >= 0 else ""
     size = f"{sign.kind.replace('_', ' ')} {sign.value:.3g} {UNITS[sign.kind]}"
     return f"{who}{sign.about} (frame {sign.frame}; {size})"
 
 
-def _cannot(evidence: Evidence) -> str:
+def _cannot(evidence: VideoEvidence) -> str:
     """Why a video cannot be judged, or nothing."""
     if evidence.unfit:
         return evidence.unfit
@@ -87,7 +87,7 @@ def _cannot(evidence: Evidence) -> str:
     return ""
 
 
-def _nothing_wrong(evidence: Evidence, courses: Sequence[Course], pull: Pull | None) -> str:
+def _nothing_wrong(evidence: VideoEvidence, courses: Sequence[Course], pull: Pull | None) -> str:
     if not any(moves(evidence, course) for course in courses):
         return "nothing moves"
     if pull is None:
@@ -98,7 +98,7 @@ def _nothing_wrong(evidence: Evidence, courses: Sequence[Course], pull: Pull | N
     return f"accelerated by {_with_doubt(size, pull.half_width)} {evidence.acceleration_unit}"
 
 
-def _assumed(evidence: Evidence, courses: Sequence[Course], events: Sequence[Event]) -> list[str]:
+def _assumed(evidence: VideoEvidence, courses: Sequence[Course], events: Sequence[Event]) -> list[str]:
     """What has to be so for nothing to be wrong, and what is strange though possible; few are told."""
     found = []
     for event in events:

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldlaw.core.artifact import atomic_path, write_text
-from worldlaw.judge.evidence.film_reader import Watched
-from worldlaw.judge.evidence.video_evidence import Evidence, Quantity
+from worldlaw.judge.evidence.film_reader import JudgedVideo
+from worldlaw.judge.evidence.video_evidence import MeasuredQuantity, VideoEvidence
 from worldlaw.judge.judgement import VERSION, Judgement
 from worldlaw.judge.signs.sign import CONFIDENT, LIMITS, UNITS, Sign
 from worldlaw.measure.tracking.foreign import VERSION as TRACKER_VERSION
@@ -38,17 +38,17 @@ SCHEMA = pa.schema(
 )
 
 
-def verdict_of(watched: Watched) -> str:
+def verdict_of(watched: JudgedVideo) -> str:
     """normal, abnormal, not judged or unreadable."""
     return UNREADABLE if watched.judgement is None else watched.judgement.verdict
 
 
-def reason_of(watched: Watched) -> str:
+def reason_of(watched: JudgedVideo) -> str:
     """Why, in one line."""
     return watched.fault if watched.judgement is None else watched.judgement.reason
 
 
-def as_json(every: Sequence[Watched]) -> dict[str, Any]:
+def as_json(every: Sequence[JudgedVideo]) -> dict[str, Any]:
     """All videos, with the versions and limits that they were judged by."""
     verdicts = [verdict_of(watched) for watched in every]
     return {
@@ -63,12 +63,12 @@ def as_json(every: Sequence[Watched]) -> dict[str, Any]:
     }
 
 
-def write_json(every: Sequence[Watched], path: Path) -> None:
+def write_json(every: Sequence[JudgedVideo], path: Path) -> None:
     """Write judge.json; what could not be measured is null."""
     write_text(path, json.dumps(as_json(every), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_table(every: Sequence[Watched], path: Path) -> int:
+def write_table(every: Sequence[JudgedVideo], path: Path) -> int:
     """Write judge.parquet, one row a quantity and one a verdict; returns their number."""
     rows = [{"video": watched.name, **row} for watched in every for row in _rows(watched)]
     with atomic_path(path) as temporary:
@@ -76,23 +76,23 @@ def write_table(every: Sequence[Watched], path: Path) -> int:
     return len(rows)
 
 
-def _rows(watched: Watched) -> list[dict[str, Any]]:
+def _rows(watched: JudgedVideo) -> list[dict[str, Any]]:
     if watched.judgement is None:
-        unread = Quantity("verdict", math.nan, status=f"{UNREADABLE}: {watched.fault}")
+        unread = MeasuredQuantity("verdict", math.nan, status=f"{UNREADABLE}: {watched.fault}")
         return [_row(unread)]
     said = watched.judgement
     number = {"normal": 0.0, "abnormal": 1.0}.get(said.verdict, math.nan)
-    verdict = Quantity("verdict", number, status=f"{said.verdict}: {said.reason}")
+    verdict = MeasuredQuantity("verdict", number, status=f"{said.verdict}: {said.reason}")
     return [_row(verdict), *map(_row, said.quantities)]
 
 
-def _row(quantity: Quantity) -> dict[str, Any]:
+def _row(quantity: MeasuredQuantity) -> dict[str, Any]:
     found = dict(vars(quantity))
     found["quantity"] = found.pop("name")
     return found
 
 
-def _video(watched: Watched) -> dict[str, Any]:
+def _video(watched: JudgedVideo) -> dict[str, Any]:
     about: dict[str, Any] = {
         "video": watched.name,
         "verdict": verdict_of(watched),
@@ -128,7 +128,7 @@ def _video(watched: Watched) -> dict[str, Any]:
     }
 
 
-def _sign(evidence: Evidence, sign: Sign) -> dict[str, Any]:
+def _sign(evidence: VideoEvidence, sign: Sign) -> dict[str, Any]:
     return {
         "kind": sign.kind,
         "value": _plain(sign.value),
@@ -142,7 +142,7 @@ def _sign(evidence: Evidence, sign: Sign) -> dict[str, Any]:
     }
 
 
-def _thing(evidence: Evidence, said: Judgement, thing: int) -> dict[str, Any]:
+def _thing(evidence: VideoEvidence, said: Judgement, thing: int) -> dict[str, Any]:
     course = said.courses[thing]
     return {
         "name": evidence.names[thing],

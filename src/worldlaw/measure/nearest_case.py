@@ -56,7 +56,7 @@ def nearest_motion(cases: Motions, velocity: np.ndarray, chosen: np.ndarray) -> 
     return int(index), float(total) / len(where)
 
 
-def copied(case: Case, cases: Motions) -> Copy:
+def nearest_copy(case: Case, cases: Motions) -> Copy:
     """The nearest training case of a rollout, and its copy index.
 
     With d_case = the least mean of |v_rollout - v_case| over training cases and d_truth = the same mean

@@ -30,7 +30,7 @@ TRIES = 200
 
 
 @dataclass(frozen=True)
-class Planted:
+class PlantedFault:
     """A clip with one fault: to be drawn, not to be believed."""
 
     scene: Scene
@@ -39,7 +39,7 @@ class Planted:
     frame: int  # the first that shows it
 
 
-def plant(name: str, scene: Scene, trajectory: Trajectory, rng: np.random.Generator) -> Planted | None:
+def plant(name: str, scene: Scene, trajectory: Trajectory, rng: np.random.Generator) -> PlantedFault | None:
     """A true clip with a fault in it, or None if nothing in the clip can have it.
 
     ``name`` is one of ``FAULTS``: *bent* (a bar's middle is off by 10 % of its length from some frame on),
@@ -56,7 +56,7 @@ def plant(name: str, scene: Scene, trajectory: Trajectory, rng: np.random.Genera
     return FAULTS[name](scene, trajectory, rng)
 
 
-def _bent(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted | None:
+def _bent(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> PlantedFault | None:
     bars = [b for b, body in enumerate(scene.bodies) if body.shape == "bar" and len(body.parts) == 1]
     if not bars:
         return None
@@ -65,7 +65,7 @@ def _bent(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted 
     whole, other = truth.position[:, b].copy(), truth.position[:, b].copy()
     whole[frame:] = other[:frame] = _away(scene)
     changed = _moved(truth, b, whole)
-    return Planted(*_with(_loose(scene, b), changed, bent, other, _angle(truth)[:, b]), b, frame)
+    return PlantedFault(*_with(_loose(scene, b), changed, bent, other, _angle(truth)[:, b]), b, frame)
 
 
 def bent_parts(bar: Body, *, side: int = 1) -> tuple[tuple[tuple[float, float], ...], ...]:
@@ -89,17 +89,17 @@ def bent_parts(bar: Body, *, side: int = 1) -> tuple[tuple[tuple[float, float], 
     return tuple(tuple((float(x), float(y)) for x, y in half - middle) for half in halves)
 
 
-def _vanished(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted | None:
+def _vanished(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> PlantedFault | None:
     balls = [b for b, body in enumerate(scene.bodies) if body.shape == "ball"]
     if not balls:
         return None
     b, frame = int(rng.choice(balls)), _some_frame(truth, rng)
     place = truth.position[:, b].copy()
     place[frame : frame + GONE] = _away(scene)
-    return Planted(_loose(scene, b), _moved(truth, b, place), b, frame)
+    return PlantedFault(_loose(scene, b), _moved(truth, b, place), b, frame)
 
 
-def _floating(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted | None:
+def _floating(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> PlantedFault | None:
     outlines, free = _outlines(scene), FREE * scene.extent[0]
     fixed = np.array([body.fixed for body in scene.bodies])
     gaps, walls = body_gaps(outlines, truth.position, _angle(truth), ~fixed, scene.extent)
@@ -113,7 +113,7 @@ def _floating(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Plan
         if t == 0:
             held = dataclasses.replace(scene.bodies[b], fixed=True)
             planted = _replaced(scene, b, held)
-            return Planted(scene, _simulated(planted, truth.num_frames, truth.dt), int(b), 1)
+            return PlantedFault(scene, _simulated(planted, truth.num_frames, truth.dt), int(b), 1)
         position, angle = truth.position.copy(), _angle(truth).copy()
         position[t:, b], angle[t:, b] = position[t, b], angle[t, b]
         if (
@@ -121,7 +121,7 @@ def _floating(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Plan
             and _clear_of(outlines, position, angle, b, int(t), scene.extent) > free / 4
         ):
             stopped = dataclasses.replace(truth, position=position, angle=angle, record=None)
-            return Planted(scene, stopped, int(b), int(t) + 1)
+            return PlantedFault(scene, stopped, int(b), int(t) + 1)
     return None
 
 
@@ -133,7 +133,7 @@ def _disturbs_none(truth: Trajectory, b: int, time: float, fixed: np.ndarray) ->
     return all(o == b or o < 0 or fixed[o] for o in others)
 
 
-def _pass_through(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted | None:
+def _pass_through(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> PlantedFault | None:
     assert truth.record is not None
     pairs = {
         tuple(sorted(map(int, pair), key=lambda b: scene.bodies[b].shape != "ball"))
@@ -149,7 +149,7 @@ def _pass_through(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> 
     return None
 
 
-def _crossing(scene: Scene, truth: Trajectory, ball: int, bar: int) -> Planted | None:
+def _crossing(scene: Scene, truth: Trajectory, ball: int, bar: int) -> PlantedFault | None:
     """The clip in which a ball does not feel a bar, nor the bar the ball; None if that shows nowhere.
 
     Simulated without the bar and without the ball; the others must move alike in both, or neither is true.
@@ -181,7 +181,7 @@ def _crossing(scene: Scene, truth: Trajectory, ball: int, bar: int) -> Planted |
         return None
     at = slice(None, None, FINER)
     planted = dataclasses.replace(truth, position=position[at].copy(), angle=angle[at].copy(), record=None)
-    return Planted(scene, planted, ball, int(np.ceil(touched[0] / FINER)))
+    return PlantedFault(scene, planted, ball, int(np.ceil(touched[0] / FINER)))
 
 
 def _crossed(bar: Body, offset: np.ndarray, angle: np.ndarray) -> bool:
@@ -197,7 +197,7 @@ def _crossed(bar: Body, offset: np.ndarray, angle: np.ndarray) -> bool:
     return bool((through & (np.abs(level[1:]) < lengths.max() / 2)).any())
 
 
-def _duplicate(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Planted | None:
+def _duplicate(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> PlantedFault | None:
     frame, free = _some_frame(truth, rng), FREE * scene.extent[0]
     b = int(rng.integers(len(scene.bodies)))
     body = scene.bodies[b]
@@ -213,14 +213,17 @@ def _duplicate(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> Pla
         if _clear_of(outlines, position, angle, copy, frame, scene.extent) > free:
             seen = np.tile(place, (truth.num_frames, 1))
             seen[:frame] = _away(scene)
-            return Planted(*_with(scene, truth, body, seen, angle[:, copy]), b, frame)
+            return PlantedFault(*_with(scene, truth, body, seen, angle[:, copy]), b, frame)
     return None
 
 
-FAULTS: dict[str, Callable[[Scene, Trajectory, np.random.Generator], Planted | None]] = {
-    "bent": _bent, "vanished": _vanished, "floating": _floating, "pass_through": _pass_through,
+FAULTS: dict[str, Callable[[Scene, Trajectory, np.random.Generator], PlantedFault | None]] = {
+    "bent": _bent,
+    "vanished": _vanished,
+    "floating": _floating,
+    "pass_through": _pass_through,
     "duplicate": _duplicate,
-}  # fmt: skip
+}
 
 
 def _angle(truth: Trajectory) -> np.ndarray:
@@ -265,9 +268,13 @@ def _with(
     donor = next(b for b, other in enumerate(scene.bodies) if other.color == body.color)
     status = np.where((place < 0).any(axis=1), OUTSIDE, truth.status[:, donor])[:, None]
     more = {
-        "position": place[:, None], "angle": angle[:, None], "size": size, "status": status,
-        "color": truth.color[:, donor : donor + 1], "confidence": np.ones_like(size),
-    }  # fmt: skip
+        "position": place[:, None],
+        "angle": angle[:, None],
+        "size": size,
+        "status": status,
+        "color": truth.color[:, donor : donor + 1],
+        "confidence": np.ones_like(size),
+    }
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(truth, name), value.astype(getattr(truth, name).dtype)], axis=1)
         for name, value in more.items()
@@ -287,9 +294,13 @@ def _outlines(scene: Scene) -> Outlines:
 
 
 def _clear_of(
-    outlines: Outlines, position: np.ndarray, angle: np.ndarray, b: int, frame: int,
+    outlines: Outlines,
+    position: np.ndarray,
+    angle: np.ndarray,
+    b: int,
+    frame: int,
     extent: tuple[float, float],
-) -> float:  # fmt: skip
+) -> float:
     """m: how near anything comes to a body from a frame on."""
     ends = position[frame + 1 :], angle[frame + 1 :]
     everything = np.ones(angle.shape[1], bool)

@@ -44,7 +44,7 @@ references: Registry[Reference | type[LearningReference]] = Registry(
 )
 
 
-def learning(name: str) -> type[LearningReference] | None:
+def learning_kind(name: str) -> type[LearningReference] | None:
     """The class of a reference that has to be taught first; None for any other."""
     found = references.get(name)
     return found if isinstance(found, type) and issubclass(found, LearningReference) else None
@@ -52,7 +52,7 @@ def learning(name: str) -> type[LearningReference] | None:
 
 def ready(name: str, folder: Path | None = None) -> Reference:
     """A reference that can be asked; ``folder`` holds what it learnt, if it is one that learns."""
-    kind = learning(name)
+    kind = learning_kind(name)
     if kind is None:
         return cast(Reference, references.get(name))
     if folder is None:
@@ -161,7 +161,7 @@ def _simulate(scenario: Scenario, question: Question, state: np.ndarray, num_fra
     ).position
 
 
-def predicted(position: np.ndarray, given: Trajectory) -> Trajectory:
+def predicted_trajectory(position: np.ndarray, given: Trajectory) -> Trajectory:
     """A predicted motion (T, B, 2) m as a trajectory: sizes and colours stay, everything is visible."""
     num_frames = len(position)
     return Trajectory(

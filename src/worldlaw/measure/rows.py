@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from worldlaw.core.errors import blamed
+from worldlaw.core.errors import blame
 from worldlaw.core.types import Case
 from worldlaw.measure.body_readings import readings
 from worldlaw.measure.metrics import metrics
 from worldlaw.measure.metrics.trajectory import speeds
 from worldlaw.measure.metrics.verdicts import findings
-from worldlaw.measure.nearest_case import Motions, copied
+from worldlaw.measure.nearest_case import Motions, nearest_copy
 
 ALL_BODIES = -1
 NEAREST = "nearest_training_clip"  # the name of rows that hold the index of a clip
@@ -54,7 +54,7 @@ def metric_rows(case: Case, names: Iterable[str]) -> Iterator[ResultRow]:
     """What these metrics say of a case. Whatever a metric raises is blamed on it by name."""
     for name in names:
         metric = metrics.get(name)
-        with blamed(f"metric {metric.name}"):
+        with blame(f"metric {metric.name}"):
             value = metric(case)
         yield ResultRow(metric.name, value, metric.unit, metric.best)
 
@@ -78,7 +78,7 @@ def reading_rows(case: Case) -> Iterator[ResultRow]:
 
 def copy_rows(case: Case, cases: Motions) -> list[ResultRow]:
     """What of a rollout is training."""
-    found = copied(case, cases)
+    found = nearest_copy(case, cases)
     return [
         ResultRow("copy_index", found.copy_index, "", -1.0),
         ResultRow("case_distance", found.case_distance, "m/s"),

@@ -20,7 +20,7 @@ TOLD = ("model", "options", "context", "clip", "training_clips", "weights")  # w
 MADE = ("commit", "dirty", "python", "platform", "versions", "seconds")  # what it says of its making
 
 
-def shipped() -> list[str]:
+def shipped_checkpoints() -> list[str]:
     """Names of the checkpoints that came with worldlaw."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CARD}"))
 
@@ -35,7 +35,7 @@ def find(name: str) -> Path:
             return folder
     if "/" in name:
         raise BadInput(f"checkpoint {name!r}: expected a folder with {CARD} and {WEIGHTS}; found none")
-    raise unknown("checkpoint", name, shipped())
+    raise unknown("checkpoint", name, shipped_checkpoints())
 
 
 def read_card(name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from worldlaw.core.registry import Registry
 from worldlaw.core.types import Conditioning
 
 if TYPE_CHECKING:
-    from worldlaw.models.codecs.codec import Codec
+    from worldlaw.models.autoencoders.codec import Codec
 
 CARD = "model.json"  # what a model may say of itself beside its weights: parameters, steps, …
 
@@ -74,7 +74,7 @@ class VideoModel(ABC):
         return self
 
 
-def limited(options: dict[str, Any], takes: tuple[str, ...], time_limit: float | None) -> dict[str, Any]:
+def limit_time(options: dict[str, Any], takes: tuple[str, ...], time_limit: float | None) -> dict[str, Any]:
     """Options with a time limit in s, for what ``takes`` one, unless its own is shorter."""
     if time_limit is None or "time_limit" not in takes:
         return options
@@ -91,7 +91,7 @@ models: Registry[type[VideoModel]] = Registry(
 codecs: Registry[type[Codec]] = Registry(
     "codec",
     optional={
-        "video_vae": ("worldlaw.models.codecs.video_vae:VideoVAE", "torch"),
-        "diffusers": ("worldlaw.models.codecs.published_vae:PublishedVAE", "diffusers"),
+        "video_vae": ("worldlaw.models.autoencoders.video_vae:VideoVAE", "torch"),
+        "diffusers": ("worldlaw.models.autoencoders.published_vae:PublishedVAE", "diffusers"),
     },
 )

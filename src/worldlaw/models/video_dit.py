@@ -19,8 +19,8 @@ from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import Conditioning, Description
+from worldlaw.models.autoencoders.codec import Codec
 from worldlaw.models.checkpoint import WEIGHTS, find, read_card
-from worldlaw.models.codecs.codec import Codec
 from worldlaw.models.model import CARD, VideoModel
 from worldlaw.models.networks import description_encoder
 from worldlaw.models.networks.diffusion import PROCESSES, SAMPLERS
@@ -74,8 +74,10 @@ class VideoDiT(VideoModel):
             state, text = its.get("state", False), its.get("text", False)
             settings = {"precision": its.get("precision", "bf16")}
         for kind, name, known in (
-            ("preset", preset, PRESETS), ("process", process, PROCESSES), ("sampler", sampler, SAMPLERS)
-        ):  # fmt: skip
+            ("preset", preset, PRESETS),
+            ("process", process, PROCESSES),
+            ("sampler", sampler, SAMPLERS),
+        ):
             if name not in known:
                 raise unknown(kind, name, known)
         fields = {field.name for field in dataclasses.fields(Training)}
@@ -162,7 +164,7 @@ class VideoDiT(VideoModel):
         twin.network = copy.deepcopy(self.network)
         said = Description()
         if self.asked:
-            said = description_encoder.described(clips).describe(range(sheets.num_clips))
+            said = description_encoder.describing_source(clips).describe(range(sheets.num_clips))
 
         def show(step: int, weights: dict[str, torch.Tensor]) -> Path:
             twin.network.load_state_dict(weights)
@@ -210,7 +212,7 @@ class VideoDiT(VideoModel):
             noise = torch.stack([self._noise(inner, int(seeds[row])) for row in rows]).to(device)
             video = torch.zeros((len(rows), *shape), device=device)
             video[:, :context] = loop.to_network(torch.from_numpy(given.frames[rows])).to(device)
-            shown, mask = loop.conditioning(video, context)
+            shown, mask = loop.pad_given(video, context)
             if self.codec:
                 shown, mask = self.codec.given(video[:, :context], shape[0])
             here = {name: value[rows] for name, value in told.items()}
@@ -261,7 +263,7 @@ class VideoDiT(VideoModel):
 
     def _teller(self, clips: FrameSource) -> Callable[[list[int]], dict[str, torch.Tensor]]:
         """What the network takes beside the pixels of some training clips."""
-        source, network = description_encoder.described(clips), self.network
+        source, network = description_encoder.describing_source(clips), self.network
         return lambda chosen: network.tell(source.describe(chosen))
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:

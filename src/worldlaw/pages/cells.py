@@ -12,9 +12,23 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.stats import Summary, summarize
 
 COLUMNS = (
-    "experiment", "scenario", "predictor", "kind", "training_clips", "training_seed", "split", "level",
-    "clip", "answer_seed", "body", "in_train_region", "metric", "value", "unit", "best",
-)  # fmt: skip
+    "experiment",
+    "scenario",
+    "predictor",
+    "kind",
+    "training_clips",
+    "training_seed",
+    "split",
+    "level",
+    "clip",
+    "answer_seed",
+    "body",
+    "in_train_region",
+    "metric",
+    "value",
+    "unit",
+    "best",
+)
 KINDS = ("floor", "codec", "model", "reference")
 REGIONS = ("ID", "OOD", "unknown")
 ALL_BODIES = -1

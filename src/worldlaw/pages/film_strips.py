@@ -39,7 +39,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Film:
+class FilmStrips:
     """One clip as two or three strips, frames from top to bottom."""
 
     truth: str  # data URI
@@ -52,12 +52,12 @@ class Film:
     training_clip: int | None = None
 
 
-def film(example: Example, allowance: int, *, lossless: bool = True) -> Film | None:
+def film(example: Example, allowance: int, *, lossless: bool = True) -> FilmStrips | None:
     """The strips of an example in at most ``allowance`` bytes; None if that cannot be done.
 
     Lossless if that fits and is wanted (grain takes long), then lossy, then smaller.
     """
-    shown = example.shown_video if example.shown_video is not None else outlined(example)
+    shown = example.shown_video if example.shown_video is not None else outline_frames(example)
     truth = example.true_video
     if shown.shape[0] != truth.shape[0]:
         raise ValueError(f"expected a rollout of {truth.shape[0]} frames; found {shown.shape[0]}")
@@ -68,7 +68,7 @@ def film(example: Example, allowance: int, *, lossless: bool = True) -> Film | N
     if any(uri is None for uri in encoded):
         return None
     num_frames, height, width, _ = truth.shape
-    return Film(
+    return FilmStrips(
         truth=str(encoded[0]),
         shown=str(encoded[1]),
         num_frames=num_frames,
@@ -80,7 +80,7 @@ def film(example: Example, allowance: int, *, lossless: bool = True) -> Film | N
     )
 
 
-def outlined(example: Example) -> UInt8[np.ndarray, "T H W 3"]:
+def outline_frames(example: Example) -> UInt8[np.ndarray, "T H W 3"]:
     """The truth, dimmed, with a ring where each body was predicted to be, for those that draw no pixels."""
     video = example.true_video
     scale = max(1, -(-OUTLINE_ROWS // video.shape[1]))

@@ -12,7 +12,7 @@ from worldlaw.pages.cells import Cells
 from worldlaw.pages.levels import level_groups
 from worldlaw.pages.wording import (
     NOTHING,
-    aligned,
+    align_decimals,
     interval,
     number,
 )
@@ -63,7 +63,7 @@ def metric_rows(table: MetricTable) -> dict[str, Any]:
         [_metric_cell(summary) for summary in summaries] for _, summaries in table.rows
     ]
     for column in range(len(table.columns)):
-        for row, text in zip(written, aligned([row[column]["mean"] for row in written]), strict=True):
+        for row, text in zip(written, align_decimals([row[column]["mean"] for row in written]), strict=True):
             row[column]["mean"] = text
     return {
         "metric": table.metric,

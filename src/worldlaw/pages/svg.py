@@ -12,14 +12,20 @@ from typing import Any
 INK, MUTED, RULE, BAND, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
 ID_COLOR, OOD_COLOR, LOST_COLOR = "#010203", "#030201", "#020301"
 VARIABLES = {
-    INK: "--ink", MUTED: "--muted", RULE: "--rule", BAND: "--band", PAPER: "--paper",
-    ID_COLOR: "--id", OOD_COLOR: "--ood", LOST_COLOR: "--lost",
-}  # fmt: skip
+    INK: "--ink",
+    MUTED: "--muted",
+    RULE: "--rule",
+    BAND: "--band",
+    PAPER: "--paper",
+    ID_COLOR: "--id",
+    OOD_COLOR: "--ood",
+    LOST_COLOR: "--lost",
+}
 POINTS_PER_INCH = 72.0
 
 
 @contextmanager
-def drawing(width: float, height: float) -> Iterator[Any]:
+def svg_figure(width: float, height: float) -> Iterator[Any]:
     """A figure of so many points, with the settings under which it must also be written."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -55,7 +61,7 @@ def drawing(width: float, height: float) -> Iterator[Any]:
 
 
 def inline(figure: Any, slug: str, label: str) -> str:
-    """The SVG of a figure for use inside HTML; call it within ``drawing``. ``slug`` starts every id in it."""
+    """The SVG of a figure for use inside HTML; call it within ``svg_figure``. ``slug`` starts every id in it."""
     from html import escape
 
     buffer = io.StringIO()

@@ -106,7 +106,7 @@ def percents(low: float, high: float) -> str:
     return f"{100 * low:.0f}{NARROW_SPACE}–{NARROW_SPACE}{100 * high:.0f}{NARROW_SPACE}%"
 
 
-def aligned(texts: Sequence[str]) -> list[str]:
+def align_decimals(texts: Sequence[str]) -> list[str]:
     """Numbers padded on the right with spaces as wide as what they lack: decimal points stand in one line.
 
     A power of ten after the decimals is as wide as so many of them.
@@ -120,6 +120,6 @@ def aligned(texts: Sequence[str]) -> list[str]:
     return padded
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """``a, b and c``."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

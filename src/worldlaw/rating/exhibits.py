@@ -138,11 +138,17 @@ def _of_run(folder: Path) -> list[Exhibit]:
             continue
         found += [
             Exhibit(
-                f"{name}/{clip:06d}", predictor, split, world, clip, training_seed,
-                root / name, questions[world, split],
+                f"{name}/{clip:06d}",
+                predictor,
+                split,
+                world,
+                clip,
+                training_seed,
+                root / name,
+                questions[world, split],
             )
             for clip in range(tests[world, split])
-        ]  # fmt: skip
+        ]
     if not found:
         raise BadInput(f"{folder}: this run has no test clips and no answers; run it up to generate")
     return found

@@ -31,7 +31,7 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Judged:
+class MajorityVerdict:
     """The verdict of the majority beside the automatic one."""
 
     confusion: Confusion
@@ -50,7 +50,7 @@ class Results:
     rates: list[Rate]
     num_common: int  # clips that all raters judged
     agreement: Agreement  # over these
-    judged: Judged | None  # None if no verdict is known
+    judged: MajorityVerdict | None  # None if no verdict is known
 
 
 def results(
@@ -70,11 +70,9 @@ def results(
     """
     here = {each.name for each in shown}
     said = {
-        rater: {
-            clip: float(not rating.obeys) for clip, rating in standing.answers.items() if clip in here
-        }
+        rater: {clip: float(not rating.obeys) for clip, rating in standing.answers.items() if clip in here}
         for rater, standing in sorted(standings.items())
-    }  # fmt: skip
+    }
     for name in raters:
         if not said.get(name):
             raise unknown("rater", name, (name for name, answers in said.items() if answers))
@@ -83,7 +81,7 @@ def results(
     given = sum(len(standings[rater].answers) for rater in (chosen or standings))
     strangers = given - sum(map(len, said.values()))
     if not chosen:
-        others = f" ({counted(strangers, 'answer')} about others)" if strangers else ""
+        others = f" ({count_in_words(strangers, 'answer')} about others)" if strangers else ""
         raise BadInput(f"nobody has rated these clips yet{others}; start with worldlaw rate ANSWERS")
     judged = sorted({clip for answers in said.values() for clip in answers})
     common = sorted(set.intersection(*(set(answers) for answers in said.values())))
@@ -124,7 +122,7 @@ def _agreement(said: Said, common: Sequence[str]) -> Agreement:
     return fleiss(np.stack([len(said) - no, no], axis=1))
 
 
-def _against(said: Said, judged: Sequence[str], verdicts: Mapping[str, bool]) -> Judged:
+def _against(said: Said, judged: Sequence[str], verdicts: Mapping[str, bool]) -> MajorityVerdict:
     people, automatic, ties, without = [], [], 0, 0
     for clip in judged:
         answers = [given[clip] for given in said.values() if clip in given]
@@ -135,7 +133,7 @@ def _against(said: Said, judged: Sequence[str], verdicts: Mapping[str, bool]) ->
         else:
             people.append(sum(answers) * 2 > len(answers))
             automatic.append(verdicts[clip])
-    return Judged(confusion(np.array(people, bool), np.array(automatic, bool)), ties, without)
+    return MajorityVerdict(confusion(np.array(people, bool), np.array(automatic, bool)), ties, without)
 
 
 def _median_seconds(standing: Standing) -> float:
@@ -143,6 +141,6 @@ def _median_seconds(standing: Standing) -> float:
     return float(np.median(known)) if known else math.nan
 
 
-def counted(num: int, what: str) -> str:
+def count_in_words(num: int, what: str) -> str:
     """A number and what it counts."""
     return f"{num:,} {what}{'' if num == 1 else 's'}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from worldlaw.core.numbers.stats import Summary
 from worldlaw.rating.agreement import Agreement
-from worldlaw.rating.results import Results, counted
+from worldlaw.rating.results import Results, count_in_words
 
 
 def why_no_kappa(found: Results) -> str:
@@ -27,11 +27,11 @@ def why_no_kappa(found: Results) -> str:
 def lines(found: Results) -> Iterator[str]:
     """The results as lines for a terminal."""
     yield (
-        f"{counted(len(found.raters), 'rater')}, {counted(found.num_clips, 'clip')}, "
-        f"{counted(found.num_answers, 'answer')}"
+        f"{count_in_words(len(found.raters), 'rater')}, {count_in_words(found.num_clips, 'clip')}, "
+        f"{count_in_words(found.num_answers, 'answer')}"
     )
     if found.strangers:
-        yield f"{counted(found.strangers, 'answer')} left out: about clips that are not here"
+        yield f"{count_in_words(found.strangers, 'answer')} left out: about clips that are not here"
     yield ""
     yield 'share of "no, it does not obey physics"; mean of the raters, 95 % interval, each rater'
     several = len(found.raters) > 1
@@ -57,7 +57,7 @@ def lines(found: Results) -> Iterator[str]:
     else:
         yield (
             f"agreement: Fleiss' kappa {agreement.kappa:.3f}{_between(agreement)} over "
-            f"{counted(found.num_common, 'clip')} that all {len(found.raters)} judged; "
+            f"{count_in_words(found.num_common, 'clip')} that all {len(found.raters)} judged; "
             f"pairs agree on {_percent(agreement.observed)}, {_percent(agreement.expected)} by chance"
         )
     if found.judged is None:
@@ -91,8 +91,12 @@ def as_json(found: Results) -> dict[str, Any]:
         "answers_left_out": found.strangers,
         "rates": [
             {
-                "scenario": rate.scenario, "predictor": rate.predictor, "split": rate.split,
-                "clips": rate.num_clips, "answers": rate.num_answers, "no": _summary(rate.no),
+                "scenario": rate.scenario,
+                "predictor": rate.predictor,
+                "split": rate.split,
+                "clips": rate.num_clips,
+                "answers": rate.num_answers,
+                "no": _summary(rate.no),
                 "by_rater": {rater: _summary(one) for rater, one in rate.by_rater.items()},
             }
             for rate in found.rates
@@ -106,7 +110,9 @@ def as_json(found: Results) -> dict[str, Any]:
             "high": _or_null(agreement.high),
             "not_defined": why_no_kappa(found) or None,
         },
-        "verdict": None if judged is None else {
+        "verdict": None
+        if judged is None
+        else {
             "both_abnormal": judged.confusion.both,
             "verdict_only": judged.confusion.verdict_only,
             "people_only": judged.confusion.people_only,
@@ -117,7 +123,7 @@ def as_json(found: Results) -> dict[str, Any]:
             "sensitivity": _summary(judged.confusion.sensitivity),
             "specificity": _summary(judged.confusion.specificity),
         },
-    }  # fmt: skip
+    }
 
 
 def as_csv(found: Results) -> str:
@@ -165,7 +171,11 @@ def _written(*values: float) -> list[str]:
 
 
 def _share(one: Summary) -> str:
-    return f"{_percent(one.mean)} ({_interval(one)}, {counted(one.num, 'clip')})" if one.num else "no clip"
+    return (
+        f"{_percent(one.mean)} ({_interval(one)}, {count_in_words(one.num, 'clip')})"
+        if one.num
+        else "no clip"
+    )
 
 
 def _percent(share: float) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from worldlaw.core.artifact import explained, make_folder
+from worldlaw.core.artifact import explain_os_errors, make_folder
 from worldlaw.core.errors import BadInput
 from worldlaw.core.seeding import rng_for
 
@@ -41,8 +41,12 @@ class Rating:
         answer = None if self.obeys is None else "yes" if self.obeys else "no"
         seconds = round(self.seconds, 3) if math.isfinite(self.seconds) else None
         line = {
-            "rater": self.rater, "clip": self.clip, "answer": answer, "seconds": seconds, "time": self.time
-        }  # fmt: skip
+            "rater": self.rater,
+            "clip": self.clip,
+            "answer": answer,
+            "seconds": seconds,
+            "time": self.time,
+        }
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -101,14 +105,14 @@ class Ratings:
         """Raises BadInput, before anyone has judged, if the file cannot be read or written."""
         self.standings()
         make_folder(self.path.parent)
-        with explained(self.path), open(self.path, "ab"):
+        with explain_os_errors(self.path), open(self.path, "ab"):
             pass
 
     def add(self, rating: Rating) -> None:
         """Append a line, which is on disk when this returns. Raises Failed or BadInput if it cannot be."""
         line = (rating.to_json() + "\n").encode()
         make_folder(self.path.parent)
-        with explained(self.path):
+        with explain_os_errors(self.path):
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)

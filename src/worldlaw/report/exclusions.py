@@ -44,7 +44,7 @@ def losses(cells: Cells) -> list[Lost]:
     return found
 
 
-def unmeasured(cells: Cells) -> list[Exclusion]:
+def unmeasured_clips(cells: Cells) -> list[Exclusion]:
     """Where a metric is not a number, and the clips for which a predictor has no number at all.
 
     Lines that differ in nothing but the scenario or the reference are added up.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw.pages.wording import REGION_WORDS, listed, number, percent, pretty, ratio
+from worldlaw.pages.wording import REGION_WORDS, join_words, number, percent, pretty, ratio
 
 FOLLOWS = 0.95  # a predictor that solves at least this share of the clips of every scenario follows the law
 MOSTLY = 0.5  # below this share it is not said to keep the law at all
@@ -143,7 +143,7 @@ def _cautions(named: list[Overall]) -> list[str]:
             most = _up_to([percent(share) for share in sorted(missing)])
             faults.append(f"could not be measured in {most} of the intervals")
         if faults:
-            sentences.append(f"“{pretty(name)}” {listed(faults)}.")
+            sentences.append(f"“{pretty(name)}” {join_words(faults)}.")
     return sentences
 
 
@@ -158,7 +158,7 @@ def _reference(board: list[dict[str, Any]], regions: list[str]) -> str:
             shares.append(f"{percent(its.solved)} of the clips {REGION_WORDS[name]}")
     return (
         f"For scale: of the references, which read positions instead of pixels, {_name(first)} "
-        f"does best and solves {listed(shares)}."
+        f"does best and solves {join_words(shares)}."
     )
 
 

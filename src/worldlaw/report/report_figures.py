@@ -14,7 +14,18 @@ from worldlaw.core.seeding import rng_for
 from worldlaw.measure.metrics.caps import SOLVED_ERROR
 from worldlaw.pages.cells import Cells, Speeds
 from worldlaw.pages.levels import level_groups, side_of
-from worldlaw.pages.svg import BAND, ID_COLOR, INK, LOST_COLOR, MUTED, OOD_COLOR, PAPER, RULE, drawing, inline
+from worldlaw.pages.svg import (
+    BAND,
+    ID_COLOR,
+    INK,
+    LOST_COLOR,
+    MUTED,
+    OOD_COLOR,
+    PAPER,
+    RULE,
+    inline,
+    svg_figure,
+)
 from worldlaw.pages.wording import pretty
 
 MAX_POINTS = 300  # per panel and region
@@ -58,7 +69,7 @@ def _speed_panel(
     true, measured, region = speeds.true[chosen], speeds.measured[chosen], speeds.region[chosen]
     seen = np.isfinite(measured)
     bottom = -0.09 * limit
-    with drawing(170, 170) as figure:
+    with svg_figure(170, 170) as figure:
         axes = figure.add_axes((0.16, 0.185, 0.82, 0.8))
         for low, high in bands:
             axes.axvspan(low, high, color=BAND, linewidth=0, zorder=0)
@@ -68,15 +79,27 @@ def _speed_panel(
             (region != "ID", "^", "none", OOD_COLOR, 4.8),
         ):
             axes.plot(
-                true[its & seen], np.clip(measured[its & seen], 0, limit), marker, linestyle="none",
-                markersize=size, markerfacecolor=face, markeredgecolor=edge,
+                true[its & seen],
+                np.clip(measured[its & seen], 0, limit),
+                marker,
+                linestyle="none",
+                markersize=size,
+                markerfacecolor=face,
+                markeredgecolor=edge,
                 markeredgewidth=0.5 if edge == PAPER else 1.0,
-                clip_on=False, zorder=2,
-            )  # fmt: skip
+                clip_on=False,
+                zorder=2,
+            )
         axes.plot(
-            true[~seen], np.full((~seen).sum(), bottom), "|", color=LOST_COLOR, markersize=6,
-            markeredgewidth=1, clip_on=False, zorder=2,
-        )  # fmt: skip
+            true[~seen],
+            np.full((~seen).sum(), bottom),
+            "|",
+            color=LOST_COLOR,
+            markersize=6,
+            markeredgewidth=1,
+            clip_on=False,
+            zorder=2,
+        )
         axes.set(xlim=(0, limit), ylim=(1.5 * bottom, limit), xlabel="true speed", ylabel="measured speed")
         ticks = _ticks(limit)
         axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
@@ -140,7 +163,7 @@ def level_figure(cells: Cells, scenario: str, slug: str) -> str:
     per_line = 2 if max(map(len, levels), default=0) <= 26 else 1
     legend = 15.0 * -(-len(levels) // per_line)
     width, height = 350.0, row * len(predictors) + legend + 40
-    with drawing(width, height) as figure:
+    with svg_figure(width, height) as figure:
         gutter = min(150.0, 12 + 5.6 * max(len(pretty(name)) for name, _ in predictors))
         axes = figure.add_axes(
             (gutter / width, 34 / height, (width - gutter - 8) / width, row * len(predictors) / height)

@@ -19,19 +19,19 @@ from worldlaw.pages.templates import template
 from worldlaw.pages.wording import (
     KIND_WORDS,
     REGION_WORDS,
-    aligned,
+    align_decimals,
     interval,
     number,
     percent,
     ratio,
 )
 from worldlaw.report.copies import copies
-from worldlaw.report.exclusions import losses, unmeasured
+from worldlaw.report.exclusions import losses, unmeasured_clips
 from worldlaw.report.look_sections import look_sections
 from worldlaw.report.report_answer import answer
 from worldlaw.report.report_figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
 from worldlaw.report.report_input import ReportInput
-from worldlaw.report.scaling import scaling
+from worldlaw.report.scaling import scaling_tables
 from worldlaw.report.tables import CHARGED, ENOUGH, extremes, nearness, order, rank
 
 
@@ -62,7 +62,7 @@ def page(data: ReportInput) -> str:
         speeds=_speeds(data, cells),
         max_points=MAX_POINTS,
         levels=_levels(cells),
-        scaling=scaling(cells, data.cards, _laws(data)),
+        scaling_tables=scaling_tables(cells, data.cards, _laws(data)),
         fewest_seeds=FEWEST_SEEDS,
         most_seeds=max(map(len, cells.seeds.values()), default=1),
         copies=copies(cells),
@@ -74,7 +74,7 @@ def page(data: ReportInput) -> str:
             {"scenario": scenario, "tables": [metric_rows(table) for table in all_metrics(cells, scenario)]}
             for scenario in cells.scenarios
         ],
-        exclusions=[*data.exclusions, *unmeasured(cells)],
+        exclusions=[*data.exclusions, *unmeasured_clips(cells)],
         losses=losses(cells),
         artifacts=data.artifacts,
         manifest=json.dumps(data.manifest, indent=2, sort_keys=True, default=str, ensure_ascii=False),
@@ -126,7 +126,7 @@ def _growth(regions: dict[str, dict[str, Any]]) -> float:
 
 
 def _region_column(rows: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
-    error = aligned([number(_float(row, "charged_velocity_error")) for row in rows])
+    error = align_decimals([number(_float(row, "charged_velocity_error")) for row in rows])
     return [
         {
             "rank": ""

@@ -13,8 +13,17 @@ import numpy as np
 from worldlaw.core.numbers.permutation import LEVEL
 from worldlaw.core.numbers.stats import CONFIDENCE, Summary, log_slope
 from worldlaw.pages.cells import Cells
-from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
-from worldlaw.pages.wording import NOTHING, REGION_WORDS, aligned, interval, listed, number, percent, pretty
+from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, inline, svg_figure
+from worldlaw.pages.wording import (
+    NOTHING,
+    REGION_WORDS,
+    align_decimals,
+    interval,
+    join_words,
+    number,
+    percent,
+    pretty,
+)
 
 FLAT = 1.25  # an error that changes by less than this factor for ten times the clips is said to hardly change
 REGIONS = ("ID", "OOD")
@@ -32,16 +41,22 @@ PER_TENFOLD = "for ten times the clips"
 STUDY: dict[str, dict[tuple[str, float], dict[int, tuple[float, float]]]] = {
     "uniform_motion": {
         ("DiT-S", 22.5): {
-            30_000: (0.0221, 0.4349), 300_000: (0.0184, 0.2929), 3_000_000: (0.0149, 0.2875),
+            30_000: (0.0221, 0.4349),
+            300_000: (0.0184, 0.2929),
+            3_000_000: (0.0149, 0.2875),
         },
         ("DiT-B", 89.5): {
-            30_000: (0.0166, 0.4330), 300_000: (0.0148, 0.3281), 3_000_000: (0.0138, 0.3583),
+            30_000: (0.0166, 0.4330),
+            300_000: (0.0148, 0.3281),
+            3_000_000: (0.0138, 0.3583),
         },
         ("DiT-L", 310.0): {
-            30_000: (0.0150, 0.3783), 300_000: (0.0140, 0.3847), 3_000_000: (0.0124, 0.4270),
+            30_000: (0.0150, 0.3783),
+            300_000: (0.0140, 0.3847),
+            3_000_000: (0.0124, 0.4270),
         },
     }
-}  # fmt: skip
+}
 STUDY_NOTE = (
     "Kang et al. 2024 (arXiv:2411.02385), figure 3, numbers from the authors (issue 7 of their repository): "
     "one run a cell, so no intervals; 32 frames, training clips mirrored half of the time. Its error is that "
@@ -62,7 +77,9 @@ class Size:
 Asked = tuple[str, Size, str]  # scenario, size, region
 
 
-def scaling(cells: Cells, cards: dict[str, dict[str, dict[str, Any]]], laws: dict[str, str]) -> list[dict]:
+def scaling_tables(
+    cells: Cells, cards: dict[str, dict[str, dict[str, Any]]], laws: dict[str, str]
+) -> list[dict]:
     """For every scenario in which models differ in training clips or size: sentences, a figure, tables.
 
     ``cards`` are scenario -> model that learns -> model, options, parameters, steps; ``laws`` scenario ->
@@ -71,10 +88,15 @@ def scaling(cells: Cells, cards: dict[str, dict[str, dict[str, Any]]], laws: dic
     found = []
     regions = [region for region in REGIONS if region in cells.regions]
     every = {scenario: sizes_of(cells, cards.get(scenario, {}), scenario) for scenario in cells.scenarios}
-    verdicts = verdicts_of(cells, [
-        (scenario, size, region)
-        for scenario, sizes in every.items() for region in regions for size in sizes
-    ])  # fmt: skip
+    verdicts = verdicts_of(
+        cells,
+        [
+            (scenario, size, region)
+            for scenario, sizes in every.items()
+            for region in regions
+            for size in sizes
+        ],
+    )
     for index, (scenario, sizes) in enumerate(every.items()):
         if not sizes or not regions:
             continue
@@ -195,7 +217,7 @@ def _sentences(found: list[tuple[Size, str, str]]) -> list[str]:
         for size, its, what in found:
             if its == region:
                 said.setdefault(what, []).append(f"“{pretty(size.name)}”")
-        parts = [text.format(listed(said[key])) for key, text in words.items() if key in said]
+        parts = [text.format(join_words(said[key])) for key, text in words.items() if key in said]
         if parts:
             where = REGION_WORDS[region]
             sentences.append(f"{where[:1].upper()}{where[1:]}, the error {'; it '.join(parts)}.")
@@ -293,7 +315,7 @@ def _laid_out(
     note: str,
 ) -> dict[str, Any]:
     """A table as the page takes it, each column's numbers on one line of decimal points."""
-    means = [aligned([row[at][0] for _, _, row in rows]) for at in range(len(heads) * len(regions))]
+    means = [align_decimals([row[at][0] for _, _, row in rows]) for at in range(len(heads) * len(regions))]
     return {
         "title": title,
         "regions": regions,
@@ -326,12 +348,13 @@ def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], s
     columns = _columns(sizes)
     points = {
         (size.name, place, region): (
-            clips, cells.get(scenario, name, "velocity_error").where(region=region).summary()
+            clips,
+            cells.get(scenario, name, "velocity_error").where(region=region).summary(),
         )
         for size in sizes
         for place, (clips, name) in enumerate(size.predictors.items())
         for region in regions
-    }  # fmt: skip
+    }
     means = np.array([found.mean for _, found in points.values()])
     if len(columns) < 2 or not (means > 0).any():
         return ""
@@ -343,7 +366,7 @@ def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], s
     per_line = 3 if max(len(size.name) for size in sizes) <= 14 else 2
     legend = 15.0 * -(-len(sizes) // per_line)
     width, height = 350.0, 215 + legend
-    with drawing(width, height) as canvas:
+    with svg_figure(width, height) as canvas:
         axes = canvas.add_axes(
             (44 / width, 34 / height, (width - 56) / width, (height - legend - 44) / height)
         )
@@ -364,10 +387,17 @@ def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], s
                             [x, x], np.clip([found.low, found.high], bottom, top), color=color, zorder=2
                         )
                 axes.plot(
-                    at, [found.mean for _, found in its], marker, linestyle="none", markersize=5,
-                    markerfacecolor=color if region == "ID" else PAPER, markeredgecolor=color,
-                    markeredgewidth=1, clip_on=False, zorder=3,
-                )  # fmt: skip
+                    at,
+                    [found.mean for _, found in its],
+                    marker,
+                    linestyle="none",
+                    markersize=5,
+                    markerfacecolor=color if region == "ID" else PAPER,
+                    markeredgecolor=color,
+                    markeredgewidth=1,
+                    clip_on=False,
+                    zorder=3,
+                )
             place = (index % per_line * width / per_line + 8, height - 8 - 15 * (index // per_line))
             _legend_entry(canvas, place, marker, pretty(size.name), width, height)
         axes.set(xlim=(columns[0] / 1.4, columns[-1] * 1.4), ylim=(bottom, top))

@@ -14,7 +14,7 @@ from worldlaw.cli.exam.shared_options import add_folders
 from worldlaw.core.errors import BadInput, Failed
 
 if TYPE_CHECKING:
-    from worldlaw.exam.answers.answer_folder import Finding
+    from worldlaw.exam.answers.answer_folder import AnswerFinding
 
 
 def add(commands: Any) -> None:
@@ -64,7 +64,7 @@ def _number(finding: Any) -> int:
     return address_of(finding.answer.removesuffix(Path(finding.answer).suffix))[1]
 
 
-def _grouped(findings: Sequence[Finding]) -> Iterator[str]:
+def _grouped(findings: Sequence[AnswerFinding]) -> Iterator[str]:
     """Findings in lines, the worst first; what is the same of several answers in one."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for one in findings:

@@ -32,13 +32,13 @@ def add(commands: Any) -> None:
 
 
 def compare_cards(arguments: argparse.Namespace) -> None:
-    from worldlaw.core.progress import counted
+    from worldlaw.core.progress import report_items
     from worldlaw.exam.cards.card_text import as_json, lines
     from worldlaw.exam.cards.comparison import compare
 
     with progress_of(arguments) as progress:
         found = compare(
-            arguments.cards, metric=arguments.metric, counted=counted(progress, "compare", "pairs")
+            arguments.cards, metric=arguments.metric, counted=report_items(progress, "compare", "pairs")
         )
     if arguments.html:
         from worldlaw.exam.page.comparison_page import write_compare_page

@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
 
 
 def make_questions(arguments: argparse.Namespace) -> None:
-    from worldlaw.core.progress import counted
+    from worldlaw.core.progress import report_items
     from worldlaw.exam.paper.paper_folder import make_paper
     from worldlaw.exam.paper.secret import open_secret
 
@@ -43,7 +43,9 @@ def make_questions(arguments: argparse.Namespace) -> None:
         _tell(paper, arguments)
         return
     with progress_of(arguments) as progress:
-        made = make_paper(paper, arguments.out, secret=secret, wrap=counted(progress, "make", "questions"))
+        made = make_paper(
+            paper, arguments.out, secret=secret, wrap=report_items(progress, "make", "questions")
+        )
     if arguments.json:
         said = {"path": str(made.folder), "questions": len(made.entries), "paper_sha256": made.paper.sha256}
         print(json.dumps({**said, "secret_hash": made.secret_hash}))

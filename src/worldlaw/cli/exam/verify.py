@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 
 
 def verify_card(arguments: argparse.Namespace) -> None:
-    from worldlaw.core.progress import counted
+    from worldlaw.core.progress import report_items
     from worldlaw.exam.cards.verification import as_json, lines, verify
 
     with progress_of(arguments) as progress:
@@ -46,7 +46,7 @@ def verify_card(arguments: argparse.Namespace) -> None:
             tracks=arguments.tracks,
             workers=arguments.workers,
             allow=arguments.allow,
-            wrap=counted(progress, "make", "questions"),
+            wrap=report_items(progress, "make", "questions"),
             progress=progress,
         )
     print(json.dumps(as_json(found)) if arguments.json else "\n".join(lines(found)))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from worldlaw.clips.film import Film
 from worldlaw.exam.answers.answer_folder import Declaration
-from worldlaw.exam.paper.paper import Video
+from worldlaw.exam.paper.paper import PaperVideo
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
@@ -45,7 +45,7 @@ class Adjustment:
 
 
 @dataclass(frozen=True)
-class Fit:
+class AnswerFit:
     """Where and when an answer shows what was asked."""
 
     size: tuple[int, int]  # width and height of its frames
@@ -63,7 +63,9 @@ class Fit:
         return self.box == (0, 0, *self.size)
 
 
-def fit(film: Film, given: UInt8[np.ndarray, "K H W 3"], video: Video, declared: Declaration) -> Fit:
+def fit(
+    film: Film, given: UInt8[np.ndarray, "K H W 3"], video: PaperVideo, declared: Declaration
+) -> AnswerFit:
     """How a film lies to a question with these given frames, asked for as ``video``.
 
     Raises Unfit if it ends before anything new, is cut at its sides, or shows another picture.
@@ -72,10 +74,10 @@ def fit(film: Film, given: UInt8[np.ndarray, "K H W 3"], video: Video, declared:
     box, bars, begins = _place(film, given, video, declared, found)
     fps, time = _times(film, video, declared, begins, found)
     _, height, width, _ = film.frames.shape
-    return Fit((width, height), box, bars, fps, time, bool(_even(time)), begins, tuple(found))
+    return AnswerFit((width, height), box, bars, fps, time, bool(_even(time)), begins, tuple(found))
 
 
-def last_counted(time: Float[np.ndarray, " S"], fps: float, video: Video) -> float:
+def last_counted(time: Float[np.ndarray, " S"], fps: float, video: PaperVideo) -> float:
     """When the part of an exam ends, in s, that an answer with frames at these times is held against.
 
     It ends with what was asked, or with the answer if that lacks no more than a step of its own rate: at half
@@ -87,13 +89,15 @@ def last_counted(time: Float[np.ndarray, " S"], fps: float, video: Video) -> flo
     return min(last, max(float(time[-1]), last - step, video.context / video.fps))
 
 
-def cropped(frames: UInt8[np.ndarray, "T H W 3"], box: Box) -> UInt8[np.ndarray, "T h w 3"]:
+def crop_frames(frames: UInt8[np.ndarray, "T H W 3"], box: Box) -> UInt8[np.ndarray, "T h w 3"]:
     """What of the frames lies in the box."""
     left, top, width, height = box
     return frames[:, top : top + height, left : left + width]
 
 
-def resized(frames: UInt8[np.ndarray, "T H W 3"], width: int, height: int) -> UInt8[np.ndarray, "T h w 3"]:
+def resize_frames(
+    frames: UInt8[np.ndarray, "T H W 3"], width: int, height: int
+) -> UInt8[np.ndarray, "T h w 3"]:
     """Frames of another size: pixels' areas averaged where it gets smaller, bicubic where larger."""
     _, rows, columns, _ = frames.shape
     if (rows, columns) == (height, width):
@@ -103,10 +107,10 @@ def resized(frames: UInt8[np.ndarray, "T H W 3"], width: int, height: int) -> UI
     return np.stack([np.asarray(Image.fromarray(frame).resize((width, height), how)) for frame in frames])
 
 
-def framed(frames: UInt8[np.ndarray, "T H W 3"], fit: Fit) -> UInt8[np.ndarray, "T h w 3"]:
+def frame_answer(frames: UInt8[np.ndarray, "T H W 3"], fit: AnswerFit) -> UInt8[np.ndarray, "T h w 3"]:
     """Frames brought to an answer's size and between its bars."""
     left, top, width, height = fit.box
-    inner = resized(frames, width, height)
+    inner = resize_frames(frames, width, height)
     if fit.plain:
         return inner
     out = np.empty((len(frames), fit.size[1], fit.size[0], 3), np.uint8)
@@ -116,7 +120,7 @@ def framed(frames: UInt8[np.ndarray, "T H W 3"], fit: Fit) -> UInt8[np.ndarray, 
 
 
 def _times(
-    film: Film, video: Video, declared: Declaration, begins: int, found: list[Adjustment]
+    film: Film, video: PaperVideo, declared: Declaration, begins: int, found: list[Adjustment]
 ) -> tuple[float, np.ndarray]:
     """The rate and the times of a film's frames."""
     count, asked = len(film.frames), video.num_frames - begins
@@ -181,7 +185,7 @@ def _alike(fps: float, asked: float, container: str = "") -> bool:
 
 
 def _place(
-    film: Film, given: np.ndarray, video: Video, declared: Declaration, found: list[Adjustment]
+    film: Film, given: np.ndarray, video: PaperVideo, declared: Declaration, found: list[Adjustment]
 ) -> tuple[Box, tuple[int, int, int], int]:
     """The box that shows what was asked, the colour beside it, and with which given frame it begins."""
     _, height, width, _ = film.frames.shape
@@ -199,7 +203,7 @@ def _place(
         box = _search(film.frames[0], given[0], video, found)
     begins = _begins(film, given, video, declared, box, found)
     if begins < video.context:
-        first = resized(cropped(film.frames[:1], box), video.width, video.height)[0]
+        first = resize_frames(crop_frames(film.frames[:1], box), video.width, video.height)[0]
         unlike = _unlike(first, given[begins])
         if unlike > UNLIKE:
             line = f"its first frame differs from the given one by {unlike:.0%} of that one's contrast"
@@ -214,7 +218,7 @@ def _place(
 
 
 def _begins(
-    film: Film, given: np.ndarray, video: Video, declared: Declaration, box: Box, found: list[Adjustment]
+    film: Film, given: np.ndarray, video: PaperVideo, declared: Declaration, box: Box, found: list[Adjustment]
 ) -> int:
     """The given frame with which a film begins; as many as there are for one that begins after them."""
     last, after = video.context - 1, video.context
@@ -229,11 +233,11 @@ def _begins(
     return begins
 
 
-def _begins_seen(film: Film, given: np.ndarray, video: Video, box: Box) -> tuple[int, str]:
+def _begins_seen(film: Film, given: np.ndarray, video: PaperVideo, box: Box) -> tuple[int, str]:
     """As ``_begins``, from the first two frames and the number of all, and why."""
     last, after = video.context - 1, video.context
     more = len(film.frames) - (video.num_frames - video.context)  # than there are new ones
-    ends = resized(cropped(film.frames[:2], box)[[0, -1]], video.width, video.height).astype(int)
+    ends = resize_frames(crop_frames(film.frames[:2], box)[[0, -1]], video.width, video.height).astype(int)
     first, second = ends
     telling = np.abs(given[0].astype(int) - given[-1]).max(axis=-1) > TELLING
     late, why = False, f"{len(film.frames)} frames"
@@ -258,7 +262,7 @@ def _change(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.clip(np.abs(other - one).max(axis=-1) - FAINT, 0, None).sum())
 
 
-def _search(frame: np.ndarray, given: np.ndarray, video: Video, found: list[Adjustment]) -> Box:
+def _search(frame: np.ndarray, given: np.ndarray, video: PaperVideo, found: list[Adjustment]) -> Box:
     """The box of a first frame in which it looks most like the given one, with one colour beside it."""
     height, width, _ = frame.shape
     whole: Box = (0, 0, width, height)

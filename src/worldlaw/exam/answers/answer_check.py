@@ -14,12 +14,12 @@ from worldlaw.clips.films import read_film
 from worldlaw.core.errors import BadInput
 from worldlaw.core.time_limit import at_most
 from worldlaw.core.workers import Workers
-from worldlaw.exam.answers.adjustments import Fit, Unfit, fit, last_counted
+from worldlaw.exam.answers.adjustments import AnswerFit, Unfit, fit, last_counted
 from worldlaw.exam.answers.answer_folder import (
     Answer,
-    Answers,
+    AnswerFinding,
+    AnswerFolder,
     Declaration,
-    Finding,
     address_of,
     open_answers,
 )
@@ -39,7 +39,7 @@ def check(
     workers: int = 1,
     allow: Collection[str] = (),
     progress: object | None = None,
-) -> tuple[Finding, ...]:
+) -> tuple[AnswerFinding, ...]:
     """All findings, those about names first, then question by question.
 
     ``allow`` are scenarios of the user's own that the paper may name (making.open_paper).
@@ -50,7 +50,7 @@ def check(
     team = Workers(workers)
     chunks = [found.answers[start : start + CHUNK] for start in range(0, len(found.answers), CHUNK)]
     tasks = [(made.folder, tuple(allow), chunk, found.declared) for chunk in chunks]
-    about_files: list[Finding] = []
+    about_files: list[AnswerFinding] = []
     advance = getattr(progress, "advance", lambda count: None)
     if progress is not None:
         progress.start("check", len(found.answers), "answers")  # type: ignore[attr-defined]
@@ -61,11 +61,11 @@ def check(
     return (*names_of(made, found), *about_files)
 
 
-def names_of(made: MadePaper, found: Answers) -> Iterator[Finding]:
+def names_of(made: MadePaper, found: AnswerFolder) -> Iterator[AnswerFinding]:
     """What names alone tell: unknown ones, ones given twice, questions without an answer."""
     if not found.answers:
         line = f"no answer in {found.folder} to any of the {len(made.entries)} questions"
-        yield Finding("", None, "fatal", "empty", line)
+        yield AnswerFinding("", None, "fatal", "empty", line)
     yield from found.findings
     there = Counter(answer.question for answer in found.answers)
     absent = set(made.entries) - set(there) - {finding.question for finding in found.findings}
@@ -74,18 +74,18 @@ def names_of(made: MadePaper, found: Answers) -> Iterator[Finding]:
         question, number = address_of(name)
         if question in made.entries and (question, number) not in given:
             absent.discard(question)
-            yield Finding(name, question, "excluded", "failed", f"the model failed: {why}")
+            yield AnswerFinding(name, question, "excluded", "failed", f"the model failed: {why}")
     for question in made.entries:
         if question in absent:
-            yield Finding(question, question, "excluded", "missing", "no answer")
+            yield AnswerFinding(question, question, "excluded", "missing", "no answer")
     if len(set(there.values())) > 1:
         line = f"between {min(there.values())} and {max(there.values())} answers to a question"
-        yield Finding("", None, "note", "uneven-count", line)
+        yield AnswerFinding("", None, "note", "uneven-count", line)
 
 
 def read_answer(
     answer: Answer, given: np.ndarray, made: MadePaper, declared: Declaration
-) -> tuple[Film, Fit] | Finding:
+) -> tuple[Film, AnswerFit] | AnswerFinding:
     """An answer and how it lies to its question, or why it does not count; reading it has a time limit."""
     try:
         with at_most(patience_for(answer.path), "reading it"):
@@ -95,9 +95,9 @@ def read_answer(
         return film, fit(film, given, made.paper.video, declared)
     except BadInput as error:
         line = str(error).removeprefix(f"{answer.path}: ")
-        return Finding(answer.path.name, answer.question, "excluded", "unreadable", line)
+        return AnswerFinding(answer.path.name, answer.question, "excluded", "unreadable", line)
     except Unfit as error:
-        return Finding(answer.path.name, answer.question, "excluded", error.code, str(error))
+        return AnswerFinding(answer.path.name, answer.question, "excluded", error.code, str(error))
 
 
 def patience_for(path: Path) -> float:
@@ -108,31 +108,31 @@ def patience_for(path: Path) -> float:
 
 
 @functools.lru_cache(maxsize=2)
-def opened(folder: Path, allow: tuple[str, ...]) -> MadePaper:
+def open_paper_once(folder: Path, allow: tuple[str, ...]) -> MadePaper:
     """A paper folder, opened once by a process."""
     return open_paper(folder, allow=allow)
 
 
 def _check(
     folder: Path, allow: tuple[str, ...], answers: Sequence[Answer], declared: Declaration
-) -> list[Finding]:
-    made = opened(folder, allow)
+) -> list[AnswerFinding]:
+    made = open_paper_once(folder, allow)
     findings = []
     for answer in answers:
         read = read_answer(answer, made.given(answer.question), made, declared)
-        if isinstance(read, Finding):
+        if isinstance(read, AnswerFinding):
             findings.append(read)
             continue
         _, where = read
         if (line := _unmeasurable(where, made)) is not None:
-            findings.append(Finding(answer.path.name, answer.question, "adjusted", "form", line))
+            findings.append(AnswerFinding(answer.path.name, answer.question, "adjusted", "form", line))
         for one in where.adjustments:
             level = "note" if one.what in NOTES else "adjusted"
-            findings.append(Finding(answer.path.name, answer.question, level, one.what, one.detail))
+            findings.append(AnswerFinding(answer.path.name, answer.question, level, one.what, one.detail))
     return findings
 
 
-def _unmeasurable(where: Fit, made: MadePaper) -> str | None:
+def _unmeasurable(where: AnswerFit, made: MadePaper) -> str | None:
     """A line if most that can be measured of an answer is little, whatever it shows."""
     video = made.paper.video
     new = np.arange(video.context, video.num_frames) / video.fps

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from worldlaw.clips.film import LEAST_FPS, MOST_FPS
 from worldlaw.clips.films import SUFFIXES
 from worldlaw.clips.pictures import is_frame
-from worldlaw.core.errors import BadInput, nearest, shortened
+from worldlaw.core.errors import BadInput, nearest, shorten
 from worldlaw.core.strict_files import Strict, explain, parse_json
 
 DECLARATION = "answers.json"
@@ -26,7 +26,7 @@ MOST_GUESSED = 20  # unknown names of which the nearest known one is sought: tha
 
 
 @dataclass(frozen=True)
-class Finding:
+class AnswerFinding:
     """Something about an answer that its maker should know."""
 
     answer: str  # name of the file or folder; "" for all together
@@ -59,13 +59,13 @@ class Declaration(Strict):
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswerFolder:
     """What a folder holds."""
 
     folder: Path
     declared: Declaration
     answers: tuple[Answer, ...]  # by question, in the order of the paper, and number
-    findings: tuple[Finding, ...]  # about names
+    findings: tuple[AnswerFinding, ...]  # about names
     failures: Mapping[str, str]  # answer -> why its model did not give it
 
     def files(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class Answers:
         return tuple(sorted(path.relative_to(self.folder).as_posix() for path in paths))
 
 
-def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
+def open_answers(folder: Path, questions: Iterable[str]) -> AnswerFolder:
     """The answers in a folder, by their names alone; nothing is opened but what declares them.
 
     ``ID.mp4`` or ``ID__K.mp4``, any suffix that ``clips.films`` reads, or a folder ``ID`` or ``ID__K`` of
@@ -99,7 +99,7 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
     known = dict.fromkeys(questions)
     num_unknown = 0
     found: dict[tuple[str, int], list[Path]] = {}
-    findings: list[Finding] = []
+    findings: list[AnswerFinding] = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith(".") or path.name in (DECLARATION, FAILURES):
             continue
@@ -108,30 +108,30 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
         name, number = address_of(stem)
         odd = _odd(path, folder) if name in known and read else None
         if odd is not None:
-            findings.append(Finding(path.name, name, "excluded", *odd))
+            findings.append(AnswerFinding(path.name, name, "excluded", *odd))
         elif name in known and read and number < MOST_ANSWERS:
             found.setdefault((name, number), []).append(path)
         elif name in known and not read:
             line = f"cannot read {path.suffix or 'a file without a suffix'}; expected {', '.join(SUFFIXES)}"
-            findings.append(Finding(path.name, name, "excluded", "format", line))
+            findings.append(AnswerFinding(path.name, name, "excluded", "format", line))
         elif name in known:
             line = f"answer {number}; at most {MOST_ANSWERS} to a question, counted from 0"
-            findings.append(Finding(path.name, name, "excluded", "number", line))
+            findings.append(AnswerFinding(path.name, name, "excluded", "number", line))
         elif path.is_dir() and (path / SCORES).is_file():
-            findings.append(Finding(path.name, None, "note", "ignored", "scores; left alone"))
+            findings.append(AnswerFinding(path.name, None, "note", "ignored", "scores; left alone"))
         elif read:
             num_unknown += 1
             near = nearest(name, known, cutoff=0.6) if num_unknown <= MOST_GUESSED else None
             line = f"no question {name!r}" + (f"; did you mean {near!r}?" if near else " in this paper")
-            findings.append(Finding(path.name, None, "excluded", "unknown", line))
+            findings.append(AnswerFinding(path.name, None, "excluded", "unknown", line))
         else:
-            findings.append(Finding(path.name, None, "note", "ignored", "no video; left alone"))
+            findings.append(AnswerFinding(path.name, None, "note", "ignored", "no video; left alone"))
     answers = []
     for (question, number), paths in found.items():
         if len(paths) > 1:
             names = " and ".join(path.name for path in paths)
             findings += [
-                Finding(path.name, question, "excluded", "twice", f"{names} are one answer twice")
+                AnswerFinding(path.name, question, "excluded", "twice", f"{names} are one answer twice")
                 for path in paths
             ]
         else:
@@ -143,16 +143,16 @@ def open_answers(folder: Path, questions: Iterable[str]) -> Answers:
         name, number = address_of(stem)
         if name not in place:
             line = f"{FAILURES} names it, and no question of this paper is called so"
-            findings.append(Finding(stem, None, "note", "failure-unknown", line))
+            findings.append(AnswerFinding(stem, None, "note", "failure-unknown", line))
         elif number >= MOST_ANSWERS:
             line = f"{FAILURES} names it; at most {MOST_ANSWERS} answers to a question, counted from 0"
-            findings.append(Finding(stem, name, "note", "failure-unknown", line))
+            findings.append(AnswerFinding(stem, name, "note", "failure-unknown", line))
         elif (name, number) in found:
             line = f"{FAILURES} says that it failed ({reason}), but it is there, and counts"
-            findings.append(Finding(stem, name, "note", "failure-answered", line))
+            findings.append(AnswerFinding(stem, name, "note", "failure-answered", line))
         else:
             failures[stem] = reason
-    return Answers(folder, _declared(folder), tuple(answers), tuple(findings), failures)
+    return AnswerFolder(folder, _declared(folder), tuple(answers), tuple(findings), failures)
 
 
 def _frames_or_file(path: Path) -> Iterator[Path]:
@@ -208,7 +208,7 @@ def _failures(folder: Path) -> dict[str, str]:
     raw = _read(folder, FAILURES) or {}
     if not all(isinstance(reason, str) for reason in raw.values()):
         raise BadInput(f"{path}: expected the name of every answer with a reason")
-    return {str(name): shortened(" ".join(reason.split()), LONGEST_REASON) for name, reason in raw.items()}
+    return {str(name): shorten(" ".join(reason.split()), LONGEST_REASON) for name, reason in raw.items()}
 
 
 def _read(folder: Path, name: str) -> dict | None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw.core.artifact import atomic_path, locked, make_folder, sweep, write_text
-from worldlaw.core.errors import BadInput, Failed, blamed
+from worldlaw.core.artifact import atomic_path, lock_folder, make_folder, sweep, write_text
+from worldlaw.core.errors import BadInput, Failed, blame
 from worldlaw.core.foreign_output import output_to_errors
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.strict_files import parse_json
 from worldlaw.exam.answers.answer_folder import DECLARATION, FAILURES
-from worldlaw.exam.answers.examinee import Asked, Sitter, as_video
+from worldlaw.exam.answers.examinee import AskedFrames, Sitter, as_video
 from worldlaw.exam.paper.paper_folder import MadePaper
 
 PATIENCE = 3  # so many failures before any answer: the fault is not in the questions
@@ -58,7 +58,7 @@ def ask(
     """
     answers, paper = answers.absolute(), replace(paper, folder=paper.folder.absolute())  # a model may chdir
     make_folder(answers)
-    with locked(answers):
+    with lock_folder(answers):
         sweep(answers)
         if fresh:
             _forget(answers, paper)
@@ -145,7 +145,7 @@ class _Work:
         self.ran.adjustments.update(self.model.adjustments)
         for one, answer in zip(asked, raw, strict=True):
             try:
-                with blamed(f"model {self.model.name}"):  # a tensor may refuse to become an array
+                with blame(f"model {self.model.name}"):  # a tensor may refuse to become an array
                     frames, adjustment = as_video(answer, (new, *self.shape[1:], 3))
             except Failed as error:
                 self._failed(one.name, error)
@@ -157,10 +157,10 @@ class _Work:
             self.ran.failed.pop(one.name, None)
             self.ran.adjustments.update({adjustment} - {""})
 
-    def _question(self, name: str) -> Asked:
+    def _question(self, name: str) -> AskedFrames:
         question, seed = self.names[name]
         entry = self.paper.entries[question]
-        return Asked(name, self.paper.given(question), entry["prompt"], seed_of(seed, question))
+        return AskedFrames(name, self.paper.given(question), entry["prompt"], seed_of(seed, question))
 
     def _failed(self, name: str, error: Failed) -> None:
         reason = " ".join(str(error).removeprefix(f"model {self.model.name}: ").split())
@@ -172,8 +172,8 @@ class _Work:
             raise Failed(f"model {self.model.name} failed on the first {PATIENCE} questions: {reason}")
 
 
-def _asked(model: Sitter, asked: Sequence[Asked], new: int, fps: float) -> Sequence[object]:
-    with blamed(f"model {model.name}"):
+def _asked(model: Sitter, asked: Sequence[AskedFrames], new: int, fps: float) -> Sequence[object]:
+    with blame(f"model {model.name}"):
         try:
             return model.ask(asked, new, fps)
         except SystemExit as error:

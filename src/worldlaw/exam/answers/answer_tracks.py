@@ -11,7 +11,7 @@ import numpy as np
 from worldlaw.clips.film import Film
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Tracks
-from worldlaw.exam.answers.adjustments import Fit
+from worldlaw.exam.answers.adjustments import AnswerFit
 from worldlaw.exam.answers.answer_folder import Answer
 from worldlaw.exam.answers.resampling import resample
 from worldlaw.exam.paper.questions import Truth
@@ -20,7 +20,9 @@ from worldlaw.measure.matching import match
 from worldlaw.measure.tracking.foreign import read_tracks_csv
 
 
-def told_tracks(folder: Path, answer: Answer, film: Film, fit: Fit, truth: Truth, floor: Floor) -> Tracks:
+def told_tracks(
+    folder: Path, answer: Answer, film: Film, fit: AnswerFit, truth: Truth, floor: Floor
+) -> Tracks:
     """The tracks of an answer at the paper's frame times, from ``<its name>.csv`` in a folder.
 
     Frames are those of the answer, pixels those of its whole picture, bars included. Over the given frames

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from worldlaw.core.errors import BadInput, Failed, blamed, unknown
+from worldlaw.core.errors import BadInput, Failed, blame, unknown
 from worldlaw.core.types import Conditioning
 
 TOLD = ("fps", "prompt", "seed")  # what a function is told beside frames, if its signature has the name
@@ -21,7 +21,7 @@ SLACK = 1e-3  # floats may pass 0 and 1 by so much: decoders do
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedFrames:
     """One question as a model gets it."""
 
     name: str  # of the answer
@@ -36,7 +36,9 @@ class Sitter:
 
     name: str
     most: int  # questions that it takes at a time
-    ask: Callable[[Sequence[Asked], int, float], Sequence[object]]  # questions, new frames, Hz -> raw answers
+    ask: Callable[
+        [Sequence[AskedFrames], int, float], Sequence[object]
+    ]  # questions, new frames, Hz -> raw answers
     sampler_steps: int | None  # as far as it says
     thing: object  # what is asked
 
@@ -122,7 +124,7 @@ def _array(raw: object) -> np.ndarray:
 
 
 def _generate(
-    model: Any, text: bool, asked: Sequence[Asked], num_new: int, fps: float
+    model: Any, text: bool, asked: Sequence[AskedFrames], num_new: int, fps: float
 ) -> Sequence[np.ndarray]:
     given = Conditioning(
         np.stack([one.frames for one in asked]),
@@ -138,7 +140,12 @@ def _generate(
 
 
 def _call(
-    model: Any, told: tuple[str, ...], bound: dict[str, Any], asked: Sequence[Asked], num_new: int, fps: float
+    model: Any,
+    told: tuple[str, ...],
+    bound: dict[str, Any],
+    asked: Sequence[AskedFrames],
+    num_new: int,
+    fps: float,
 ) -> Sequence[object]:
     answers = []
     for one in asked:
@@ -214,7 +221,7 @@ def _check_taught(kind: Any, name: str, options: Mapping[str, Any]) -> None:
 
 
 def _built(kind: type, name: str, options: Mapping[str, Any]) -> Any:
-    with blamed(f"model {name}"):
+    with blame(f"model {name}"):
         try:
             return kind(**options)
         except (TypeError, ValueError) as error:

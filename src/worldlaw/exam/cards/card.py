@@ -55,9 +55,15 @@ def write_card(
     Raises BadInput for a folder that does not hold what it should.
     """
     card = make_card(
-        read_scores(scores, paper), scores, paper, answers,
-        look=look, verdicts=verdicts, tracks=tracks, limits=limits or {},
-    )  # fmt: skip
+        read_scores(scores, paper),
+        scores,
+        paper,
+        answers,
+        look=look,
+        verdicts=verdicts,
+        tracks=tracks,
+        limits=limits or {},
+    )
     write_text(scores / CARD, card.to_json())
     return card
 

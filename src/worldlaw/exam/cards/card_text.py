@@ -9,8 +9,8 @@ from typing import Any
 from worldlaw.core.numbers.permutation import LEVEL
 from worldlaw.core.numbers.stats import Summary
 from worldlaw.exam.cards.card_format import Card
-from worldlaw.exam.cards.comparison import Cell, Comparison, Difference, Entrant
-from worldlaw.pages.wording import NOTHING, interval, listed, number, percent, percents, pretty
+from worldlaw.exam.cards.comparison import ComparedPair, Comparison, Difference, Entrant
+from worldlaw.pages.wording import NOTHING, interval, join_words, number, percent, percents, pretty
 
 MEASURES = {
     "solved": "share of questions solved",
@@ -22,7 +22,7 @@ FEW = 6  # entrants, up to which every pair gets its sentence
 
 def lines(found: Comparison) -> Iterator[str]:
     """The comparison as lines for a terminal."""
-    yield heading(found)
+    yield comparison_heading(found)
     yield f"{MEASURES[found.metric]}; mean over questions and 95 % interval over their scenes"
     for index, cell in enumerate(found.cells):
         yield ""
@@ -51,7 +51,7 @@ def card_lines(card: Card) -> Iterator[str]:
         yield f"{name:<{max(map(len, names))}}  {text}{abnormal}"
 
 
-def heading(found: Comparison) -> str:
+def comparison_heading(found: Comparison) -> str:
     """Which questions these are."""
     card = found.entrants[0].card
     video = card.video
@@ -69,19 +69,19 @@ def sentences(found: Comparison) -> Iterator[str]:
         yield "neighbours in the ranking, over all questions:"
     else:
         yield "over all questions:"
-    yield from (f"  {said(found, one)}" for one in overall)
+    yield from (f"  {difference_in_words(found, one)}" for one in overall)
     for index, cell in enumerate(found.cells[1:], start=1):
         every = found.of_cell(index)
         shown = [one for one in every if one.shown]
         yield f"{cell_name(cell)}: {len(shown):,} of {_counted(len(every), 'difference')} shown"
-        yield from (f"  {said(found, one)}" for one in shown)
+        yield from (f"  {difference_in_words(found, one)}" for one in shown)
         hidden = [one for one in every if not one.shown]
         if hidden and len(found.entrants) <= FEW:
             pairs = (" and ".join(found.entrants[i].label for i in (one.first, one.second)) for one in hidden)
             yield f"  not shown: {'; '.join(pairs)}"
 
 
-def said(found: Comparison, one: Difference) -> str:
+def difference_in_words(found: Comparison, one: Difference) -> str:
     """One difference in words."""
     first, second = found.entrants[one.first].label, found.entrants[one.second].label
     if not one.by.num:
@@ -114,7 +114,7 @@ def notes(found: Comparison) -> Iterator[str]:
             if count
         ]
         if gone:
-            yield f"{entrant.label}: {listed(gone)} of its answers count as unsolved"
+            yield f"{entrant.label}: {join_words(gone)} of its answers count as unsolved"
     for one, other in found.same_answers:
         names = found.entrants[one].label, found.entrants[other].label
         yield f"{names[0]} and {names[1]} are the same files of answers"
@@ -177,7 +177,7 @@ def ranks(entrant: Entrant) -> str:
     return str(low) if low == high else f"{low}–{high}"
 
 
-def cell_name(cell: Cell) -> str:
+def cell_name(cell: ComparedPair) -> str:
     """What the questions of a cell are about."""
     return "all questions" if cell.scenario is None else f"{pretty(cell.scenario)}, {cell.filming}"
 

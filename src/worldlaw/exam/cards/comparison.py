@@ -23,7 +23,7 @@ DECIDING = ("solved", "velocity_error", "charged_velocity_error", "measured_shar
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparedPair:
     """Some questions: all of them, or those of one scenario, filmed in one way."""
 
     scenario: str | None
@@ -67,7 +67,7 @@ class Comparison:
     """Cards on one paper, best first."""
 
     metric: str
-    cells: tuple[Cell, ...]  # the first is all questions
+    cells: tuple[ComparedPair, ...]  # the first is all questions
     entrants: tuple[Entrant, ...]
     differences: tuple[Difference, ...]  # by cell, then in the order of the entrants
     same_answers: tuple[tuple[int, int], ...]  # entrants with the same files of answers
@@ -170,12 +170,12 @@ def _differences(
     ]
 
 
-def _cells(card: Card) -> tuple[Cell, ...]:
+def _cells(card: Card) -> tuple[ComparedPair, ...]:
     groups: dict[tuple[str, str], list[str]] = {}
     for name, question in card.questions.items():
         groups.setdefault((question.scenario, question.filming), []).append(name)
-    parts = [Cell(scenario, filming, tuple(its)) for (scenario, filming), its in groups.items()]
-    return (Cell(None, None, tuple(card.questions)), *(parts if len(parts) > 1 else ()))
+    parts = [ComparedPair(scenario, filming, tuple(its)) for (scenario, filming), its in groups.items()]
+    return (ComparedPair(None, None, tuple(card.questions)), *(parts if len(parts) > 1 else ()))
 
 
 def _why_not(first: Card, other: Card) -> str:

@@ -107,14 +107,22 @@ def verify(
 
         out = Path(place) / "scores"
         score(
-            again, answers, out,
-            workers=workers, look=card.scoring.look, verdicts=card.scoring.verdicts, tracks=tracks,
-            secret=secret, report=False, allow=allow, progress=progress,
-        )  # fmt: skip
-        return compared(card_path, card, out)
+            again,
+            answers,
+            out,
+            workers=workers,
+            look=card.scoring.look,
+            verdicts=card.scoring.verdicts,
+            tracks=tracks,
+            secret=secret,
+            report=False,
+            allow=allow,
+            progress=progress,
+        )
+        return compare_scores(card_path, card, out)
 
 
-def compared(card_path: Path, card: Card, out: Path) -> Verification:
+def compare_scores(card_path: Path, card: Card, out: Path) -> Verification:
     """A card against a folder of scores of the same answers: its results, then all that it says itself."""
     again = read_card(out)
     versions = _other_versions(card.versions, again.versions)

@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from worldlaw.clips.film import Film as Answered
-from worldlaw.exam.answers.adjustments import Fit, cropped, resized
+from worldlaw.exam.answers.adjustments import AnswerFit, crop_frames, resize_frames
 from worldlaw.exam.answers.answer_check import read_answer
 from worldlaw.exam.answers.answer_folder import Answer, Declaration, open_answers
 from worldlaw.exam.paper.paper_folder import MadePaper, open_paper
 from worldlaw.exam.paper.questions import truth_of
 from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, FLOOR, Scores
-from worldlaw.pages.film_strips import Example, Film, film
+from worldlaw.pages.film_strips import Example, FilmStrips, film
 from worldlaw.pages.wording import NOTHING, number, percent, pretty
 
 BUDGET = 6_000_000  # bytes of all pictures of a page, as base64
@@ -112,7 +112,7 @@ def _film(
     question: Any,
     secret: bytes | None,
     allowance: int,
-) -> Film | None:
+) -> FilmStrips | None:
     read = read_answer(answer, made.given(answer.question), made, declared)
     if not isinstance(read, tuple):
         return None
@@ -120,7 +120,7 @@ def _film(
     video = made.paper.video
     rows = min(ROWS, video.height)
     columns = max(1, round(video.width * rows / video.height))
-    true = resized(truth.video(), columns, rows)
+    true = resize_frames(truth.video(), columns, rows)
     shown = _shown(*read, true, video.fps, video.context)
     return film(
         Example(
@@ -135,12 +135,12 @@ def _film(
     )
 
 
-def _shown(answered: Answered, fit: Fit, true: np.ndarray, fps: float, context: int) -> np.ndarray:
+def _shown(answered: Answered, fit: AnswerFit, true: np.ndarray, fps: float, context: int) -> np.ndarray:
     """An answer as it lies to the truth, in the size in which the truth is shown."""
     num_frames, rows, columns, _ = true.shape
     moments = np.arange(num_frames) / fps
     kept = np.unique(np.abs(fit.time[None] - moments[:, None]).argmin(axis=1))  # only these need resizing
-    frames = resized(cropped(answered.frames[kept], fit.box), columns, rows)
+    frames = resize_frames(crop_frames(answered.frames[kept], fit.box), columns, rows)
     return at_moments(frames, fit.time[kept], moments, true[:context])
 
 

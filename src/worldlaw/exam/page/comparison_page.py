@@ -15,14 +15,14 @@ from worldlaw.exam.cards.card_text import (
     as_json,
     cell_name,
     chance,
-    heading,
+    comparison_heading,
     notes,
     points,
     rank_of,
     ranks,
     spread,
 )
-from worldlaw.exam.cards.comparison import Cell, Comparison
+from worldlaw.exam.cards.comparison import ComparedPair, Comparison
 from worldlaw.exam.page.exam_figures import Bar, share_figure
 from worldlaw.pages.templates import template
 from worldlaw.pages.wording import NOTHING
@@ -39,7 +39,7 @@ def compare_page(found: Comparison) -> str:
     """The HTML of the page; the same comparison gives the same text."""
     return template("compare.html.jinja", Path(__file__).parent).render(
         title=" · ".join(one.label for one in found.entrants[:4]) + (" …" if len(found.entrants) > 4 else ""),
-        heading=heading(found),
+        comparison_heading=comparison_heading(found),
         measure=MEASURES[found.metric],
         metric=found.metric,
         answer=_answer(found),
@@ -114,7 +114,7 @@ def _figure(found: Comparison) -> str:
     )
 
 
-def _table(found: Comparison, index: int, cell: Cell) -> dict[str, Any]:
+def _table(found: Comparison, index: int, cell: ComparedPair) -> dict[str, Any]:
     """The differences in one cell."""
     rows = [
         {

@@ -11,7 +11,7 @@ from worldlaw.core.numbers.stats import paired_difference
 from worldlaw.exam.cards.card_format import Card, LineOfCard
 from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, FLOOR, Scores
 from worldlaw.measure.verdicts.measures import MEASURES
-from worldlaw.pages.wording import listed, percent, percents, pretty
+from worldlaw.pages.wording import join_words, percent, percents, pretty
 
 
 def answer_of(found: Scores, card: Card, levels: list[dict[str, Any]]) -> list[str]:
@@ -77,8 +77,9 @@ def _unjudged(found: Scores) -> list[str]:
     ]
     if not names:
         return []
+    about = join_words([pretty(name) for name in names])
     return [
-        f"Whether answers about {listed([pretty(name) for name in names])} are abnormal is not judged: no "
+        f"Whether answers about {about} are abnormal is not judged: no "
         "limits ship for videos of their form, and exam score --verdicts measures them."
     ]
 
@@ -91,7 +92,7 @@ def _for_scale(line: LineOfCard) -> list[str]:
         said.append(f"of the true videos, put through the same, {percent(floor)} pass")
     if known:
         each = [f"{pretty(name)} solves {percent(share)}" for name, share in known.items()]
-        said.append(f"of the references, which read positions instead of pixels, {listed(each)}")
+        said.append(f"of the references, which read positions instead of pixels, {join_words(each)}")
     return [f"For scale: {'; '.join(said)}."] if said else []
 
 
@@ -104,7 +105,7 @@ def _gone(line: LineOfCard, num_answers: int) -> list[str]:
     several = f" {num_answers} answers to every question are expected, the most that any has." * (
         num_answers > 1
     )
-    said = [f"{_capital(listed(parts))}; they count as unsolved.{several}"] if parts else []
+    said = [f"{_capital(join_words(parts))}; they count as unsolved.{several}"] if parts else []
     if line.not_scorable:
         said.append(
             f"On {line.not_scorable:,} {plural(line.not_scorable, 'question')} nobody is judged: the truth "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from worldlaw.core.numbers.stats import Summary
-from worldlaw.pages.svg import ID_COLOR, INK, LOST_COLOR, MUTED, OOD_COLOR, PAPER, RULE, drawing, inline
+from worldlaw.pages.svg import ID_COLOR, INK, LOST_COLOR, MUTED, OOD_COLOR, PAPER, RULE, inline, svg_figure
 
 COLORS = (ID_COLOR, OOD_COLOR, LOST_COLOR)
 MARKERS = ("D", "^", "v", "s", "P", "X")
@@ -43,7 +43,7 @@ def share_figure(
     legend = 15.0 * -(-len(keys) // per_line) + 4
     width, height = 380.0, row * len(bars) + legend + 40
     gutter = min(150.0, 16 + 5.6 * max(len(bar.name) for bar in bars))
-    with drawing(width, height) as figure:
+    with svg_figure(width, height) as figure:
         axes = figure.add_axes(
             (gutter / width, 34 / height, (width - gutter - 14) / width, row * len(bars) / height)
         )
@@ -80,18 +80,26 @@ def share_figure(
 def _own(place: int) -> dict:
     color = COLORS[place % len(COLORS)]
     return {
-        "marker": "os^Dv"[place % 5], "markersize": 6, "linestyle": "none",
-        "markerfacecolor": color, "markeredgecolor": PAPER, "markeredgewidth": 0.6,
-    }  # fmt: skip
+        "marker": "os^Dv"[place % 5],
+        "markersize": 6,
+        "linestyle": "none",
+        "markerfacecolor": color,
+        "markeredgecolor": PAPER,
+        "markeredgewidth": 0.6,
+    }
 
 
 def _beside(name: str, references: Sequence[str]) -> dict:
     if name == "floor":
         return {"color": INK, "linewidth": 1.6}
     return {
-        "marker": MARKERS[references.index(name) % len(MARKERS)], "markersize": 5, "linestyle": "none",
-        "markerfacecolor": PAPER, "markeredgecolor": MUTED, "markeredgewidth": 1.1,
-    }  # fmt: skip
+        "marker": MARKERS[references.index(name) % len(MARKERS)],
+        "markersize": 5,
+        "linestyle": "none",
+        "markerfacecolor": PAPER,
+        "markeredgecolor": MUTED,
+        "markeredgewidth": 1.1,
+    }
 
 
 def _legend(

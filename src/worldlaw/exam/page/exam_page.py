@@ -16,15 +16,15 @@ from worldlaw.exam.cards.card_format import Card, LineOfCard, read_card
 from worldlaw.exam.page.answer_strips import shots
 from worldlaw.exam.page.exam_answer import answer_of, line_name, plural, shares
 from worldlaw.exam.page.exam_figures import Bar, share_figure
-from worldlaw.exam.page.question_statuses import adjustments, exclusions, fates, places
-from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, FLOOR, Asked, Scores, read_scores
+from worldlaw.exam.page.question_statuses import adjustments, exclusions, places, question_lines
+from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, FLOOR, ScoredQuestion, Scores, read_scores
 from worldlaw.exam.scoring.summary import median_of, share_over
 from worldlaw.measure.metrics.caps import IN_WORDS
 from worldlaw.pages.cells import arrange
 from worldlaw.pages.levels import level_groups
 from worldlaw.pages.metric_tables import all_metrics, metric_rows
 from worldlaw.pages.templates import template
-from worldlaw.pages.wording import NOTHING, aligned, glossary, number, percent, percents, pretty, ratio
+from worldlaw.pages.wording import NOTHING, align_decimals, glossary, number, percent, percents, pretty, ratio
 
 REPORT = "report.html"
 WORDS = ("floor", "velocity error", "charged velocity error", "measured share", "level", "reference")
@@ -82,7 +82,7 @@ def exam_page(found: Scores, card: Card, films: Sequence[dict[str, Any]] = ()) -
         levels=levels,
         films=films,
         longest=max((shot["film"].num_frames for row in films for shot in row["shots"]), default=0),
-        rows=fates(found),
+        rows=question_lines(found),
         choices={
             "law": list(dict.fromkeys(pretty(one.scenario) for one in found.questions)),
             "filming": list(dict.fromkeys(one.filming for one in found.questions)),
@@ -101,7 +101,7 @@ def exam_page(found: Scores, card: Card, films: Sequence[dict[str, Any]] = ()) -
 
 def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
     """Per scenario and filming: the answers, the floor and the references in rows of texts."""
-    by_filming: dict[tuple[str, str], list[Asked]] = {}
+    by_filming: dict[tuple[str, str], list[ScoredQuestion]] = {}
     for one in found.questions:
         by_filming.setdefault((one.scenario, one.filming), []).append(one)
     tables: list[dict[str, Any]] = []
@@ -122,7 +122,7 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
         tables.append({"name": line_name(line), "counts": ", ".join(counts), "rows": rows})
     column = [row for table in tables for row in table["rows"]]
     for name in ("charged", "median"):
-        for row, text in zip(column, aligned([_number(row[name]) for row in column]), strict=True):
+        for row, text in zip(column, align_decimals([_number(row[name]) for row in column]), strict=True):
             row[f"{name}_text"] = text
     return tables
 
@@ -142,7 +142,7 @@ def _answers_row(line: LineOfCard) -> dict[str, Any]:
     }
 
 
-def _beside_row(found: Scores, asked: Sequence[Asked], name: str) -> dict[str, Any]:
+def _beside_row(found: Scores, asked: Sequence[ScoredQuestion], name: str) -> dict[str, Any]:
     def mean(metric: str) -> Summary:
         return share_over([found.mean(name, metric, one.id) for one in asked], [one.scene for one in asked])
 
@@ -166,12 +166,10 @@ def _figure(card: Card) -> str:
         Bar(
             name=line_name(line),
             shares=(_as_summary(line),),
-            beside={
-                name: np.nan if one.solved is None else one.solved for name, one in line.beside.items()
-            },
+            beside={name: np.nan if one.solved is None else one.solved for name, one in line.beside.items()},
         )
         for line in card.summary.scenarios
-    ]  # fmt: skip
+    ]
     return share_figure(
         bars, slug="solved", axis="questions solved", label="share of questions solved by law"
     )
@@ -187,7 +185,7 @@ def _as_summary(line: LineOfCard) -> Summary:
 def _levels(found: Scores) -> list[dict[str, Any]]:
     """Per scenario whose training region is known: the share solved at each level."""
     level_of, inside = places(found)
-    by_scenario: dict[str, list[Asked]] = {}
+    by_scenario: dict[str, list[ScoredQuestion]] = {}
     for one in found.questions:
         if inside.get(one.id, "unknown") != "unknown":
             by_scenario.setdefault(one.scenario, []).append(one)
@@ -221,7 +219,7 @@ def _levels(found: Scores) -> list[dict[str, Any]]:
     return tables
 
 
-def _share_of(found: Scores, asked: Sequence[Asked]) -> Summary:
+def _share_of(found: Scores, asked: Sequence[ScoredQuestion]) -> Summary:
     return share_over([found.solved(one) for one in asked], [one.scene for one in asked])
 
 

@@ -12,7 +12,7 @@ from worldlaw.pages.levels import level_words
 from worldlaw.pages.wording import number, percent, pretty
 
 
-def fates(found: Scores) -> list[dict[str, Any]]:
+def question_lines(found: Scores) -> list[dict[str, Any]]:
     """Every question in a line."""
     level_of, inside = places(found)
     rows = []

@@ -28,7 +28,7 @@ MOST_QUESTIONS = 10_000  # of a section: ids have four digits
 
 
 @dataclass(frozen=True)
-class Video:
+class PaperVideo:
     """What the model under test wants."""
 
     width: int  # pixels
@@ -39,7 +39,7 @@ class Video:
 
 
 @dataclass(frozen=True)
-class Section:
+class PaperSection:
     """Questions about one law, filmed in one way, from one region."""
 
     name: str  # unique in the paper
@@ -59,8 +59,8 @@ class Paper:
     version: int
     about: str
     seed: int
-    video: Video
-    sections: tuple[Section, ...]
+    video: PaperVideo
+    sections: tuple[PaperSection, ...]
 
     @property
     def num_questions(self) -> int:
@@ -91,12 +91,12 @@ class PaperQuestion:
     """One question of a paper."""
 
     id: str
-    section: Section
+    section: PaperSection
     index: int  # within its section
 
 
 class AskedVideo(Strict):
-    """``Video`` as it stands in files."""
+    """``PaperVideo`` as it stands in files."""
 
     width: int
     height: int
@@ -187,7 +187,7 @@ def paper_from(raw: Mapping[str, Any]) -> Paper:
     """The paper that ``to_json`` said. Raises BadInput if something is missing or wrong."""
     try:
         sections = tuple(
-            Section(
+            PaperSection(
                 **{
                     **section,
                     "region": Region.from_json(section["region"]),
@@ -196,7 +196,7 @@ def paper_from(raw: Mapping[str, Any]) -> Paper:
             )
             for section in raw["sections"]
         )
-        return _checked(Paper(**{**raw, "video": Video(**raw["video"]), "sections": sections}))
+        return _checked(Paper(**{**raw, "video": PaperVideo(**raw["video"]), "sections": sections}))
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"not the definition of a paper ({error})") from error
 
@@ -209,12 +209,12 @@ def _parse(spec: _Paper) -> Paper:
         version=spec.version,
         about=spec.about,
         seed=spec.seed,
-        video=Video(**vars(spec.video)),
+        video=PaperVideo(**vars(spec.video)),
         sections=tuple([*_named(spec), *_every(spec.every_scenario)]),
     )
 
 
-def _named(spec: _Paper) -> Iterator[Section]:
+def _named(spec: _Paper) -> Iterator[PaperSection]:
     for name, section in spec.sections.items():
         place = f"sections.{name}"
         scenario = _scenario(section.scenario, place)
@@ -229,7 +229,7 @@ def _named(spec: _Paper) -> Iterator[Section]:
         )
 
 
-def _every(spec: _Every | None) -> Iterator[Section]:
+def _every(spec: _Every | None) -> Iterator[PaperSection]:
     if spec is None:
         return
     for name in spec.regions:
@@ -246,7 +246,7 @@ def _every(spec: _Every | None) -> Iterator[Section]:
 
 def _filmed(
     name: str, scenario: str, region: Region, training: Region | None, count: int, filming: list, place: str
-) -> Iterator[Section]:
+) -> Iterator[PaperSection]:
     """One section for each way of filming; several ask about the same scenes."""
     for how in filming:
         if how not in FILMINGS:
@@ -254,7 +254,7 @@ def _filmed(
         if filming.count(how) > 1:
             raise BadInput(f"{place}.filming: {how!r} is given twice")
         title = f"{name}-{how}" if len(filming) > 1 else name
-        yield Section(title.replace("_", "-"), scenario, region, training, count, how, name)
+        yield PaperSection(title.replace("_", "-"), scenario, region, training, count, how, name)
 
 
 def _scenario(address: str, place: str) -> type[Scenario]:

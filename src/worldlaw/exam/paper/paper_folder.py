@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from worldlaw.clips.media import encode_mp4
-from worldlaw.core.artifact import atomic_path, explained, locked, make_folder, sweep, write_text
+from worldlaw.core.artifact import atomic_path, explain_os_errors, lock_folder, make_folder, sweep, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.exam.paper import prompts
 from worldlaw.exam.paper.answer_guide import guide_of
@@ -81,7 +81,7 @@ def make_paper(
             raise BadInput(f"{out}: holds another paper; choose a new folder")
         return made
     make_folder(out)
-    with locked(out):
+    with lock_folder(out):
         write_text(out / GUIDE, guide)
         entries = [_make(paper, question, secret, out) for question in wrap(questions(paper))]
         index = _index(paper, secret_hash, entries)
@@ -181,7 +181,7 @@ def _write(path: Path, content: Callable[[], bytes]) -> None:
 
 def _check_folder(out: Path, guide: str) -> None:
     """That a folder is new, empty, or holds this paper, as far as it is made."""
-    with explained(out):
+    with explain_os_errors(out):
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
             return
         if not out.is_dir():

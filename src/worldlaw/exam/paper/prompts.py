@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from worldlaw.core.types import Body
-from worldlaw.exam.paper.paper import Video
+from worldlaw.exam.paper.paper import PaperVideo
 from worldlaw.worlds.scene_description import heading_of
 from worldlaw.worlds.view import View
 
@@ -19,7 +19,7 @@ COLOR_WORDS = {"coral": "light red", "silver": "light grey"}
 SHAPE_WORDS = {"sticks": "cross of two sticks"}
 
 
-def prompt_of(view: View, video: Video, filming: str, *, law: str) -> str:
+def prompt_of(view: View, video: PaperVideo, filming: str, *, law: str) -> str:
     """Sentences for a model that takes text: bodies, first motion, the scenario's law, camera.
 
     Places are shares of the picture from its left and bottom edge; speeds are in m/s and in widths or heights
@@ -53,7 +53,7 @@ def _motion(body: Body, view: View) -> str:
     return f" and moves {heading_of(x, y)} at {speed:.2f} m/s, {share:.3f} picture {along}s a second"
 
 
-def _camera(view: View, video: Video) -> str:
+def _camera(view: View, video: PaperVideo) -> str:
     wide, high = view.width / view.pixels_per_metre, view.height / view.pixels_per_metre
     return (
         f"The picture shows {wide:.1f} m by {high:.1f} m. The camera stands still; "

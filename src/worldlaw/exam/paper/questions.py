@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import UInt8
 
-from worldlaw.core.errors import blamed
+from worldlaw.core.errors import blame
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Body, Scene, Trajectory
 from worldlaw.exam.paper.paper import Paper, PaperQuestion
@@ -70,7 +70,7 @@ class Truth:
         horizon = video.num_frames
         for _ in range(STARTS):
             moved = _moved(self.scene, HIDDEN / scale, rng)
-            with blamed(f"scenario {self.question.section.scenario}"):
+            with blame(f"scenario {self.question.section.scenario}"):
                 other = scenario.simulate(moved, horizon, self.trajectory.dt)
             apart = scale * _distance(self.trajectory[:horizon], other, self.scene)
             parted = np.flatnonzero(apart > PARTED)
@@ -94,7 +94,7 @@ def truth_of(paper: Paper, question: PaperQuestion, secret: bytes | None = None)
     section, video = question.section, paper.video
     seed = paper.seed if secret is None else seed_of(secret)
     scenario = _scenario(question)
-    with blamed(f"scenario {section.scenario}"):
+    with blame(f"scenario {section.scenario}"):
         scene, _ = draw_scene(
             scenario, section.region, seed=seed, split=_stream(paper, question), index=question.index
         )

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
-from worldlaw.core.artifact import explained
+from worldlaw.core.artifact import explain_os_errors
 from worldlaw.core.errors import BadInput
 
 LEAST, MOST = 32, 4096  # bytes of a secret
@@ -19,7 +19,7 @@ LEAST, MOST = 32, 4096  # bytes of a secret
 def make_secret(path: Path) -> str:
     """Write a new random secret and return the hash to publish. Raises BadInput if the file exists."""
     content = secrets.token_hex(32).encode() + b"\n"
-    with explained(path):
+    with explain_os_errors(path):
         try:
             with open(path, "xb") as file:
                 path.chmod(0o600)

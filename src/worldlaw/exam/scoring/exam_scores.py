@@ -18,8 +18,8 @@ from worldlaw.core.progress import Progress
 from worldlaw.core.region import Region
 from worldlaw.core.types import Scene
 from worldlaw.core.workers import Workers
-from worldlaw.exam.answers.answer_check import opened, read_answer
-from worldlaw.exam.answers.answer_folder import Answer, Answers, Declaration, address_of, open_answers
+from worldlaw.exam.answers.answer_check import open_paper_once, read_answer
+from worldlaw.exam.answers.answer_folder import Answer, AnswerFolder, Declaration, address_of, open_answers
 from worldlaw.exam.cards.card import write_card
 from worldlaw.exam.page.exam_page import write_exam_report
 from worldlaw.exam.paper.paper import PaperQuestion
@@ -27,7 +27,7 @@ from worldlaw.exam.paper.paper_folder import MadePaper, sha256_of
 from worldlaw.exam.paper.questions import Truth, truth_of
 from worldlaw.exam.paper.secret import secret_of
 from worldlaw.exam.scoring.coarse_forms import coarse_forms
-from worldlaw.exam.scoring.question_scores import PARTS, Marked, Read, mark
+from worldlaw.exam.scoring.question_scores import PARTS, QuestionScores, Read, mark
 from worldlaw.exam.scoring.scores import ANSWERS, OTHER, RESULTS, STATUS
 from worldlaw.exam.scoring.verdict_limits import limits_of
 from worldlaw.measure.rows import RowTable
@@ -96,7 +96,7 @@ def score(
     Raises BadInput for folders that are none, and if nothing in ``answers`` is an answer.
     """
     started = time.perf_counter()
-    made = opened(Path(paper_folder), tuple(allow))
+    made = open_paper_once(Path(paper_folder), tuple(allow))
     found = open_answers(answers, made.entries)
     if not found.answers and not found.failures:
         raise BadInput(f"{answers}: no answer to any of the {len(made.entries)} questions")
@@ -188,7 +188,7 @@ def level_of(scene: Scene, training: Region | None) -> str:
 
 def _limits(
     made: MadePaper,
-    found: Answers,
+    found: AnswerFolder,
     *,
     measured: bool,
     team: Workers,
@@ -213,7 +213,7 @@ def _limits(
 def _tasks(
     made: MadePaper,
     allow: tuple[str, ...],
-    found: Answers,
+    found: AnswerFolder,
     secret: bytes | None,
     look: bool,
     tracks: Path | None,
@@ -251,12 +251,12 @@ def _score(
     limits: Mapping[str, Mapping[str, float]],
 ) -> tuple[dict[str, pa.Table], list[dict[str, Any]], dict[str, float]]:
     """Tables, statuses and seconds of some questions."""
-    made = opened(folder, allow)
+    made = open_paper_once(folder, allow)
     tables = {RESULTS: RowTable(SCHEMA), OTHER: RowTable(SCHEMA)}
     statuses: list[dict[str, Any]] = []
     seconds = dict.fromkeys(PARTS, 0.0)
     for question, answers, failures in each:
-        marked = Marked()
+        marked = QuestionScores()
         truth = truth_of(made.paper, question, secret)
         read = _read(made, truth, answers, declared, marked)  # one at a time: films are large
         mark(
@@ -279,7 +279,7 @@ def _score(
 
 
 def _read(
-    made: MadePaper, truth: Truth, answers: Sequence[Answer], declared: Declaration, marked: Marked
+    made: MadePaper, truth: Truth, answers: Sequence[Answer], declared: Declaration, marked: QuestionScores
 ) -> Iterator[Read]:
     """The answers to a question, each with how it lies to it.
 

@@ -14,12 +14,18 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from worldlaw.clips.film import Encoding
-from worldlaw.clips.recompression import recoded
+from worldlaw.clips.recompression import recompress
 from worldlaw.core.compiled import compiled
 from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.colors import COLORS
 from worldlaw.core.types import LOST, VISIBLE, Detections, Tracks, Trajectory
-from worldlaw.exam.answers.adjustments import Fit, cropped, framed, last_counted, resized
+from worldlaw.exam.answers.adjustments import (
+    AnswerFit,
+    crop_frames,
+    frame_answer,
+    last_counted,
+    resize_frames,
+)
 from worldlaw.exam.answers.resampling import resample
 from worldlaw.exam.paper.questions import Truth
 from worldlaw.measure.matching import as_seen, match, partners
@@ -35,10 +41,10 @@ FLAT = 16  # levels: pixels of lossy films this near to a plain background are t
 
 
 @dataclass(frozen=True)
-class Form:
+class AnswerForm:
     """All of an answer's outer form that its floor must share."""
 
-    fit: Fit
+    fit: AnswerFit
     time: tuple[float, ...]  # s: of the frames that its tracker sees, from the first given one to the last
     encoding: Encoding
     first: int  # the frame with which the answer begins; those before it are given
@@ -49,7 +55,7 @@ class Form:
 
     def __eq__(self, other: object) -> bool:
         """Whether two answers have one floor."""
-        if not isinstance(other, Form):
+        if not isinstance(other, AnswerForm):
             return NotImplemented
         return self._told == other._told
 
@@ -70,7 +76,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Sight:
+class TrackedPart:
     """How a tracker is shown frames of a form: which part, at which size, and how wide a metre is in it."""
 
     width: int  # pixels that the box is brought to
@@ -84,8 +90,8 @@ class Sight:
 class Floor:
     """A truth in one form, and what a tracker makes of it."""
 
-    form: Form
-    sight: Sight
+    form: AnswerForm
+    sight: TrackedPart
     looks: tuple[str, ...]  # of the scene's bodies
     tracks: Tracks  # at the paper's frame times, bodies in the order of the scene's
     frames: UInt8[np.ndarray, "S h w 3"]  # as the tracker is shown them
@@ -93,7 +99,7 @@ class Floor:
     codec: str  # in words
 
 
-def form_of(fit: Fit, truth: Truth, encoding: Encoding) -> Form:
+def form_of(fit: AnswerFit, truth: Truth, encoding: Encoding) -> AnswerForm:
     """The form in which a truth is drawn to stand beside an answer.
 
     It lasts as long as counts, even if the answer does not (``last_counted``), to the first of the answer's
@@ -112,15 +118,15 @@ def form_of(fit: Fit, truth: Truth, encoding: Encoding) -> Form:
     else:
         lacking = max(0, math.ceil((until - time[-1]) * fit.fps - SLACK))
         kept = np.concatenate([time, time[-1] + np.arange(1, lacking + 1) / fit.fps])
-    return Form(fit, tuple(np.concatenate([before, kept]).tolist()), encoding, ahead, until)
+    return AnswerForm(fit, tuple(np.concatenate([before, kept]).tolist()), encoding, ahead, until)
 
 
-def plain_form(truth: Truth) -> Form:
+def plain_form(truth: Truth) -> AnswerForm:
     """The form of an answer that is just as asked and lossless."""
     video = truth.paper.video
     time = np.arange(video.num_frames) / video.fps
     size = (video.width, video.height)
-    fit = Fit(size, (0, 0, *size), (0, 0, 0), video.fps, time, True, 0, ())
+    fit = AnswerFit(size, (0, 0, *size), (0, 0, 0), video.fps, time, True, 0, ())
     return form_of(fit, truth, Encoding("raw"))
 
 
@@ -131,13 +137,13 @@ def tracker_of(truth: Truth) -> str:
     return FOREIGN
 
 
-def floor_of(truth: Truth, form: Form) -> Floor:
+def floor_of(truth: Truth, form: AnswerForm) -> Floor:
     """Film the truth in a form, pass it through the codec, and track it."""
     motion = motion_at(truth, form)
     frames = dataclasses.replace(truth, trajectory=motion).video()
-    filmed = framed(frames, form.fit)
+    filmed = frame_answer(frames, form.fit)
     first = form.first  # what precedes it did not pass through the answer's encoder
-    through, codec = recoded(filmed[first:], form.encoding, form.rate)
+    through, codec = recompress(filmed[first:], form.encoding, form.rate)
     given = given_frames(form, truth)
     sight = sight_of(truth, form.fit)
     # What was given is known without loss: a tracker learns from it what to follow.
@@ -153,7 +159,7 @@ def floor_of(truth: Truth, form: Form) -> Floor:
 
 
 def read(
-    truth: Truth, shown: np.ndarray, form: Form, sight: Sight, motion: Trajectory
+    truth: Truth, shown: np.ndarray, form: AnswerForm, sight: TrackedPart, motion: Trajectory
 ) -> tuple[tuple[str, ...], Tracks]:
     """Looks and tracks of the scene's bodies in frames (S, h, w, 3) as the tracker is shown them.
 
@@ -181,13 +187,13 @@ def _lost(motion: Trajectory) -> Tracks:
     return Tracks(bodies, Detections.none())
 
 
-def given_frames(form: Form, truth: Truth) -> int:
+def given_frames(form: AnswerForm, truth: Truth) -> int:
     """How many frames of a form show what was given."""
     video = truth.paper.video
     return max(1, int((np.array(form.time) <= (video.context - 1 + SLACK) / video.fps).sum()))
 
 
-def at_paper_times(tracks: Tracks, form: Form, truth: Truth) -> Tracks:
+def at_paper_times(tracks: Tracks, form: AnswerForm, truth: Truth) -> Tracks:
     """Tracks of the first frames of a form as they are at the paper's frame times."""
     video = truth.paper.video
     at = np.arange(video.num_frames) / video.fps
@@ -212,7 +218,7 @@ def legible_in(floor: Floor, truth: Truth) -> Bool[np.ndarray, "T B"]:
     return np.linalg.norm(told.position - seen.position, axis=-1) <= BETWEEN
 
 
-def motion_at(truth: Truth, form: Form) -> Trajectory:
+def motion_at(truth: Truth, form: AnswerForm) -> Trajectory:
     """The true motion at the times of a form: simulated there, or between its frames where that is not."""
     video = truth.paper.video
     time = np.array(form.time)
@@ -237,7 +243,7 @@ def _longer(truth: Truth, last: float) -> Trajectory:
     return scenarios.get(truth.question.section.scenario)().simulate(truth.scene, count, 1 / video.fps)
 
 
-def sight_of(truth: Truth, fit: Fit) -> Sight:
+def sight_of(truth: Truth, fit: AnswerFit) -> TrackedPart:
     """How the tracker is shown an answer's frames.
 
     As they are where that is the asked picture, only smaller; larger ones, stretched ones and those of a
@@ -251,15 +257,15 @@ def sight_of(truth: Truth, fit: Fit) -> Sight:
     if whole and height <= view.height and (exact or (near and tracker_of(truth) != "poses")):
         across = scene.extent[0] if exact else scene.extent[1] * width / height
         extent = (across, scene.extent[1])
-        return Sight(width, height, (0, 0, width, height), extent, scene.extent[0] / across)
-    return Sight(view.width, view.height, view.box, scene.extent, 1.0)
+        return TrackedPart(width, height, (0, 0, width, height), extent, scene.extent[0] / across)
+    return TrackedPart(view.width, view.height, view.box, scene.extent, 1.0)
 
 
 def show(
     frames: UInt8[np.ndarray, "S H W 3"],
     truth: Truth,
-    fit: Fit,
-    sight: Sight,
+    fit: AnswerFit,
+    sight: TrackedPart,
     encoding: Encoding = Encoding("raw"),  # noqa: B008 - frozen
 ) -> UInt8[np.ndarray, "S h w 3"]:
     """Frames of an answer as the tracker is shown them.
@@ -267,8 +273,8 @@ def show(
     A lossy codec leaves specks of a few levels about what moves. On a plain background they are wiped away
     for the tracker of blobs: they would join bodies that are far apart.
     """
-    inner = resized(cropped(frames, fit.box), sight.width, sight.height)
-    shown = np.ascontiguousarray(cropped(inner, sight.part))
+    inner = resize_frames(crop_frames(frames, fit.box), sight.width, sight.height)
+    shown = np.ascontiguousarray(crop_frames(inner, sight.part))
     if encoding.codec == "raw" or tracker_of(truth) != "blobs":
         return shown
     wiped = shown.copy() if shown.base is not None or shown is frames else shown

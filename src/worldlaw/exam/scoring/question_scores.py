@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from worldlaw.clips.film import Film
-from worldlaw.core.errors import BadInput, blamed
+from worldlaw.core.errors import BadInput, blame
 from worldlaw.core.types import SHAPES, Case, CaseLibrary, Detections, Question, Tracks
-from worldlaw.exam.answers.adjustments import Fit, resized
-from worldlaw.exam.answers.answer_folder import Answer, Finding
+from worldlaw.exam.answers.adjustments import AnswerFit, resize_frames
+from worldlaw.exam.answers.answer_folder import Answer, AnswerFinding
 from worldlaw.exam.answers.answer_tracks import told_tracks
 from worldlaw.exam.paper.questions import Truth
 from worldlaw.exam.scoring.floors import (
     SLACK,
+    AnswerForm,
     Floor,
-    Form,
     at_paper_times,
     floor_of,
     form_of,
@@ -38,8 +38,8 @@ from worldlaw.measure.cases import case_of, itself, limits_for
 from worldlaw.measure.matching import as_seen
 from worldlaw.measure.metrics import metrics
 from worldlaw.measure.metrics.solved import MEASURES as CAPPED
-from worldlaw.measure.metrics.solved import exceeded
-from worldlaw.measure.references import predicted, ready
+from worldlaw.measure.metrics.solved import measures_above_caps
+from worldlaw.measure.references import predicted_trajectory, ready
 from worldlaw.measure.rows import ResultRow, fault_rows, metric_rows
 from worldlaw.measure.verdicts.measures import MEASURES
 from worldlaw.worlds import scenarios
@@ -47,18 +47,24 @@ from worldlaw.worlds import scenarios
 VERSION = 3  # raise it whenever the same answers would give other numbers
 COARSE = "coarse"  # code of an answer in a form through which not even the truth is solved
 ALWAYS = (
-    "charged_velocity_error", "velocity_error", "measured_share", "mean_velocity_error", "position_error",
-    "lost_share", "extra_detections", *(measure.name for measure in CAPPED),
-)  # fmt: skip
+    "charged_velocity_error",
+    "velocity_error",
+    "measured_share",
+    "mean_velocity_error",
+    "position_error",
+    "lost_share",
+    "extra_detections",
+    *(measure.name for measure in CAPPED),
+)
 LOOK = ("psnr", "ssim")
 PARTS = ("decode", "floor", "track", "judge", "look")
 
 Whose = tuple[int, str, str]  # number of the answer (-1 for what is none), predictor, kind
-Read = tuple[Answer, tuple[Film, Fit] | Finding]
+Read = tuple[Answer, tuple[Film, AnswerFit] | AnswerFinding]
 
 
 @dataclass
-class Marked:
+class QuestionScores:
     """What became of one question."""
 
     rows: list[tuple[Whose, ResultRow]] = field(default_factory=list)
@@ -90,8 +96,8 @@ def mark(
     limits: Mapping[str, float] | None,
     look: bool,
     own_tracks: Path | None,
-    marked: Marked,
-) -> Marked:
+    marked: QuestionScores,
+) -> QuestionScores:
     """Rows and statuses of a question whose answers were read.
 
     ``failures`` are the numbers of answers that a model did not give, with its reasons, ``own_tracks`` is a
@@ -100,7 +106,7 @@ def mark(
     ground = _Ground(truth, truth.horizon, limits, marked)
     first: _Under | None = None
     for answer, found in answers:
-        if isinstance(found, Finding):
+        if isinstance(found, AnswerFinding):
             reason = f"{found.code}: {found.line}"
             status = _absent(truth, answer.number, "excluded", reason, ground.horizon)
             marked.statuses.append({**status, "file": answer.path.name})
@@ -133,11 +139,17 @@ def mark(
         adjustments = [dataclasses.asdict(one) for one in fit.adjustments]
         marked.statuses.append(
             {
-                "question": truth.question.id, "answer": answer.number, "file": answer.path.name,
-                "status": "scored", "reason": "", "adjustments": adjustments, "floor": under.told,
-                "horizon": ground.horizon, "form": name_of(under.floor.form),
+                "question": truth.question.id,
+                "answer": answer.number,
+                "file": answer.path.name,
+                "status": "scored",
+                "reason": "",
+                "adjustments": adjustments,
+                "floor": under.told,
+                "horizon": ground.horizon,
+                "form": name_of(under.floor.form),
             }
-        )  # fmt: skip
+        )
     for number, reason in failures.items():
         if number not in [status["answer"] for status in marked.statuses]:
             marked.statuses.append(_absent(truth, number, "excluded", reason, ground.horizon))
@@ -181,19 +193,19 @@ class _Ground:
     """One question: its truth, and the floors under its answers, each made once."""
 
     def __init__(
-        self, truth: Truth, horizon: int, limits: Mapping[str, float] | None, marked: Marked
+        self, truth: Truth, horizon: int, limits: Mapping[str, float] | None, marked: QuestionScores
     ) -> None:
         self.truth, self.horizon = truth, horizon
         self._limits = limits_for(1 / truth.view.pixels_per_metre, limits or {})
         self._marked = marked
-        self._made: dict[Form, _Under] = {}
+        self._made: dict[AnswerForm, _Under] = {}
 
     @property
     def plain(self) -> _Under:
         """Under an answer that is just as asked and lossless."""
         return self.under(plain_form(self.truth))
 
-    def under(self, form: Form) -> _Under:
+    def under(self, form: AnswerForm) -> _Under:
         """Under an answer of this form."""
         if form not in self._made:
             with self._marked.timed("floor"):
@@ -202,7 +214,7 @@ class _Ground:
             verdict, why = JUDGES if metrics.get("solved")(case) == 1 else NOBODY, ""
             if verdict == NOBODY and form != plain_form(self.truth) and self.plain.verdict == JUDGES:
                 verdict = COARSE
-                above = exceeded(case) or ("bodies lost or seen where none is",)
+                above = measures_above_caps(case) or ("bodies lost or seen where none is",)
                 why = f"the truth itself through {floor.codec} exceeds what is allowed: {', '.join(above)}"
             self._made[form] = _Under(floor, case, verdict, why)
         return self._made[form]
@@ -244,12 +256,19 @@ def known(value: float) -> float | None:
 
 def _absent(truth: Truth, number: int, status: str, reason: str, horizon: int) -> dict[str, Any]:
     return {
-        "question": truth.question.id, "answer": number, "file": "", "status": status, "reason": reason,
-        "adjustments": [], "floor": {}, "horizon": horizon, "form": "",
-    }  # fmt: skip
+        "question": truth.question.id,
+        "answer": number,
+        "file": "",
+        "status": status,
+        "reason": reason,
+        "adjustments": [],
+        "floor": {},
+        "horizon": horizon,
+        "form": "",
+    }
 
 
-def _tracked(truth: Truth, film: Film, fit: Fit, floor: Floor) -> tuple[np.ndarray, Tracks]:
+def _tracked(truth: Truth, film: Film, fit: AnswerFit, floor: Floor) -> tuple[np.ndarray, Tracks]:
     """An answer as the tracker is shown it, the given frames ours, and its tracks at the paper's times."""
     given = given_frames(floor.form, truth)
     times = np.array(floor.form.time)
@@ -262,7 +281,7 @@ def _tracked(truth: Truth, film: Film, fit: Fit, floor: Floor) -> tuple[np.ndarr
     return frames, at_paper_times(tracks, floor.form, truth)
 
 
-def _add_rows(marked: Marked, case: Case, whose: Whose, under: _Under, truth: Truth) -> None:
+def _add_rows(marked: QuestionScores, case: Case, whose: Whose, under: _Under, truth: Truth) -> None:
     """All numbers of a case that a paper ranks and verifies by."""
     own = list(_names(case, truth))
     marked.rows += [(whose, row) for row in metric_rows(case, own)]
@@ -273,7 +292,7 @@ def _add_rows(marked: Marked, case: Case, whose: Whose, under: _Under, truth: Tr
 
 
 def _other_rows(
-    case: Case, whose: Whose, truth: Truth, shown: tuple[Film, Fit] | None
+    case: Case, whose: Whose, truth: Truth, shown: tuple[Film, AnswerFit] | None
 ) -> list[tuple[Whose, ResultRow]]:
     """What all other metrics say; they see an answer at the paper's size and times, if it is there at all."""
     horizon = case.truth.num_frames
@@ -309,7 +328,7 @@ def _names(case: Case, truth: Truth) -> Iterator[str]:
             yield "abnormal"
 
 
-def name_of(form: Form) -> str:
+def name_of(form: AnswerForm) -> str:
     """What answers must share to come in one form: size, rate and codec; a bit rate differs with each."""
     encoding, (width, height) = form.encoding, form.fit.size
     amount = f" {encoding.control} {encoding.amount:g}" if encoding.control in ("crf", "qp") else ""
@@ -317,7 +336,7 @@ def name_of(form: Form) -> str:
 
 
 def _look_rows(
-    truth: Truth, film: Film, fit: Fit, number: int, horizon: int
+    truth: Truth, film: Film, fit: AnswerFit, number: int, horizon: int
 ) -> Iterator[tuple[Whose, ResultRow]]:
     """How much the answer's new frames look like the true ones, at the paper's size and times."""
     video = truth.paper.video
@@ -334,7 +353,7 @@ def _look_rows(
         yield (number, "answers", "model"), ResultRow(name, value, metric.unit, metric.best)
 
 
-def _at_paper_times(truth: Truth, fit: Fit, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+def _at_paper_times(truth: Truth, fit: AnswerFit, horizon: int) -> tuple[np.ndarray, np.ndarray]:
     """Of every new frame that counts the nearest one of the film, and whether that is near enough."""
     video = truth.paper.video
     at = np.arange(video.context, horizon) / video.fps
@@ -342,15 +361,15 @@ def _at_paper_times(truth: Truth, fit: Fit, horizon: int) -> tuple[np.ndarray, n
     return nearest, np.abs(at - fit.time[nearest]) <= SLACK / video.fps
 
 
-def _as_asked(truth: Truth, film: Film, fit: Fit, horizon: int) -> np.ndarray:
+def _as_asked(truth: Truth, film: Film, fit: AnswerFit, horizon: int) -> np.ndarray:
     """(F, H, W, 3) uint8: the new frames that are there, at the paper's size and times."""
     nearest, there = _at_paper_times(truth, fit, horizon)
     left, top, across, down = fit.box
     chosen = film.frames[nearest[there], top : top + down, left : left + across]
-    return resized(chosen, truth.paper.video.width, truth.paper.video.height)
+    return resize_frames(chosen, truth.paper.video.width, truth.paper.video.height)
 
 
-def _joined(truth: Truth, film: Film, fit: Fit, horizon: int) -> np.ndarray:
+def _joined(truth: Truth, film: Film, fit: AnswerFit, horizon: int) -> np.ndarray:
     """(T, H, W, 3) uint8: the given frames as they were given, and the answer's new ones as asked."""
     return np.concatenate([truth.video(truth.paper.video.context), _as_asked(truth, film, fit, horizon)])
 
@@ -364,12 +383,16 @@ def _references(truth: Truth, floor: Floor) -> Iterator[tuple[str, Tracks]]:
     if video.context >= 2:
         shape = tuple(look if look in SHAPES else SHAPES[0] for look in floor.looks)
         none = CaseLibrary(
-            np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0, 0, 2)), given.dt, np.zeros((0, 0, 0, 2)),
             np.zeros((0, 0)),
-        )  # fmt: skip
+            np.zeros(0),
+            np.zeros((0, 0, 0, 2)),
+            given.dt,
+            np.zeros((0, 0, 0, 2)),
+            np.zeros((0, 0)),
+        )
         question = Question(given, video.num_frames, truth.scene, shape, none)
         for name in scenarios.get(truth.question.section.scenario).references:
-            with blamed(f"reference {name}"):
+            with blame(f"reference {name}"):
                 motions[name] = ready(name)(question)
     for name, position in motions.items():
-        yield name, Tracks(predicted(np.array(position), given), Detections.none())
+        yield name, Tracks(predicted_trajectory(np.array(position), given), Detections.none())

@@ -22,14 +22,27 @@ ANSWERS, FLOOR, STANDING = "answers", "floor", "standing_still"  # predictors
 CHARGED = "charged_velocity_error"
 SCORED, EXCLUDED = "scored", "excluded"
 COLUMNS = (
-    "paper", "section", "scenario", "filming", "level", "in_train_region", "question", "answer",
-    "predictor", "kind", "body", "metric", "value", "unit", "best",
-)  # fmt: skip
+    "paper",
+    "section",
+    "scenario",
+    "filming",
+    "level",
+    "in_train_region",
+    "question",
+    "answer",
+    "predictor",
+    "kind",
+    "body",
+    "metric",
+    "value",
+    "unit",
+    "best",
+)
 ALL_BODIES = -1
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScoredQuestion:
     """One question and what became of its answers."""
 
     id: str
@@ -50,7 +63,7 @@ class Scores:
 
     index: dict[str, Any]  # paper.json
     results: pa.Table
-    questions: tuple[Asked, ...]  # in the order of the paper
+    questions: tuple[ScoredQuestion, ...]  # in the order of the paper
     values: dict[tuple[str, str], dict[str, list[float]]]  # (predictor, metric) -> question -> its answers
     kinds: dict[str, str]  # predictor -> kind
     other: pa.Table | None = None  # likewise, of metrics that enter neither ranking nor verify
@@ -69,14 +82,14 @@ class Scores:
         values = values[np.isfinite(values)]
         return float(values.mean()) if len(values) else np.nan
 
-    def solved(self, question: Asked) -> float:
+    def solved(self, question: ScoredQuestion) -> float:
         """The mean of ``solved`` over the expected answers, 0 for one missing or excluded.
 
         NaN for a question on which nobody can be judged: the truth itself has no number.
         """
         return self._over_expected(question, "solved", 0.0)
 
-    def charged_error(self, question: Asked) -> float:
+    def charged_error(self, question: ScoredQuestion) -> float:
         """The mean of ``charged_velocity_error`` over the expected answers, in m/s.
 
         An answer that is not there is charged like one in which nothing could be measured: with the mean true
@@ -85,11 +98,11 @@ class Scores:
         charge = self.mean(STANDING, "velocity_error", question.id) + CHARGE
         return self._over_expected(question, CHARGED, charge)
 
-    def measured_share(self, question: Asked) -> float:
+    def measured_share(self, question: ScoredQuestion) -> float:
         """The mean measured share over the expected answers, 0 for one missing or excluded."""
         return self._over_expected(question, "measured_share", 0.0)
 
-    def abnormal(self, question: Asked) -> float:
+    def abnormal(self, question: ScoredQuestion) -> float:
         """The share of expected answers that are abnormal, missing ones included.
 
         NaN where verdicts do not apply: in a scenario in which not even the truth has one.
@@ -104,7 +117,7 @@ class Scores:
         judged = self.values.get((FLOOR, "abnormal"), {})
         return {one.scenario for one in self.questions if np.isfinite(judged.get(one.id, np.nan)).any()}
 
-    def _over_expected(self, question: Asked, metric: str, absent: float) -> float:
+    def _over_expected(self, question: ScoredQuestion, metric: str, absent: float) -> float:
         floor = self.values.get((FLOOR, metric), {}).get(question.id, [])
         if floor and not np.isfinite(floor).any():
             return np.nan
@@ -137,7 +150,7 @@ def read_scores(scores: Path, paper: Path) -> Scores:
         index=index,
         results=results,
         questions=tuple(
-            Asked(
+            ScoredQuestion(
                 **{key: str(entry[key]) for key in ("id", "section", "scenario", "filming")},
                 scene=f"{streams[entry['section']]}-{entry['id'].rpartition('-')[2]}",
                 statuses=tuple(by_question[entry["id"]]),

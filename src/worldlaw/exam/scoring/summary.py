@@ -16,7 +16,16 @@ from worldlaw.exam.cards.card_format import (
     ShareOfCard,
     SummaryOfCard,
 )
-from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, EXCLUDED, FLOOR, SCORED, Asked, Scores, values_of
+from worldlaw.exam.scoring.scores import (
+    ANSWERS,
+    CHARGED,
+    EXCLUDED,
+    FLOOR,
+    SCORED,
+    ScoredQuestion,
+    Scores,
+    values_of,
+)
 from worldlaw.measure.metrics import metrics
 
 Scenes = Sequence[str] | np.ndarray  # the scene of every question, by any name
@@ -24,8 +33,8 @@ Scenes = Sequence[str] | np.ndarray  # the scene of every question, by any name
 
 def summary_of(scores: Scores) -> SummaryOfCard:
     """All lines of a card's summary, in the order of the paper."""
-    by_filming: dict[tuple[str, str], list[Asked]] = {}
-    by_section: dict[str, list[Asked]] = {}
+    by_filming: dict[tuple[str, str], list[ScoredQuestion]] = {}
+    by_section: dict[str, list[ScoredQuestion]] = {}
     for question in scores.questions:
         by_filming.setdefault((question.scenario, question.filming), []).append(question)
         by_section.setdefault(question.section, []).append(question)
@@ -131,7 +140,7 @@ def known(value: float) -> float | None:
 
 def _line(
     scores: Scores,
-    questions: Sequence[Asked],
+    questions: Sequence[ScoredQuestion],
     *,
     section: str | None = None,
     scenario: str | None = None,
@@ -169,7 +178,7 @@ def _line(
     )
 
 
-def _beside(scores: Scores, questions: Sequence[Asked]) -> Iterator[str]:
+def _beside(scores: Scores, questions: Sequence[ScoredQuestion]) -> Iterator[str]:
     """The floor and the references that have anything to say about these questions."""
     names = {one.id for one in questions}
     for kind in ("floor", "reference"):

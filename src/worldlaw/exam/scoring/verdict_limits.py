@@ -17,9 +17,9 @@ from worldlaw.clips.recompression import ASSUMED
 from worldlaw.core.artifact import key_of, make_folder, write_text
 from worldlaw.core.types import Case
 from worldlaw.core.workers import Workers
-from worldlaw.exam.paper.paper import Paper, PaperQuestion, Section
+from worldlaw.exam.paper.paper import Paper, PaperQuestion, PaperSection
 from worldlaw.exam.paper.questions import Truth, truth_of
-from worldlaw.exam.scoring.floors import Form, floor_of, plain_form, sight_of
+from worldlaw.exam.scoring.floors import AnswerForm, floor_of, plain_form, sight_of
 from worldlaw.exam.scoring.question_scores import answer_case
 from worldlaw.measure import verdicts
 from worldlaw.measure.metrics.verdicts import numbers
@@ -47,14 +47,14 @@ def limits_of(
     return {name: max(limits[name] for limits in found) for name in found[0]}
 
 
-def forms_of(truth: Truth) -> tuple[Form, ...]:
+def forms_of(truth: Truth) -> tuple[AnswerForm, ...]:
     """The forms that limits are measured in: just as asked, lossless and as most tools compress."""
     plain = plain_form(truth)
     return plain, dataclasses.replace(plain, encoding=ASSUMED)
 
 
 def _limits_in(
-    paper: Paper, scenario: str, form: Form, folder: Path, measured: bool, team: Workers, progress: Any
+    paper: Paper, scenario: str, form: AnswerForm, folder: Path, measured: bool, team: Workers, progress: Any
 ) -> Thresholds | None:
     name = f"{key_of(_inputs(paper, scenario, form))}.json"
     for path in (SHIPPED / name, folder / FOLDER / name) if measured else (SHIPPED / name,):
@@ -68,7 +68,9 @@ def _limits_in(
     return found
 
 
-def measure(paper: Paper, scenario: str, form: Form, *, team: Workers, progress: Any = None) -> Thresholds:
+def measure(
+    paper: Paper, scenario: str, form: AnswerForm, *, team: Workers, progress: Any = None
+) -> Thresholds:
     """Limits from true clips of all that a scenario usually shows, in a form."""
     if progress is not None:
         progress.start("limits", CLIPS, "true clips")
@@ -86,11 +88,11 @@ def measure(paper: Paper, scenario: str, form: Form, *, team: Workers, progress:
     return verdicts.calibrate(rows, pixel=pixel, about=about)
 
 
-def _measure(paper: Paper, scenario: str, form: Form, indices: range) -> list[dict[str, float]]:
+def _measure(paper: Paper, scenario: str, form: AnswerForm, indices: range) -> list[dict[str, float]]:
     return [numbers(case) for case in _cases(paper, scenario, form, indices)]
 
 
-def _cases(paper: Paper, scenario: str, form: Form, indices: range) -> Iterator[Case]:
+def _cases(paper: Paper, scenario: str, form: AnswerForm, indices: range) -> Iterator[Case]:
     for index in indices:
         truth = truth_of(*_asked(paper, scenario, index))
         floor = floor_of(truth, form)
@@ -102,12 +104,12 @@ def _cases(paper: Paper, scenario: str, form: Form, indices: range) -> Iterator[
 def _asked(paper: Paper, scenario: str, index: int) -> tuple[Paper, PaperQuestion]:
     """A question about all that the scenario usually shows, of a paper that nobody is asked."""
     region = training_region(scenarios.get(scenario))
-    section = Section(STREAM, scenario, region, None, CLIPS, "plain", STREAM)
+    section = PaperSection(STREAM, scenario, region, None, CLIPS, "plain", STREAM)
     asked = dataclasses.replace(paper, name=STREAM, version=1, seed=0, sections=(section,))
     return asked, PaperQuestion(f"{STREAM}-{index:04d}", section, index)
 
 
-def _inputs(paper: Paper, scenario: str, form: Form) -> dict[str, Any]:
+def _inputs(paper: Paper, scenario: str, form: AnswerForm) -> dict[str, Any]:
     """All that decides the limits."""
     kind = scenarios.get(scenario)
     return {

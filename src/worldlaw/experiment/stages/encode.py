@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from worldlaw.clips.store import Clip, Clips, complete_shard, shard_name, write_shard
-from worldlaw.core.errors import Failed, blamed
+from worldlaw.core.errors import Failed, blame
 from worldlaw.experiment.codecs import load_codec
-from worldlaw.experiment.job import limit_threads, making, say
+from worldlaw.experiment.job import limit_threads, make_artifact, say
 from worldlaw.experiment.keys import BATCH
 from worldlaw.experiment.plan import Plan, shard_ranges
 
 if TYPE_CHECKING:
-    from worldlaw.models.codecs.codec import Codec
+    from worldlaw.models.autoencoders.codec import Codec
 
 
 def redraw(
@@ -25,7 +25,7 @@ def redraw(
     for start in range(indices.start, indices.stop, batch):
         asked = list(range(start, min(start + batch, indices.stop)))
         true = questions.read(asked + [asked[-1]] * (batch - len(asked)))
-        with blamed(f"codec {name}"):
+        with blame(f"codec {name}"):
             drawn = codec.reconstruct(true)
         if not isinstance(drawn, np.ndarray) or drawn.shape != true.shape or drawn.dtype != np.uint8:
             found = f"{drawn.dtype} {drawn.shape}" if isinstance(drawn, np.ndarray) else type(drawn).__name__
@@ -37,7 +37,7 @@ def redraw(
 def redraw_split(plan: Plan, world: str, name: str, split: str, threads: int) -> bool:
     """What a codec makes of the true videos of a split; whether it was done here and not by another run."""
     experiment, artifact = plan.experiment, plan.redraw[world, name, split]
-    with making(artifact, say) as finish:
+    with make_artifact(artifact, say) as finish:
         if finish is None:
             return False
         codec = load_codec(plan, world, name)

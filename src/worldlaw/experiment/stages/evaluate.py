@@ -18,7 +18,7 @@ from worldlaw.core.artifact import (
 from worldlaw.core.types import Case, Detections, Tracks
 from worldlaw.experiment.job import Job
 from worldlaw.experiment.plan import Plan, instances, model_of
-from worldlaw.experiment.stages.look import Look
+from worldlaw.experiment.stages.look import SplitLook
 from worldlaw.experiment.stages.split_cases import SplitCases
 from worldlaw.experiment.training_clips import training_clips
 from worldlaw.measure.metrics import metrics
@@ -60,7 +60,7 @@ def evaluate_split(plan: Plan, world: str, split: str) -> tuple[pa.Table, list[S
     trained = instances(experiment)
     table = RowTable(SCHEMA)
     answers = SplitCases(plan, world, split)
-    look = Look(experiment.look)
+    look = SplitLook(experiment.look)
     for clip in range(len(answers.clips)):
         level = region.level(answers.clips.scene(clip).attributes)
         for predictor, kind, case in answers.cases(clip):

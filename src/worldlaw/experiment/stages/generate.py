@@ -12,15 +12,15 @@ import numpy as np
 
 from worldlaw.clips.store import Clip, Clips, complete_shard, shard_name, write_shard
 from worldlaw.core.artifact import Artifact
-from worldlaw.core.errors import Failed, blamed
+from worldlaw.core.errors import Failed, blame
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Conditioning, Description
 from worldlaw.experiment import clip_descriptions
-from worldlaw.experiment.job import Job, Prefixed, limit_threads, making, say, threads_each
+from worldlaw.experiment.job import Job, Prefixed, limit_threads, make_artifact, say, threads_each
 from worldlaw.experiment.keys import BATCH
 from worldlaw.experiment.plan import Plan, asks_of, instances, shard_ranges
 from worldlaw.experiment.stages.encode import redraw_split
-from worldlaw.experiment.stages.train import frames_to_learn_from, seeing
+from worldlaw.experiment.stages.train import frames_to_learn_from, model_with_codec
 from worldlaw.models import VideoModel
 from worldlaw.worlds import scenarios
 
@@ -51,19 +51,21 @@ def _generate_one(plan: Plan, world: str, instance: str, split: str, threads: in
     experiment, artifact = plan.experiment, plan.generate[world, instance, split]
     name, seed = instances(experiment)[instance]
     prefixed = contextlib.redirect_stderr(Prefixed(sys.stderr, f"{world} / {instance} / {split}"))
-    with prefixed, making(artifact, say) as finish:
+    with prefixed, make_artifact(artifact, say) as finish:
         if finish is None:
             return False
-        model = seeing(plan, world, name)
+        model = model_with_codec(plan, world, name)
         limit_threads(threads)
         if (world, instance) in plan.train:
             training = frames_to_learn_from(plan, world, name)
-            with blamed(f"model {instance}"):
+            with blame(f"model {instance}"):
                 model = model.load(plan.train[world, instance].folder, training)
         scenario = scenarios.get(experiment.scenario_of(world))()
         questions = Clips(plan.simulate[world, split].folder)
         asks = asks_of(experiment, name)
-        tell = functools.partial(clip_descriptions.told, [(scenario, questions, len(questions))], asks=asks)
+        tell = functools.partial(
+            clip_descriptions.describe_clips, [(scenario, questions, len(questions))], asks=asks
+        )
         place = (experiment.scenario_of(world), split)
         seeds = [
             answer_seed(experiment.seed, place, clip, training_seed=seed) for clip in range(len(questions))
@@ -104,7 +106,7 @@ def _answers(
         seeds = np.array([answer_seeds[i] for i in padded])
         ids, said = tuple(f"{i:06d}" for i in padded), tell(padded)
         conditioning = Conditioning(given.copy(), questions.fps, ids, said.state, said.text)
-        with blamed(f"model {name}"):
+        with blame(f"model {name}"):
             new = model.generate(conditioning, num_new, seeds)
         expected = (BATCH, num_new, *questions.shape[1:], 3)
         if not isinstance(new, np.ndarray) or new.shape != expected or new.dtype != np.uint8:

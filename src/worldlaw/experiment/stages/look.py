@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from worldlaw.core.types import LOST, VISIBLE, Case, Detections, Tracks
-from worldlaw.experiment.look_choice import FVD, LPIPS, NEEDS, TRACKS, lacking
+from worldlaw.experiment.look_choice import FVD, LPIPS, NEEDS, TRACKS, missing_weights_of
 from worldlaw.measure.rows import ResultRow
 from worldlaw.measure.sets import track_features
 from worldlaw.measure.sets.frechet import frechet_distance, shortage
@@ -26,7 +26,7 @@ class _Set:
     videos: list[np.ndarray] = field(default_factory=list)  # of (400,)
 
 
-class Look:
+class SplitLook:
     """Gathers, clip by clip, what the rows about a split are made from; no video is kept.
 
     Tracks that a tracker read are compared with those that it read from the true videos, so that what it
@@ -37,7 +37,7 @@ class Look:
     def __init__(self, names: Sequence[str]) -> None:
         """What is missing is said in the rows; raises BadInput for weights that are not what they say."""
         self._names = names
-        self._missing = {name: line for name in names if (line := lacking(name))}
+        self._missing = {name: line for name in names if (line := missing_weights_of(name))}
         self._true = _Set("")
         self._sets: dict[tuple[str, int], _Set] = {}
         self._features: Callable[[np.ndarray], np.ndarray] | None = None
@@ -82,7 +82,7 @@ class Look:
                 note = f"not measured: {self._missing[name]}"
                 found.append(SetRow(world, split, "", "", 0, name, None, 0, note=note))
                 continue
-            files = ", ".join(published_weights.described(file) for file in NEEDS[name])
+            files = ", ".join(published_weights.weights_in_words(file) for file in NEEDS[name])
             if name == LPIPS:
                 found.append(SetRow(world, split, "", "", 0, name, None, 0, weights=files))
             else:

@@ -19,7 +19,7 @@ from worldlaw.core.artifact import key_of, read_manifest
 from worldlaw.core.region import Attributes
 from worldlaw.experiment.plan import Plan, instances
 from worldlaw.experiment.stages.split_cases import SplitCases
-from worldlaw.experiment.training_clips import counted, training_clips
+from worldlaw.experiment.training_clips import count_clips, training_clips
 from worldlaw.measure.sets.set_rows import SetRow
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def report_input(plan: Plan) -> ReportInput:
 
     exclusions = []
     for world, split in plan.simulate:
-        made_of = counted(plan, world, split)
+        made_of = count_clips(plan, world, split)
         for reason, count in made_of["infeasible"].items():
             where = f"{world} / {split}"
             exclusions.append(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw.clips.store import SHARDS, Clip, Shard, complete_shard, shard_name, write_shard
-from worldlaw.core.errors import blamed
+from worldlaw.core.errors import blame
 from worldlaw.experiment.job import Job
 from worldlaw.experiment.plan import shard_ranges
 from worldlaw.worlds.recipe import Recipe
@@ -42,7 +42,7 @@ def simulate_shard(recipe: Recipe, path: Path, indices: range) -> int:
     def clips() -> Iterator[Clip]:
         frames = None
         for index in indices:
-            with blamed(f"scenario {recipe.scenario}, split {recipe.split}, clip {index}"):
+            with blame(f"scenario {recipe.scenario}, split {recipe.split}, clip {index}"):
                 scene, rejected = recipe.scene(index)
                 trajectory = recipe.trajectory(scene)
             notes["infeasible"] = dict(Counter(notes["infeasible"]) + rejected)

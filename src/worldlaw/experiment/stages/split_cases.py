@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from worldlaw.clips.store import Clips
-from worldlaw.clips.tracks import Tracked, read_tracks
-from worldlaw.core.errors import BadInput, blamed
+from worldlaw.clips.tracks import TrackedClip, read_tracks
+from worldlaw.core.errors import BadInput, blame
 from worldlaw.core.types import Case, Detections, Question, Scene, Tracks, Trajectory
 from worldlaw.experiment.config import poses
 from worldlaw.experiment.keys import FLOOR
@@ -20,7 +20,7 @@ from worldlaw.experiment.training_clips import training_cases, training_motions
 from worldlaw.measure.cases import case_of, limits_for
 from worldlaw.measure.matching import as_seen, match, partners
 from worldlaw.measure.nearest_case import Motions
-from worldlaw.measure.references import Reference, predicted, ready
+from worldlaw.measure.references import Reference, predicted_trajectory, ready
 
 
 class SplitCases:
@@ -35,7 +35,7 @@ class SplitCases:
         answers = plan.redraw | plan.generate
         drawers = (*plan.experiment.codecs, *instances(plan.experiment))
         self.answers = {name: Clips(answers[world, name, split].folder) for name in drawers}
-        self.tracks: dict[str, list[Tracked]] = {
+        self.tracks: dict[str, list[TrackedClip]] = {
             name: read_tracks(plan.track[world, name, split].folder) for name in (FLOOR, *drawers)
         }
         for name, rows in self.tracks.items():
@@ -98,9 +98,9 @@ class SplitCases:
         shape = tuple(seen.shape[partner] for partner in partners(seen.tracks.bodies, truth))
         library = training_cases(self.plan, self._world)
         question = Question(given, truth.num_frames, scene, shape, library)
-        with blamed(f"reference {name}"):
+        with blame(f"reference {name}"):
             reference = _ready(name, self._taught.get(name))
-            return Tracks(predicted(reference(question), given), Detections.none())
+            return Tracks(predicted_trajectory(reference(question), given), Detections.none())
 
 
 @functools.lru_cache(maxsize=8)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from worldlaw.clips.store import SHARDS, Clips, Shard
-from worldlaw.clips.tracks import Tracked, read_tracks_file, tracks_name, write_tracks
+from worldlaw.clips.tracks import TrackedClip, read_tracks_file, tracks_name, write_tracks
 from worldlaw.core.errors import BadInput
 from worldlaw.experiment.job import Job
 from worldlaw.experiment.keys import FLOOR
@@ -56,11 +56,11 @@ def track_shard(
 
     read = tracker(tracker_name)
 
-    def rows() -> Iterator[Tracked]:
+    def rows() -> Iterator[TrackedClip]:
         for row in range(len(shard)):
             video = shard.frames(row)
             looks, tracks = read(video, context=context, extent=extent, fps=shard.fps)
-            yield Tracked(shard.index(row), looks, tracks)
+            yield TrackedClip(shard.index(row), looks, tracks)
 
     write_tracks(path, rows(), fps=shard.fps)
     return len(shard)

@@ -12,14 +12,14 @@ from typing import Any
 
 from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import Artifact
-from worldlaw.core.errors import blamed
+from worldlaw.core.errors import blame
 from worldlaw.experiment import clip_descriptions, codecs
 from worldlaw.experiment.config import Experiment
 from worldlaw.experiment.construction import build
-from worldlaw.experiment.job import Job, Prefixed, limit_threads, making, say, threads_each
+from worldlaw.experiment.job import Job, Prefixed, limit_threads, make_artifact, say, threads_each
 from worldlaw.experiment.plan import Plan, asks_of, instances, model_of, num_training_clips
 from worldlaw.experiment.training_clips import training_cases, training_clips
-from worldlaw.measure.references import learning
+from worldlaw.measure.references import learning_kind
 from worldlaw.models import VideoModel
 from worldlaw.worlds import scenarios
 
@@ -57,12 +57,12 @@ def _train_one(
     """
     experiment, artifact = plan.experiment, (plan.codecs | plan.train)[world, name]
     if name in experiment.references:
-        with making(artifact, say) as finish:
+        with make_artifact(artifact, say) as finish:
             if finish is not None:
                 finish({"clips": teach_reference(plan, world, name)})
         return finish is not None
     prefixed = contextlib.redirect_stderr(Prefixed(sys.stderr, f"{world} / {name}"))
-    with prefixed, making(artifact, say) as finish:
+    with prefixed, make_artifact(artifact, say) as finish:
         if finish is None:
             return False
         kind: Any = (
@@ -84,13 +84,13 @@ def fit(plan: Plan, world: str, name: str, deadline: float | None) -> int:
     if name in experiment.codecs:
         clips = frames_to_learn_from(plan, world, name)
         codec = codecs.build_codec(experiment, name, time_limit=left)
-        with blamed(f"codec {name}"):
+        with blame(f"codec {name}"):
             codec.fit(clips, plan.codecs[world, name].folder, seed=experiment.seed)
         return len(clips)
     own_name, seed = instances(experiment)[name]
     clips = frames_to_learn_from(plan, world, own_name)
-    model = seeing(plan, world, own_name, time_limit=left)
-    with blamed(f"model {name}"):
+    model = model_with_codec(plan, world, own_name, time_limit=left)
+    with blame(f"model {name}"):
         model.fit(clips, plan.train[world, name].folder, context=experiment.context, seed=seed)
     return len(clips)
 
@@ -106,13 +106,13 @@ def frames_to_learn_from(plan: Plan, world: str, name: str) -> FrameSource:
     return clip_descriptions.training_source(parts, asks)
 
 
-def seeing(plan: Plan, world: str, name: str, *, time_limit: float | None = None) -> VideoModel:
+def model_with_codec(plan: Plan, world: str, name: str, *, time_limit: float | None = None) -> VideoModel:
     """A model with the codec through which it sees, if it has one."""
     model = build_model(plan.experiment, name, time_limit=time_limit)
     codec = codecs.codec_of(plan.experiment, name)
     if codec:
         taught = codecs.load_codec(plan, world, codec)
-        with blamed(f"model {name}"):
+        with blame(f"model {name}"):
             model.see_through(taught)
     return model
 
@@ -129,8 +129,8 @@ def build_model(experiment: Experiment, name: str, *, time_limit: float | None =
 def teach_reference(plan: Plan, world: str, name: str) -> int:
     """Teach a reference that learns on the training cases of a world; returns their number."""
     cases = training_cases(plan, world)
-    kind = learning(name)
+    kind = learning_kind(name)
     assert kind is not None
-    with blamed(f"reference {name}"):
+    with blame(f"reference {name}"):
         kind().fit(cases, plan.train[world, name].folder, seed=plan.experiment.seed)
     return len(cases.size)

@@ -33,7 +33,7 @@ class Pull:
         return float(stats.t.ppf(0.975, self.freedom)) * self.deviation
 
 
-def accelerated(flight: Flight) -> bool:
+def is_accelerated(flight: Flight) -> bool:
     """Whether it is more than noise that bends it."""
     if flight.num < FEWEST:
         return False
@@ -53,7 +53,7 @@ def pull_of(courses: Sequence[Course]) -> Pull | None:
     The mean is weighted by precision, and its deviation widened where flights differ by more than their
     own (Birge 1932).
     """
-    found = [flight for course in courses for flight in course.flights if accelerated(flight)]
+    found = [flight for course in courses for flight in course.flights if is_accelerated(flight)]
     if not found:
         return None
     groups = [
@@ -66,7 +66,7 @@ def pull_of(courses: Sequence[Course]) -> Pull | None:
     return Pull(mean, deviation, sum(f.freedom for f in group), len(group), len(found), chance_one)
 
 
-def steadied(courses: Sequence[Course]) -> list[Course]:
+def with_common_pull(courses: Sequence[Course]) -> list[Course]:
     """Courses whose flights know of each other's acceleration, so that their velocities are surer.
 
     A flight that moves as freely as the others is told their mean, never its own part in it.
@@ -74,9 +74,9 @@ def steadied(courses: Sequence[Course]) -> list[Course]:
     pull = pull_of(courses)
     every = [flight for course in courses for flight in course.flights]
     pulled = [
-        f for f in every if accelerated(f) and pull and alike(f, pull.acceleration, pull.deviation) > ALIKE
+        f for f in every if is_accelerated(f) and pull and alike(f, pull.acceleration, pull.deviation) > ALIKE
     ]
-    level = [f for f in every if not accelerated(f) and f.num >= FEWEST]
+    level = [f for f in every if not is_accelerated(f) and f.num >= FEWEST]
     return [
         Course(
             course.thing,
@@ -92,7 +92,7 @@ def steadied(courses: Sequence[Course]) -> list[Course]:
 def _steadied(flight: Flight, pull: Pull | None, pulled: list[Flight], level: list[Flight]) -> Flight:
     falls = [f for f in pulled if f is not flight]
     rests = [f for f in level if f is not flight]
-    if accelerated(flight):
+    if is_accelerated(flight):
         return _told(flight, falls, mean=True) if flight in pulled else flight
     as_pulled = alike(flight, pull.acceleration, pull.deviation) if pull else 0.0
     as_level = alike(flight, np.zeros(2), 0.0)

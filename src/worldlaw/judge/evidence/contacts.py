@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from worldlaw.core.seeding import rng_for
-from worldlaw.judge.evidence.common_pull import FEWEST, accelerated
+from worldlaw.judge.evidence.common_pull import FEWEST, is_accelerated
 from worldlaw.judge.evidence.drawn_estimates import (
     NO_ESTIMATE,
     Estimate,
@@ -25,10 +25,19 @@ from worldlaw.judge.evidence.drawn_estimates import (
     sign_known,
     velocity_draws,
 )
-from worldlaw.judge.evidence.flights import Course, Flight, Knot, chance, knots_of, meeting, smoothly, split
+from worldlaw.judge.evidence.flights import (
+    Course,
+    Flight,
+    Knot,
+    chance,
+    knot_between,
+    knots_of,
+    smoothly,
+    split,
+)
 from worldlaw.judge.evidence.nearness import UNSEEN, at_edge, meets_unfollowed, on_surface, things_near
 from worldlaw.judge.evidence.segmentation import SHORTEST
-from worldlaw.judge.evidence.video_evidence import Evidence
+from worldlaw.judge.evidence.video_evidence import VideoEvidence
 
 CERTAIN = 1e-3  # chance below which something did happen
 RESTING = 0.1  # of the speed before: what leaves a surface no faster may stay on it
@@ -65,7 +74,7 @@ class Event:
     about: str = ""
 
 
-def events_of(evidence: Evidence, courses: Sequence[Course]) -> list[Event]:
+def events_of(evidence: VideoEvidence, courses: Sequence[Course]) -> list[Event]:
     """What happened to all things, in order of time; a contact of two is told once."""
     knots = [knot for course in courses for knot in knots_of(evidence, course)]
     knots.sort(key=lambda knot: (knot.time, knot.thing))
@@ -79,10 +88,12 @@ def events_of(evidence: Evidence, courses: Sequence[Course]) -> list[Event]:
         other = None
         if partner is not None:
             beside = [
-                k for k in knots
-                if k.thing == partner and (k.thing, k.index) not in used
+                k
+                for k in knots
+                if k.thing == partner
+                and (k.thing, k.index) not in used
                 and abs(k.time - knot.time) <= 1.6 * evidence.dt
-            ]  # fmt: skip
+            ]
             if beside:
                 other = min(beside, key=lambda k: abs(k.time - knot.time))
                 used.add((other.thing, other.index))
@@ -90,14 +101,14 @@ def events_of(evidence: Evidence, courses: Sequence[Course]) -> list[Event]:
     return found
 
 
-def _partner(evidence: Evidence, courses: Sequence[Course], knot: Knot) -> int | None:
+def _partner(evidence: VideoEvidence, courses: Sequence[Course], knot: Knot) -> int | None:
     point = (knot.before.position(knot.time)[0] + knot.after.position(knot.time)[0]) / 2
     touching = things_near(evidence, courses, knot.thing, point, knot.time)
     return min(touching, key=lambda other: touching[other]) if touching else None
 
 
 def _event(
-    evidence: Evidence, courses: Sequence[Course], knot: Knot, partner: int | None, other: Knot | None
+    evidence: VideoEvidence, courses: Sequence[Course], knot: Knot, partner: int | None, other: Knot | None
 ) -> Event:
     gap = float(np.linalg.norm(knot.gap))
     common: dict[str, Any] = {
@@ -152,7 +163,7 @@ def _event(
     return _force(evidence, knot, common)
 
 
-def _crowded(evidence: Evidence, courses: Sequence[Course], knot: Knot, pair: Knot) -> bool:
+def _crowded(evidence: VideoEvidence, courses: Sequence[Course], knot: Knot, pair: Knot) -> bool:
     """Whether two that meet touch a third or the edge, which would take part."""
     for one, other in ((knot, pair), (pair, knot)):
         point = one.before.position(one.time)[0]
@@ -164,7 +175,7 @@ def _crowded(evidence: Evidence, courses: Sequence[Course], knot: Knot, pair: Kn
 
 
 def _pair_knots(
-    evidence: Evidence, courses: Sequence[Course], knot: Knot, partner: int, other: Knot | None
+    evidence: VideoEvidence, courses: Sequence[Course], knot: Knot, partner: int, other: Knot | None
 ) -> Knot | None:
     """The partner's knot; where it has none, its flight cut there: it may be too heavy to show it."""
     if other is not None:
@@ -173,10 +184,10 @@ def _pair_knots(
     halves = split(evidence, course, knot.time / evidence.dt)
     if halves is None:
         return None
-    return meeting(partner, -1, *halves, evidence.dt)
+    return knot_between(partner, -1, *halves, evidence.dt)
 
 
-def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict[str, Any]) -> Event:
+def _contact(evidence: VideoEvidence, knot: Knot, other: Knot, common: dict[str, Any]) -> Event:
     first, second = knot.thing, other.thing
     time = (knot.time + other.time) / 2 if other.index >= 0 else knot.time
     rng = rng_for(0, "contact", first, second, knot.index)
@@ -220,7 +231,7 @@ def _contact(evidence: Evidence, knot: Knot, other: Knot, common: dict[str, Any]
     )
 
 
-def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
+def _alone(evidence: VideoEvidence, knot: Knot, common: dict[str, Any]) -> Event:
     """A change of velocity with nothing near that was followed: a surface that stands still, or no cause.
 
     A surface takes away the velocity against its normal, gives back no more of it, and rubs by at most
@@ -265,7 +276,7 @@ def _alone(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
 def _set_free(knot: Knot) -> bool:
     """Whether what pulled a thing before pulls it no more; a surface that it left does not hold it."""
     before, after = knot.before, knot.after
-    if min(before.num, after.num) < FEWEST or not accelerated(before) or accelerated(after):
+    if min(before.num, after.num) < FEWEST or not is_accelerated(before) or is_accelerated(after):
         return False
     off = float(np.linalg.norm(after.acceleration - before.acceleration))
     return (
@@ -274,7 +285,7 @@ def _set_free(knot: Knot) -> bool:
     )
 
 
-def _force(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
+def _force(evidence: VideoEvidence, knot: Knot, common: dict[str, Any]) -> Event:
     """A change of acceleration alone. What begins to roll off, brakes, or rolls onto level ground, may."""
     things, before, after = (knot.thing,), knot.before, knot.after
     if min(before.num, after.num) < FEWEST:
@@ -287,9 +298,9 @@ def _force(evidence: Evidence, knot: Knot, common: dict[str, Any]) -> Event:
     common = {**common, "step_chance": differs, "step": (after.acceleration - before.acceleration) * lasts}
     if differs >= CERTAIN:
         return Event("nothing", things=things, **common)
-    if not accelerated(before):
+    if not is_accelerated(before):
         return Event("force", things=things, about="it began to accelerate", **common)
-    if not accelerated(after):
+    if not is_accelerated(after):
         if _straight(before, evidence.dt):
             return Event("force", things=things, about="it ceased to accelerate", **common)
         return Event("uncaused", things=things, about="what bent its way ceased", **common)
@@ -326,7 +337,7 @@ def _imbalance(share: np.ndarray, total: np.ndarray) -> Estimate:
     return dataclasses.replace(estimate, low=0.0) if allowed else estimate
 
 
-def _area_ratio(evidence: Evidence, first: int, second: int) -> Estimate:
+def _area_ratio(evidence: VideoEvidence, first: int, second: int) -> Estimate:
     """Area of the second over that of the first; as unsure as both areas scatter, or by ``OUTLINE``."""
     value = float(evidence.radius[second] / evidence.radius[first]) ** 2
     unsure = []
@@ -341,6 +352,6 @@ def _area_ratio(evidence: Evidence, first: int, second: int) -> Estimate:
     return Estimate(value, value / factor, value * factor)
 
 
-def _round(evidence: Evidence, thing: int) -> bool:
+def _round(evidence: VideoEvidence, thing: int) -> bool:
     """Whether its reach is that of a disc of its area."""
     return bool(evidence.reach[thing] <= 1.15 * evidence.radius[thing])

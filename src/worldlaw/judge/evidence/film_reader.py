@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from worldlaw.clips.films import SUFFIXES, read_film
-from worldlaw.core.errors import BadInput, Failed, blamed
+from worldlaw.core.errors import BadInput, Failed, blame
 from worldlaw.core.types import OPTIONAL_ARRAYS, TRAJECTORY_ARRAYS, Detections, Tracks, Trajectory
-from worldlaw.judge.evidence.hints import Hints
-from worldlaw.judge.evidence.video_evidence import Evidence, evidence_of
+from worldlaw.judge.evidence.hints import VideoHints
+from worldlaw.judge.evidence.video_evidence import VideoEvidence, evidence_of
 from worldlaw.judge.judgement import FEWEST_FRAMES, Judgement, judge
 from worldlaw.measure.tracking.foreign import Seen, read_tracks_csv, see
 
@@ -26,13 +26,13 @@ FRAMES = (".png", ".jpg", ".jpeg")  # what a folder of frames holds
 
 
 @dataclass(frozen=True)
-class Watched:
+class JudgedVideo:
     """A video that was judged, or why it could not be read."""
 
     name: str
     path: Path
     fault: str = ""  # one line; then there is nothing else
-    evidence: Evidence | None = None
+    evidence: VideoEvidence | None = None
     judgement: Judgement | None = None
     size: tuple[int, int, int] = (0, 0, 0)  # frames, width, height in pixels
     fps: float = math.nan  # Hz, that time was counted by; NaN: in frames
@@ -76,17 +76,17 @@ def _told_apart(found: dict[Path, tuple[str, Path]]) -> list[tuple[str, Path]]:
             names[place] = PurePosixPath(*place.parts[-num:]).as_posix()
 
 
-def watch(name: str, path: Path, hints: Hints) -> Watched:
+def watch(name: str, path: Path, hints: VideoHints) -> JudgedVideo:
     """Read, follow and judge one video; what cannot be read, or breaks us, has its fault in the answer."""
     try:
-        with blamed(name):
+        with blame(name):
             return _watch(name, path, hints)
     except (BadInput, Failed) as error:
         said = " ".join(str(error).split())
-        return Watched(name, path, fault=said.removeprefix(f"{path}: ").removeprefix(f"{name}: "))
+        return JudgedVideo(name, path, fault=said.removeprefix(f"{path}: ").removeprefix(f"{name}: "))
 
 
-def _watch(name: str, path: Path, hints: Hints) -> Watched:
+def _watch(name: str, path: Path, hints: VideoHints) -> JudgedVideo:
     film = read_film(path, least_frames=1)
     num, height, width, _ = film.frames.shape
     unfit = ""
@@ -107,10 +107,17 @@ def _watch(name: str, path: Path, hints: Hints) -> Watched:
     else:
         notes += seen.notes
         evidence = evidence_from(seen, height, width, extent=extent, timed=timed, surfaces=hints.surfaces)
-    return Watched(
-        name, path, "", evidence, judge(evidence, gravity=hints.gravity), (num, width, height),
-        rate if timed else math.nan, ("hints" if hints.fps else "file") if timed else "", tuple(notes),
-    )  # fmt: skip
+    return JudgedVideo(
+        name,
+        path,
+        "",
+        evidence,
+        judge(evidence, gravity=hints.gravity),
+        (num, width, height),
+        rate if timed else math.nan,
+        ("hints" if hints.fps else "file") if timed else "",
+        tuple(notes),
+    )
 
 
 def evidence_from(
@@ -121,7 +128,7 @@ def evidence_from(
     extent: tuple[float, float] | None,
     timed: bool,
     surfaces: tuple[tuple[float, float, float, float], ...] | None = None,
-) -> Evidence:
+) -> VideoEvidence:
     """What a tracker saw in frames of so many pixels as evidence; untimed tracks have a dt of 1."""
     view = (width / height, 1.0) if extent is None else extent
     pixel = view[1] / height
@@ -145,7 +152,7 @@ def evidence_from(
     )
 
 
-def nothing_seen(num_frames: int, aspect: float, *, unfit: str = "") -> Evidence:
+def nothing_seen(num_frames: int, aspect: float, *, unfit: str = "") -> VideoEvidence:
     """Evidence of a video in which there is nothing to follow, or that is ``unfit`` to be judged."""
     empty = np.zeros((num_frames, 0))
     places, status = np.zeros((num_frames, 0, 2)), np.zeros((num_frames, 0), np.int8)
@@ -163,7 +170,7 @@ def _hinted() -> Iterator[None]:
         raise BadInput(f"hints: {error}") from error
 
 
-def _extent(width: int, height: int, hints: Hints) -> tuple[float, float] | None:
+def _extent(width: int, height: int, hints: VideoHints) -> tuple[float, float] | None:
     """Width and height of the picture in m, in square pixels; None if nobody knows them."""
     if hints.scale:
         return (width / hints.scale, height / hints.scale)
@@ -175,7 +182,9 @@ def _extent(width: int, height: int, hints: Hints) -> tuple[float, float] | None
     return (width / height * hints.extent[1], hints.extent[1])
 
 
-def _seen(frames: np.ndarray, fps: float, extent: tuple[float, float] | None, hints: Hints) -> Seen | None:
+def _seen(
+    frames: np.ndarray, fps: float, extent: tuple[float, float] | None, hints: VideoHints
+) -> Seen | None:
     """What a tracker saw; None if there is nothing to follow."""
     num, height, width, _ = frames.shape
     if hints.tracks is not None:

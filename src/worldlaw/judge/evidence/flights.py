@@ -13,8 +13,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from worldlaw.judge.evidence.segmentation import SHORTEST, design_of, fit, needed, roughness, without_spikes
-from worldlaw.judge.evidence.video_evidence import Evidence
+from worldlaw.judge.evidence.segmentation import (
+    SHORTEST,
+    design_of,
+    fit,
+    roughness,
+    significant_cuts,
+    without_spikes,
+)
+from worldlaw.judge.evidence.video_evidence import VideoEvidence
 
 BELIEF = 2.0  # degrees of freedom by which a tracker's own deviations are believed
 MOST_CORRELATED = 0.7  # residuals of neighbouring frames
@@ -113,7 +120,7 @@ class Knot:
     after: Flight
 
 
-def course_of(evidence: Evidence, thing: int) -> Course:
+def course_of(evidence: VideoEvidence, thing: int) -> Course:
     """Flights of one thing; none where fewer than three frames are measured."""
     frames = np.flatnonzero(evidence.measured[:, thing])
     if len(frames) < SHORTEST:
@@ -121,7 +128,7 @@ def course_of(evidence: Evidence, thing: int) -> Course:
     place, deviation = evidence.position[frames, thing], evidence.deviation[frames, thing]
     deviation = deviation * roughness(frames, place, deviation)
     kept, cuts = without_spikes(frames, place, deviation)
-    cuts = needed(frames[kept], place[kept], deviation[kept], cuts)
+    cuts = significant_cuts(frames[kept], place[kept], deviation[kept], cuts)
     used, own = frames[kept], evidence.deviation[frames[kept], thing]
     flights, noise = _fitted(evidence, used, place[kept], own, cuts)
     for _ in range(SETTLED):
@@ -133,19 +140,19 @@ def course_of(evidence: Evidence, thing: int) -> Course:
     return Course(thing, used, frames[~kept], flights, noise)
 
 
-def knots_of(evidence: Evidence, course: Course) -> list[Knot]:
+def knots_of(evidence: VideoEvidence, course: Course) -> list[Knot]:
     """What happened between the flights of a thing; those of three frames are passed over.
 
     They fit whatever three places there are, such as those of a tracker that has just found a thing again.
     """
     longer = [(index, flight) for index, flight in enumerate(course.flights) if flight.num > SHORTEST]
     return [
-        meeting(course.thing, index, before, after, evidence.dt)
+        knot_between(course.thing, index, before, after, evidence.dt)
         for (index, before), (_, after) in pairwise(longer)
     ]
 
 
-def meeting(thing: int, index: int, before: Flight, after: Flight, dt: float) -> Knot:
+def knot_between(thing: int, index: int, before: Flight, after: Flight, dt: float) -> Knot:
     """The knot of two flights: where they are nearest, between their frames and half a frame about."""
     times = np.linspace((before.last - 0.5) * dt, (after.first + 0.5) * dt, STEPS + 1)
     apart = np.array([_apart(before, after, time) for time in times])
@@ -158,12 +165,19 @@ def meeting(thing: int, index: int, before: Flight, after: Flight, dt: float) ->
     (old, old_variance), (new, new_variance) = before.position(time), after.position(time)
     (slow, slow_variance), (fast, fast_variance) = before.velocity(time), after.velocity(time)
     return Knot(
-        thing, index, float(time), new - old, float(np.sqrt(old_variance + new_variance)),
-        fast - slow, float(np.sqrt(slow_variance + fast_variance)), before, after,
-    )  # fmt: skip
+        thing,
+        index,
+        float(time),
+        new - old,
+        float(np.sqrt(old_variance + new_variance)),
+        fast - slow,
+        float(np.sqrt(slow_variance + fast_variance)),
+        before,
+        after,
+    )
 
 
-def smoothly(evidence: Evidence, course: Course, knot: Knot) -> bool:
+def smoothly(evidence: VideoEvidence, course: Course, knot: Knot) -> bool:
     """Whether one smooth curve explains two flights as well as their two parabolas do.
 
     A quintic has as many coefficients as two parabolas; ``SMOOTHER`` is for their cut, which was chosen, too.
@@ -183,7 +197,7 @@ def smoothly(evidence: Evidence, course: Course, knot: Knot) -> bool:
     return bool(((known - design @ terms) ** 2).sum() <= two + SMOOTHER * course.noise**2)
 
 
-def split(evidence: Evidence, course: Course, frame: float) -> tuple[Flight, Flight] | None:
+def split(evidence: VideoEvidence, course: Course, frame: float) -> tuple[Flight, Flight] | None:
     """The two halves of the flight that holds a moment, as if it were cut there; None if one is too short."""
     flight = course.flight_at(frame)
     if flight is None:
@@ -197,7 +211,9 @@ def split(evidence: Evidence, course: Course, frame: float) -> tuple[Flight, Fli
     return halves[0], halves[1]
 
 
-def expected(evidence: Evidence, course: Course, frame: int) -> tuple[Float[np.ndarray, "2"], float]:
+def expected_place(
+    evidence: VideoEvidence, course: Course, frame: int
+) -> tuple[Float[np.ndarray, "2"], float]:
     """Where a thing should be in a frame, and its deviation: between its places, or on as it went."""
     before = course.frames[course.frames < frame]
     after = course.frames[course.frames > frame]
@@ -222,7 +238,7 @@ def _apart(before: Flight, after: Flight, time: float) -> float:
 
 
 def _settled(
-    evidence: Evidence,
+    evidence: VideoEvidence,
     thing: int,
     frames: np.ndarray,
     cuts: list[tuple[int, int]],
@@ -231,7 +247,7 @@ def _settled(
     """The cuts, each moved to where the flights about it meet: a frame or two may fit both sides."""
     edges = [0, *(stop for _, stop in cuts)]
     for index, (before, after) in enumerate(pairwise(flights)):
-        knot = meeting(thing, index, before, after, evidence.dt)
+        knot = knot_between(thing, index, before, after, evidence.dt)
         at = int((frames * evidence.dt <= knot.time).sum())
         meets = chance(float(np.linalg.norm(knot.gap)), knot.gap_deviation, before.freedom, axes=1) > 0.01
         turns = chance(float(np.linalg.norm(knot.step)), knot.step_deviation, before.freedom) < 0.01
@@ -241,7 +257,7 @@ def _settled(
 
 
 def _fitted(
-    evidence: Evidence,
+    evidence: VideoEvidence,
     frames: np.ndarray,
     place: np.ndarray,
     deviation: np.ndarray,

@@ -21,7 +21,7 @@ Line = list[Number]  # px: x, y, x, y
 
 
 @dataclass(frozen=True)
-class Hints:
+class VideoHints:
     """What is known of one video; None: not known."""
 
     scale: float | None = None  # pixels a metre
@@ -56,7 +56,7 @@ class HintFile:
     path: Path
     known: _File = field(default_factory=_File)
 
-    def of(self, video: str) -> Hints:
+    def of(self, video: str) -> VideoHints:
         """What is known of one video. Raises BadInput if its own CSV of tracks is not there."""
         known = self.known.model_dump(exclude={"videos", "boxes", "points", "tracks"})
         own = _named(self.known.videos, video)
@@ -73,7 +73,7 @@ class HintFile:
             tracks = own_place if own_place.is_file() else folder / f"{PurePosixPath(video).stem}.csv"
             if not tracks.is_file():
                 raise BadInput(f"{video}: no tracks of it; expected {tracks}")
-        return Hints(
+        return VideoHints(
             scale=known["scale"],
             extent=_pair(known["extent"]),
             fps=known["fps"],

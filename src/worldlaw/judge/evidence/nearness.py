@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from worldlaw.judge.evidence.flights import Course, Knot
-from worldlaw.judge.evidence.video_evidence import Evidence
+from worldlaw.judge.evidence.video_evidence import VideoEvidence
 
 TOUCHING = 0.25  # of the reach of both: what may lie between two that touch
 SLACK = 2.0  # pixels on top of it
@@ -15,7 +15,7 @@ UNSEEN = 2  # frames without a place: whatever may have happened in more of them
 
 
 def things_near(
-    evidence: Evidence, courses: Sequence[Course], thing: int, point: np.ndarray, time: float
+    evidence: VideoEvidence, courses: Sequence[Course], thing: int, point: np.ndarray, time: float
 ) -> dict[int, float]:
     """Things that may touch one at a point and time -> the gap between them in L."""
     found = {}
@@ -33,7 +33,7 @@ def things_near(
     return found
 
 
-def place_at(evidence: Evidence, course: Course, time: float) -> np.ndarray | None:
+def place_at(evidence: VideoEvidence, course: Course, time: float) -> np.ndarray | None:
     """Where a thing is at a time: by its flights, or by its last place if that is not longer than ago."""
     frame = time / evidence.dt
     flight = course.flight_at(frame)
@@ -46,14 +46,14 @@ def place_at(evidence: Evidence, course: Course, time: float) -> np.ndarray | No
     return evidence.position[beside[np.abs(beside - frame).argmin()], course.thing]
 
 
-def at_edge(evidence: Evidence, thing: int, point: np.ndarray) -> bool:
+def at_edge(evidence: VideoEvidence, thing: int, point: np.ndarray) -> bool:
     """Whether a thing touches, or nearly, the edge of the picture."""
     return bool(
         evidence.edge_distance(point) <= (1 + TOUCHING) * evidence.reach[thing] + SLACK * evidence.pixel
     )
 
 
-def meets_unfollowed(evidence: Evidence, thing: int, point: np.ndarray, time: float) -> bool:
+def meets_unfollowed(evidence: VideoEvidence, thing: int, point: np.ndarray, time: float) -> bool:
     """Whether something that was not followed was there."""
     extra = evidence.extra
     close = np.abs(extra.frame * evidence.dt - time) <= 1.5 * evidence.dt
@@ -62,7 +62,7 @@ def meets_unfollowed(evidence: Evidence, thing: int, point: np.ndarray, time: fl
     return bool((gap <= TOUCHING * both + SLACK * evidence.pixel).any())
 
 
-def on_surface(evidence: Evidence, knot: Knot) -> bool:
+def on_surface(evidence: VideoEvidence, knot: Knot) -> bool:
     """Whether a thing touches, or nearly, one of the surfaces that the hints name."""
     point = knot.before.position(knot.time)[0]
     limit = (1 + TOUCHING) * evidence.reach[knot.thing] + SLACK * evidence.pixel

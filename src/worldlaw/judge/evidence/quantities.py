@@ -9,12 +9,12 @@ import numpy as np
 from scipy import stats
 
 from worldlaw.core.seeding import rng_for
-from worldlaw.judge.evidence.common_pull import Pull, accelerated, pull_of
+from worldlaw.judge.evidence.common_pull import Pull, is_accelerated, pull_of
 from worldlaw.judge.evidence.contacts import Event
 from worldlaw.judge.evidence.drawn_estimates import NUM_DRAWS, Estimate
 from worldlaw.judge.evidence.flights import Course, Flight
 from worldlaw.judge.evidence.segmentation import SHORTEST
-from worldlaw.judge.evidence.video_evidence import Evidence, Quantity
+from worldlaw.judge.evidence.video_evidence import MeasuredQuantity, VideoEvidence
 from worldlaw.judge.signs.sign import UNITS, Sign
 
 GRAVITY = 9.8  # m/s²
@@ -23,13 +23,13 @@ STILL = 0.02  # of the picture's height: who goes no farther than that does not 
 
 
 def quantities_of(
-    evidence: Evidence,
+    evidence: VideoEvidence,
     courses: Sequence[Course],
     events: Sequence[Event],
     signs: Sequence[Sign],
     pull: Pull | None,
     gravity: tuple[float, float] | None,
-) -> list[Quantity]:
+) -> list[MeasuredQuantity]:
     """All that was measured, or not: of the video, its things, their flights, the events, the signs."""
     found = [*_of_video(evidence, courses, pull, gravity), *_ratios(evidence, courses)]
     for course in courses:
@@ -48,24 +48,24 @@ def odd_masses(event: Event) -> bool:
     return masses.low > areas.high or masses.high < areas.low
 
 
-def moves(evidence: Evidence, course: Course) -> bool:
+def moves(evidence: VideoEvidence, course: Course) -> bool:
     """Whether a thing goes farther than a still one seems to."""
     places = evidence.position[course.frames, course.thing]
     return bool(len(places) and np.ptp(places, axis=0).max() > STILL * evidence.extent[1])
 
 
 def _of_video(
-    evidence: Evidence, courses: Sequence[Course], pull: Pull | None, gravity: tuple[float, float] | None
-) -> list[Quantity]:
+    evidence: VideoEvidence, courses: Sequence[Course], pull: Pull | None, gravity: tuple[float, float] | None
+) -> list[MeasuredQuantity]:
     found = [
-        Quantity("things", float(evidence.num_things)),
-        Quantity("frames", float(evidence.num_frames)),
+        MeasuredQuantity("things", float(evidence.num_things)),
+        MeasuredQuantity("frames", float(evidence.num_frames)),
     ]
     unit = evidence.acceleration_unit
     if pull is None:
         moving = any(moves(evidence, course) for course in courses)
         why = "no flight is accelerated" if moving else "not measurable: nothing moves"
-        return [*found, Quantity("acceleration", np.nan, unit=unit, status=why)]
+        return [*found, MeasuredQuantity("acceleration", np.nan, unit=unit, status=why)]
     half, size = pull.half_width, float(np.linalg.norm(pull.acceleration))
     about: dict[str, Any] = {"confidence": _confidence(evidence, courses)}
     x, y = pull.acceleration
@@ -79,10 +79,12 @@ def _of_video(
     ]
     if pull.num_accelerated > 1:
         one = "one for all" if pull.chance_one >= STEADY else "not one for all"
-        found.append(Quantity("one_acceleration", pull.chance_one, unit="chance", status=one, **about))
+        found.append(
+            MeasuredQuantity("one_acceleration", pull.chance_one, unit="chance", status=one, **about)
+        )
     else:
         one = "only one flight is accelerated"
-        found.append(Quantity("one_acceleration", np.nan, unit="chance", status=one))
+        found.append(MeasuredQuantity("one_acceleration", np.nan, unit="chance", status=one))
     if unit == "m/s²":
         inside = "within" if abs(size - GRAVITY) <= half else "outside"
         said = f"{GRAVITY} lies {inside} the interval"
@@ -94,45 +96,45 @@ def _of_video(
     return found
 
 
-def _confidence(evidence: Evidence, courses: Sequence[Course]) -> float:
+def _confidence(evidence: VideoEvidence, courses: Sequence[Course]) -> float:
     values = [evidence.confidence[course.frames, course.thing] for course in courses]
     every = np.concatenate(values) if values else np.zeros(0)
     return float(every.mean()) if len(every) else np.nan
 
 
-def _of_thing(evidence: Evidence, course: Course) -> list[Quantity]:
+def _of_thing(evidence: VideoEvidence, course: Course) -> list[MeasuredQuantity]:
     thing = course.thing
     seen = np.flatnonzero(evidence.measured[:, thing])
     about: dict[str, Any] = {
         "thing": evidence.names[thing],
         "confidence": float(evidence.confidence[seen, thing].mean()) if len(seen) else np.nan,
     }
-    found = [Quantity("present", len(seen) / evidence.num_frames, unit="share of frames", **about)]
+    found = [MeasuredQuantity("present", len(seen) / evidence.num_frames, unit="share of frames", **about)]
     size, color = evidence.size[seen, thing], evidence.color[seen, thing]
     size = size[np.isfinite(size)]
     if len(size) > 1:
         low, middle, high = map(float, np.percentile(size, [2.5, 50, 97.5]))
         spread = 2 * float(np.std(np.log(np.maximum(size, 1e-12))))
         found += [
-            Quantity("radius", middle, low, high, evidence.length_unit, **about),
-            Quantity("area_spread", spread, unit="share", **about),
+            MeasuredQuantity("radius", middle, low, high, evidence.length_unit, **about),
+            MeasuredQuantity("area_spread", spread, unit="share", **about),
         ]
     if len(seen) > 1 and np.isfinite(color).all():
         away = float(np.linalg.norm(color - np.median(color, axis=0), axis=1).mean())
-        found.append(Quantity("color_spread", away, unit="share", **about))
+        found.append(MeasuredQuantity("color_spread", away, unit="share", **about))
     if course.flights:
         said = "residuals over what the tracker says of itself"
-        found.append(Quantity("noise", course.noise, unit="ratio", status=said, **about))
+        found.append(MeasuredQuantity("noise", course.noise, unit="ratio", status=said, **about))
     if moves(evidence, course):
-        found.append(Quantity("flights", float(len(course.flights)), **about))
+        found.append(MeasuredQuantity("flights", float(len(course.flights)), **about))
     else:
-        found.append(Quantity("flights", 0.0, status="it does not move", **about))
+        found.append(MeasuredQuantity("flights", 0.0, status="it does not move", **about))
     return found
 
 
 def _of_flight(
-    evidence: Evidence, course: Course, index: int, flight: Flight, pull: Pull | None
-) -> list[Quantity]:
+    evidence: VideoEvidence, course: Course, index: int, flight: Flight, pull: Pull | None
+) -> list[MeasuredQuantity]:
     inside = course.frames[(course.frames >= flight.first) & (course.frames <= flight.last)]
     about: dict[str, Any] = {
         "thing": evidence.names[course.thing],
@@ -143,14 +145,14 @@ def _of_flight(
     quantile = float(stats.t.ppf(0.975, flight.freedom))
     half = quantile * float(np.sqrt(flight.covariance[1, 1]))
     found = [
-        Quantity("first_frame", float(flight.first), **about),
-        Quantity("last_frame", float(flight.last), **about),
+        MeasuredQuantity("first_frame", float(flight.first), **about),
+        MeasuredQuantity("last_frame", float(flight.last), **about),
         _around("velocity_x", flight.terms[1, 0], half, evidence.speed_unit, **about),
         _around("velocity_y", flight.terms[1, 1], half, evidence.speed_unit, **about),
     ]
     if flight.num == SHORTEST:
         lacking = "not measurable: three frames"
-        return [*found, Quantity("acceleration", np.nan, unit=unit, status=lacking, **about)]
+        return [*found, MeasuredQuantity("acceleration", np.nan, unit=unit, status=lacking, **about)]
     half_a = quantile * flight.acceleration_deviation
     size = float(np.linalg.norm(flight.acceleration))
     at_rest = float(np.linalg.norm(flight.terms[1])) <= half
@@ -158,11 +160,11 @@ def _of_flight(
         _around("acceleration_x", flight.terms[2, 0], half_a, unit, **about),
         _around("acceleration_y", flight.terms[2, 1], half_a, unit, **about),
     ]
-    if accelerated(flight):
+    if is_accelerated(flight):
         found.append(_size("acceleration", size, half_a, unit, status="accelerated", **about))
     else:
         status = f"{'at rest' if at_rest else 'uniform motion'} within the noise"
-        found.append(Quantity("acceleration", size, 0.0, size + half_a, unit, status=status, **about))
+        found.append(MeasuredQuantity("acceleration", size, 0.0, size + half_a, unit, status=status, **about))
     if np.isfinite(flight.jerk_deviation):
         jerk = float(np.linalg.norm(flight.jerk))
         constant = stats.f.sf(jerk**2 / (2 * flight.jerk_deviation**2), 2, flight.freedom) > STEADY
@@ -172,7 +174,9 @@ def _of_flight(
     return found + _energy(evidence, flight, pull, about)
 
 
-def _energy(evidence: Evidence, flight: Flight, pull: Pull | None, about: dict[str, Any]) -> list[Quantity]:
+def _energy(
+    evidence: VideoEvidence, flight: Flight, pull: Pull | None, about: dict[str, Any]
+) -> list[MeasuredQuantity]:
     """Kinetic plus potential energy by mass, and what a flight gains of it: (a - g) times its way."""
     g = pull.acceleration if pull else np.zeros(2)
     quantile = float(stats.t.ppf(0.975, flight.freedom))
@@ -190,16 +194,18 @@ def _energy(evidence: Evidence, flight: Flight, pull: Pull | None, about: dict[s
     ]
 
 
-def _around(name: str, value: float, half: float, unit: str, **about: Any) -> Quantity:
-    return Quantity(name, float(value), float(value - half), float(value + half), unit, **about)
+def _around(name: str, value: float, half: float, unit: str, **about: Any) -> MeasuredQuantity:
+    return MeasuredQuantity(name, float(value), float(value - half), float(value + half), unit, **about)
 
 
-def _size(name: str, value: float, half: float, unit: str, **about: Any) -> Quantity:
+def _size(name: str, value: float, half: float, unit: str, **about: Any) -> MeasuredQuantity:
     """A length, whose interval stops at nothing."""
-    return Quantity(name, float(value), max(0.0, float(value - half)), float(value + half), unit, **about)
+    return MeasuredQuantity(
+        name, float(value), max(0.0, float(value - half)), float(value + half), unit, **about
+    )
 
 
-def _ratios(evidence: Evidence, courses: Sequence[Course]) -> list[Quantity]:
+def _ratios(evidence: VideoEvidence, courses: Sequence[Course]) -> list[MeasuredQuantity]:
     """Accelerations of two things against each other: of bodies that fall, (h1 / t1²) / (h2 / t2²)."""
     means: dict[int, tuple[np.ndarray, float, float]] = {}
     for course in courses:
@@ -214,12 +220,18 @@ def _ratios(evidence: Evidence, courses: Sequence[Course]) -> list[Quantity]:
         sizes = [np.linalg.norm(_drawn(rng, *means[thing]), axis=1) for thing in (first, second)]
         ratio = sizes[0] / sizes[1]
         low, high = np.percentile(ratio[1:], [2.5, 97.5])
-        found.append(Quantity(
-            "acceleration_ratio", float(ratio[0]), float(low), float(high), "ratio",
-            thing=f"{evidence.names[first]} + {evidence.names[second]}",
-            confidence=_confidence(evidence, [c for c in courses if c.thing in (first, second)]),
-            status="1 lies within the interval" if low <= 1 <= high else "1 lies outside the interval",
-        ))  # fmt: skip
+        found.append(
+            MeasuredQuantity(
+                "acceleration_ratio",
+                float(ratio[0]),
+                float(low),
+                float(high),
+                "ratio",
+                thing=f"{evidence.names[first]} + {evidence.names[second]}",
+                confidence=_confidence(evidence, [c for c in courses if c.thing in (first, second)]),
+                status="1 lies within the interval" if low <= 1 <= high else "1 lies outside the interval",
+            )
+        )
     return found
 
 
@@ -227,7 +239,7 @@ def _drawn(rng: np.random.Generator, mean: np.ndarray, deviation: float, freedom
     return np.concatenate([mean[None], mean + deviation * rng.standard_t(freedom, (NUM_DRAWS, 2))])
 
 
-def _of_event(evidence: Evidence, event: Event, index: int) -> list[Quantity]:
+def _of_event(evidence: VideoEvidence, event: Event, index: int) -> list[MeasuredQuantity]:
     about: dict[str, Any] = {
         "thing": " + ".join(evidence.names[thing] for thing in event.things),
         "segment": index,
@@ -235,12 +247,18 @@ def _of_event(evidence: Evidence, event: Event, index: int) -> list[Quantity]:
     known = 1 - event.step_chance
     status = event.kind if not event.about else f"{event.kind}: {event.about}"
     found = [
-        Quantity("event_time", event.time, unit=evidence.time_unit, confidence=known, status=status, **about),
-        Quantity(
-            "velocity_change", float(np.linalg.norm(event.step)), unit=evidence.speed_unit, confidence=known,
-            status=status, **about,
+        MeasuredQuantity(
+            "event_time", event.time, unit=evidence.time_unit, confidence=known, status=status, **about
         ),
-    ]  # fmt: skip
+        MeasuredQuantity(
+            "velocity_change",
+            float(np.linalg.norm(event.step)),
+            unit=evidence.speed_unit,
+            confidence=known,
+            status=status,
+            **about,
+        ),
+    ]
     if event.kind not in ("contact", "surface"):
         return found
     lacking = f"not measurable: {event.about or 'too little is known of the velocities'}"
@@ -256,10 +274,18 @@ def _of_event(evidence: Evidence, event: Event, index: int) -> list[Quantity]:
         ]
     for name, estimate in wanted:
         measured = np.isfinite(estimate.value)
-        found.append(Quantity(
-            name, estimate.value, estimate.low, estimate.high, "ratio", confidence=known,
-            status=_compared(name, estimate, event) if measured else lacking, **about,
-        ))  # fmt: skip
+        found.append(
+            MeasuredQuantity(
+                name,
+                estimate.value,
+                estimate.low,
+                estimate.high,
+                "ratio",
+                confidence=known,
+                status=_compared(name, estimate, event) if measured else lacking,
+                **about,
+            )
+        )
     return found
 
 
@@ -273,12 +299,16 @@ def _compared(name: str, estimate: Estimate, event: Event) -> str:
     return "masses as areas"
 
 
-def _of_sign(evidence: Evidence, sign: Sign) -> Quantity:
+def _of_sign(evidence: VideoEvidence, sign: Sign) -> MeasuredQuantity:
     name = evidence.names[sign.thing] if sign.thing >= 0 else ""
     status = sign.about or "nothing of it"
     if not np.isfinite(sign.value):
         status = f"not measurable: {status}"
-    return Quantity(
-        sign.kind, sign.value, unit=UNITS[sign.kind], thing=name, confidence=sign.confidence,
+    return MeasuredQuantity(
+        sign.kind,
+        sign.value,
+        unit=UNITS[sign.kind],
+        thing=name,
+        confidence=sign.confidence,
         status=f"{status}; too much" if sign.counts else status,
-    )  # fmt: skip
+    )

@@ -107,7 +107,7 @@ def without_spikes(
     return kept, cuts
 
 
-def needed(
+def significant_cuts(
     frames: np.ndarray, place: np.ndarray, deviation: np.ndarray, cuts: list[tuple[int, int]]
 ) -> list[tuple[int, int]]:
     """The cuts without those that noise of the size of the residuals would give somewhere (F test)."""

@@ -15,7 +15,7 @@ FLOOR = 0.02  # pixels: no tracker is believed to be surer of a place than this
 
 
 @dataclass(frozen=True)
-class Evidence:
+class VideoEvidence:
     """The tracks of one video. L is metre or picture height, T is second or frame."""
 
     names: tuple[str, ...]  # (B,)
@@ -91,7 +91,7 @@ def evidence_of(
     moving_camera: bool = False,
     surfaces: tuple[tuple[float, float, float, float], ...] | None = None,
     unfit: str = "",
-) -> Evidence:
+) -> VideoEvidence:
     """Evidence from tracks in metres (``scaled``) or picture heights, of a video of ``height`` rows.
 
     ``timed`` says that the tracks' dt is in seconds; otherwise it counts frames and must be 1. ``reach`` is
@@ -103,7 +103,7 @@ def evidence_of(
     sizes = [column[np.isfinite(column)] for column in bodies.size.T]
     middle = np.array([np.median(column) if len(column) else np.nan for column in sizes])
     widest = middle if reach is None else np.fmax(reach, middle)
-    return Evidence(
+    return VideoEvidence(
         names=names,
         position=bodies.position,
         deviation=known,
@@ -126,7 +126,7 @@ def evidence_of(
 
 
 @dataclass(frozen=True)
-class Quantity:
+class MeasuredQuantity:
     """One number that was asked of a video, or why there is none."""
 
     name: str

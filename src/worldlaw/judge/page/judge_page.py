@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from worldlaw.core.artifact import write_text
-from worldlaw.judge.evidence.film_reader import Watched
-from worldlaw.judge.evidence.video_evidence import Quantity
+from worldlaw.judge.evidence.film_reader import JudgedVideo
+from worldlaw.judge.evidence.video_evidence import MeasuredQuantity
 from worldlaw.judge.page.judge_strips import COLORS, Shown, show
 from worldlaw.judge.records import as_json, reason_of, verdict_of
 from worldlaw.judge.signs.sign import LIMITS, UNITS
@@ -41,7 +41,7 @@ GLOSSARY = {
 
 
 def write_page(
-    every: Sequence[Watched], path: Path, *, each: Callable[[Callable, list[tuple]], Iterable[Any]]
+    every: Sequence[JudgedVideo], path: Path, *, each: Callable[[Callable, list[tuple]], Iterable[Any]]
 ) -> None:
     """Write report.html; ``each`` draws the pictures, as in ``judge_videos``."""
     shown = _chosen(every)
@@ -50,7 +50,7 @@ def write_page(
     write_text(path, page(every, dict(zip(shown, pictures, strict=True))))
 
 
-def page(every: Sequence[Watched], pictures: dict[int, Shown | None]) -> str:
+def page(every: Sequence[JudgedVideo], pictures: dict[int, Shown | None]) -> str:
     """The HTML; ``pictures`` are of some videos, by their place."""
     order = sorted(range(len(every)), key=lambda at: (ORDER.index(verdict_of(every[at])), at))
     counts = {name: sum(verdict_of(watched) == name for watched in every) for name in ORDER}
@@ -70,7 +70,7 @@ def page(every: Sequence[Watched], pictures: dict[int, Shown | None]) -> str:
     )
 
 
-def _chosen(every: Sequence[Watched]) -> list[int]:
+def _chosen(every: Sequence[JudgedVideo]) -> list[int]:
     """Places of the videos that are shown, those against which something was found first."""
     read = [at for at, watched in enumerate(every) if watched.judgement is not None]
     return sorted(sorted(read, key=lambda at: (ORDER.index(verdict_of(every[at])), at))[:MOST_SHOWN])
@@ -97,7 +97,7 @@ def _answer(counts: dict[str, int]) -> str:
     )
 
 
-def _row(watched: Watched, at: int, shown: bool) -> dict[str, Any]:
+def _row(watched: JudgedVideo, at: int, shown: bool) -> dict[str, Any]:
     quantities = watched.judgement.quantities if watched.judgement else ()
     pull = next((q for q in quantities if q.name == "acceleration" and not q.thing), None)
     bounce = [q for q in quantities if q.name == "restitution" and np.isfinite(q.value)]
@@ -119,11 +119,11 @@ def _few(texts: list[str]) -> str:
     return ", ".join([*texts[:3], *["…"] * (len(texts) > 3)]) or NOTHING
 
 
-def _with_unit(quantity: Quantity) -> str:
+def _with_unit(quantity: MeasuredQuantity) -> str:
     return f"{number(quantity.value)} {quantity.unit}" if np.isfinite(quantity.value) else NOTHING
 
 
-def _video(watched: Watched, at: int, shown: Shown | None) -> dict[str, Any]:
+def _video(watched: JudgedVideo, at: int, shown: Shown | None) -> dict[str, Any]:
     said, evidence = watched.judgement, watched.evidence
     assert said is not None
     assert evidence is not None
@@ -176,7 +176,7 @@ def _video(watched: Watched, at: int, shown: Shown | None) -> dict[str, Any]:
     }
 
 
-def _of(quantity: Quantity) -> str:
+def _of(quantity: MeasuredQuantity) -> str:
     if not quantity.thing:
         return "video"
     if quantity.segment < 0:
@@ -187,9 +187,14 @@ def _of(quantity: Quantity) -> str:
 
 _COUNTS = ("things", "frames", "flights", "first_frame", "last_frame")
 _EVENTFUL = (
-    "event_time", "velocity_change",
-    "restitution", "energy_ratio", "mass_ratio", "area_ratio", "momentum_imbalance",
-)  # fmt: skip
+    "event_time",
+    "velocity_change",
+    "restitution",
+    "energy_ratio",
+    "mass_ratio",
+    "area_ratio",
+    "momentum_imbalance",
+)
 
 
 def _sure(confidence: float) -> str:

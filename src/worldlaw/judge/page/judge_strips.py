@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from worldlaw.clips.films import read_film
-from worldlaw.judge.evidence.film_reader import Watched
+from worldlaw.judge.evidence.film_reader import JudgedVideo
 from worldlaw.judge.evidence.flights import Course
-from worldlaw.judge.evidence.video_evidence import Evidence
+from worldlaw.judge.evidence.video_evidence import VideoEvidence
 from worldlaw.judge.judgement import Judgement
 from worldlaw.pages.film_strips import strip
-from worldlaw.pages.svg import BAND, MUTED, drawing, inline
+from worldlaw.pages.svg import BAND, MUTED, inline, svg_figure
 
 COLORS = ("#d97a00", "#0a84c6", "#c2297e", "#1f9d63", "#7a5bd0", "#9a7b2f")  # of things, in turn
 ROWS = (160, 240)  # of a shown frame, at least and at most
@@ -38,7 +38,7 @@ class Shown:
     plots: tuple[tuple[str, str], ...]  # caption, SVG
 
 
-def show(watched: Watched, index: int, allowance: int) -> Shown | None:
+def show(watched: JudgedVideo, index: int, allowance: int) -> Shown | None:
     """The pictures of a video that could be followed; ``index`` makes ids on the page unlike."""
     evidence, said = watched.evidence, watched.judgement
     if evidence is None or said is None:
@@ -57,7 +57,7 @@ def show(watched: Watched, index: int, allowance: int) -> Shown | None:
 
 
 def with_tracks(
-    frames: UInt8[np.ndarray, "T H W 3"], evidence: Evidence, said: Judgement, chosen: np.ndarray
+    frames: UInt8[np.ndarray, "T H W 3"], evidence: VideoEvidence, said: Judgement, chosen: np.ndarray
 ) -> UInt8[np.ndarray, "F R V 3"]:
     """Some of the frames, with a ring around each thing that is measured and the way it came."""
     from PIL import Image, ImageDraw
@@ -88,7 +88,7 @@ def with_tracks(
     return np.stack(shown)
 
 
-def plots(evidence: Evidence, said: Judgement, slug: str) -> tuple[tuple[str, str], ...]:
+def plots(evidence: VideoEvidence, said: Judgement, slug: str) -> tuple[tuple[str, str], ...]:
     """Places and velocities along both axes: what was measured, and the flights laid through it."""
     courses = [c for c in said.courses if c.flights][:MOST_THINGS]
     if not courses:
@@ -100,7 +100,7 @@ def plots(evidence: Evidence, said: Judgement, slug: str) -> tuple[tuple[str, st
             float(np.ptp(np.concatenate([v[:, axis] for v in values]))) for axis in (0, 1)
         )
         for axis, name in enumerate("xy"):
-            with drawing(300, 150) as figure:
+            with svg_figure(300, 150) as figure:
                 axes = figure.add_axes((0.15, 0.25, 0.83, 0.7))
                 for event in said.events:
                     if event.kind != "nothing":
@@ -119,7 +119,7 @@ def plots(evidence: Evidence, said: Judgement, slug: str) -> tuple[tuple[str, st
     return tuple(found)
 
 
-def _curves(evidence: Evidence, course: Course, what: str) -> np.ndarray:
+def _curves(evidence: VideoEvidence, course: Course, what: str) -> np.ndarray:
     """(N, 2) places or velocities at the ends of all flights."""
     times = [
         (flight, frame * evidence.dt) for flight in course.flights for frame in (flight.first, flight.last)
@@ -127,7 +127,7 @@ def _curves(evidence: Evidence, course: Course, what: str) -> np.ndarray:
     return np.array([(f.position(t) if what == "position" else f.velocity(t))[0] for f, t in times])
 
 
-def _plot(axes: Any, evidence: Evidence, course: Course, axis: int, what: str) -> None:
+def _plot(axes: Any, evidence: VideoEvidence, course: Course, axis: int, what: str) -> None:
     ink = COLORS[course.thing % len(COLORS)]
     frames = course.frames[:: max(1, -(-len(course.frames) // MOST_POINTS))]
     place = evidence.position[frames, course.thing, axis]

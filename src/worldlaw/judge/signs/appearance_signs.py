@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from worldlaw.judge.evidence.flights import Course, expected
-from worldlaw.judge.evidence.video_evidence import Evidence
+from worldlaw.judge.evidence.flights import Course, expected_place
+from worldlaw.judge.evidence.video_evidence import VideoEvidence
 from worldlaw.judge.signs.sign import MISSED, Sign
 
 SMOOTH = 5  # frames over which a size or a colour must hold
@@ -17,7 +17,7 @@ BLACK = 0.3  # added to the sum of a colour's channels, so that dark things have
 ALIKE_SIZE, ALIKE_COLOR = 0.3, 0.2  # of the logarithm of the radius, of any channel
 
 
-def look_of(evidence: Evidence, thing: int) -> Float[np.ndarray, "3"]:
+def look_of(evidence: VideoEvidence, thing: int) -> Float[np.ndarray, "3"]:
     """The colour of a thing over the frames in which it is measured, (3,); NaN if it never is."""
     seen = evidence.color[evidence.measured[:, thing], thing]
     return np.median(seen, axis=0) if len(seen) else np.full(3, np.nan)
@@ -28,7 +28,7 @@ def alike(radius1: float, color1: np.ndarray, radius2: float, color2: np.ndarray
     return bool(abs(np.log(radius1 / radius2)) < ALIKE_SIZE and np.abs(color1 - color2).max() < ALIKE_COLOR)
 
 
-def deformed(evidence: Evidence, thing: int) -> list[Sign]:
+def outline_signs(evidence: VideoEvidence, thing: int) -> list[Sign]:
     """How far size or colour change for good; what turns shows other sides, and comes back.
 
     The track is cut in two where each part is most alike in itself, and their medians are compared. Of a
@@ -87,7 +87,7 @@ def _lasts(values: np.ndarray, at: int, before: np.ndarray, after: np.ndarray) -
     return True
 
 
-def turned(evidence: Evidence, courses: Sequence[Course]) -> list[Sign]:
+def exchange_signs(evidence: VideoEvidence, courses: Sequence[Course]) -> list[Sign]:
     """Things that end where and when others of another look begin."""
     found = []
     for old in courses:
@@ -101,7 +101,7 @@ def turned(evidence: Evidence, courses: Sequence[Course]) -> list[Sign]:
             if not np.isfinite(looks).all():
                 continue
             same = alike(evidence.radius[old.thing], looks[0], evidence.radius[new.thing], looks[1])
-            place, deviation = expected(evidence, old, first)
+            place, deviation = expected_place(evidence, old, first)
             reach = float(evidence.reach[old.thing])
             away = float(np.linalg.norm(evidence.position[first, new.thing] - place))
             inside = evidence.edge_distance(place) > reach

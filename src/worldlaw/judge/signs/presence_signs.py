@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from worldlaw.core.types import HIDDEN, LOST
-from worldlaw.judge.evidence.flights import Course, expected
+from worldlaw.judge.evidence.flights import Course, expected_place
 from worldlaw.judge.evidence.nearness import place_at
-from worldlaw.judge.evidence.video_evidence import Evidence
+from worldlaw.judge.evidence.video_evidence import VideoEvidence
 from worldlaw.judge.signs.appearance_signs import alike, look_of
 from worldlaw.judge.signs.sign import MISSED, Sign
 
@@ -20,7 +20,7 @@ COVERED, APART = 1.1, 1.2  # of the reaches of two: nearer, one may cover the ot
 SHADOW = 1.5  # of a thing's reach: how far from it what looks otherwise may be its shadow
 
 
-def missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> list[Sign]:
+def absence_signs(evidence: VideoEvidence, courses: Sequence[Course], course: Course) -> list[Sign]:
     """Runs of frames in which a thing should be seen in the middle of the picture, and is not."""
     thing = course.thing
     found: list[Sign] = []
@@ -50,7 +50,7 @@ def missing(evidence: Evidence, courses: Sequence[Course], course: Course) -> li
     return found
 
 
-def appeared(evidence: Evidence) -> list[Sign]:
+def intrusion_signs(evidence: VideoEvidence) -> list[Sign]:
     """Things that belong to none that is known and come from nowhere: chains of detections.
 
     A chain that begins in the first frame, at the edge, or where something may have covered it, is no sign.
@@ -92,23 +92,23 @@ def appeared(evidence: Evidence) -> list[Sign]:
     return found
 
 
-def _twins(evidence: Evidence, thing: int, other: int, frame: int) -> bool:
+def _twins(evidence: VideoEvidence, thing: int, other: int, frame: int) -> bool:
     """Whether a thing looks like another that is there in the same frame."""
     return bool(evidence.measured[frame, other]) and _alike(evidence, thing, other)
 
 
-def _alike(evidence: Evidence, thing: int, other: int) -> bool:
+def _alike(evidence: VideoEvidence, thing: int, other: int) -> bool:
     return alike(
         evidence.radius[thing], look_of(evidence, thing), evidence.radius[other], look_of(evidence, other)
     )
 
 
-def _due(evidence: Evidence, courses: Sequence[Course], course: Course, frame: int) -> bool:
+def _due(evidence: VideoEvidence, courses: Sequence[Course], course: Course, frame: int) -> bool:
     """Whether a thing that is not measured in a frame should be: well within the picture, behind nothing."""
     thing, time = course.thing, frame * evidence.dt
     if evidence.status[frame, thing] == HIDDEN:
         return False
-    place, deviation = expected(evidence, course, frame)
+    place, deviation = expected_place(evidence, course, frame)
     reach = float(evidence.reach[thing])
     if deviation > MOST_UNSURE * reach:
         return False
@@ -130,7 +130,7 @@ def _due(evidence: Evidence, courses: Sequence[Course], course: Course, frame: i
     return True
 
 
-def _alone(evidence: Evidence, at: int) -> bool:
+def _alone(evidence: VideoEvidence, at: int) -> bool:
     """Whether a detection lies apart from all that is followed."""
     extra = evidence.extra
     places = evidence.position[extra.frame[at]]
@@ -142,7 +142,7 @@ def _alone(evidence: Evidence, at: int) -> bool:
     return bool((apart[np.isfinite(apart)] > 0).all())
 
 
-def _likeness(evidence: Evidence, at: int) -> int | None:
+def _likeness(evidence: VideoEvidence, at: int) -> int | None:
     """The thing that a detection looks like."""
     extra = evidence.extra
     for thing in range(evidence.num_things):

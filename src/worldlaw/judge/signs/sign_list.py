@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from worldlaw.judge.evidence.contacts import Event
-from worldlaw.judge.evidence.flights import Course, expected
-from worldlaw.judge.evidence.video_evidence import Evidence
-from worldlaw.judge.signs.appearance_signs import deformed, turned
-from worldlaw.judge.signs.presence_signs import appeared, missing
+from worldlaw.judge.evidence.flights import Course, expected_place
+from worldlaw.judge.evidence.video_evidence import VideoEvidence
+from worldlaw.judge.signs.appearance_signs import exchange_signs, outline_signs
+from worldlaw.judge.signs.presence_signs import absence_signs, intrusion_signs
 from worldlaw.judge.signs.sign import CONFIDENT, KINDS, MISSED, Sign
 
 
-def signs_of(evidence: Evidence, courses: Sequence[Course], events: Sequence[Event]) -> list[Sign]:
+def signs_of(evidence: VideoEvidence, courses: Sequence[Course], events: Sequence[Event]) -> list[Sign]:
     """One sign of each kind, in the order of ``KINDS``; value 0 where there is nothing of it."""
-    every = [*appeared(evidence), *turned(evidence, courses)]
+    every = [*intrusion_signs(evidence), *exchange_signs(evidence, courses)]
     every += [sign for event in events if (sign := _of_event(evidence, courses, event)) is not None]
     for course in courses:
-        every += missing(evidence, courses, course)
-        every += deformed(evidence, course.thing) + _spikes(evidence, course)
+        every += absence_signs(evidence, courses, course)
+        every += outline_signs(evidence, course.thing) + _spikes(evidence, course)
     found: dict[str, list[Sign]] = {kind: [] for kind in KINDS}
     for sign in _without_twice_told(evidence, courses, every):
         found[sign.kind].append(sign)
@@ -35,7 +35,9 @@ def _largest(kind: str, signs: list[Sign]) -> Sign:
     return max(known, key=lambda sign: (sign.counts, sign.value, -sign.frame), default=Sign(kind, 0.0, 0.0))
 
 
-def _without_twice_told(evidence: Evidence, courses: Sequence[Course], signs: Sequence[Sign]) -> list[Sign]:
+def _without_twice_told(
+    evidence: VideoEvidence, courses: Sequence[Course], signs: Sequence[Sign]
+) -> list[Sign]:
     """Signs without the pairs of one thing: it is lost where and when something begins that nobody knows."""
     lost = [sign for sign in signs if sign.kind == "vanish"]
     gone: list[Sign] = []
@@ -48,14 +50,14 @@ def _without_twice_told(evidence: Evidence, courses: Sequence[Course], signs: Se
     return [sign for sign in signs if sign not in gone]
 
 
-def _begins_there(evidence: Evidence, courses: Sequence[Course], sign: Sign, frame: int) -> bool:
-    place, deviation = expected(evidence, courses[sign.thing], frame)
+def _begins_there(evidence: VideoEvidence, courses: Sequence[Course], sign: Sign, frame: int) -> bool:
+    place, deviation = expected_place(evidence, courses[sign.thing], frame)
     at = evidence.extra.frame == frame
     away = np.linalg.norm(evidence.extra.position[at] - place, axis=1)
     return bool((away < float(evidence.reach[sign.thing]) + 2 * deviation).any())
 
 
-def _of_event(evidence: Evidence, courses: Sequence[Course], event: Event) -> Sign | None:
+def _of_event(evidence: VideoEvidence, courses: Sequence[Course], event: Event) -> Sign | None:
     frame = round(event.time / evidence.dt)
     thing = event.things[0]
     size = float(np.linalg.norm(event.step)) * evidence.dt / evidence.pixel
@@ -77,11 +79,11 @@ def _of_event(evidence: Evidence, courses: Sequence[Course], event: Event) -> Si
     return None
 
 
-def _spikes(evidence: Evidence, course: Course) -> list[Sign]:
+def _spikes(evidence: VideoEvidence, course: Course) -> list[Sign]:
     """Single frames in which a thing was elsewhere."""
     found, reach = [], float(evidence.reach[course.thing])
     for frame in course.spikes:
-        place, _ = expected(evidence, course, int(frame))
+        place, _ = expected_place(evidence, course, int(frame))
         far = float(np.linalg.norm(evidence.position[frame, course.thing] - place)) / reach
         found.append(Sign("jump", far, 1 - MISSED, course.thing, int(frame), "it is elsewhere in one frame"))
     return found

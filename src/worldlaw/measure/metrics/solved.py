@@ -133,10 +133,10 @@ def solved(case: Case) -> float:
         return np.nan
     if not np.isfinite(paths.away[paths.judged]).all() or case.extra_per_frame > SOLVED_EXTRA:
         return 0.0
-    return float(not exceeded(case))
+    return float(not measures_above_caps(case))
 
 
-def exceeded(case: Case) -> tuple[str, ...]:
+def measures_above_caps(case: Case) -> tuple[str, ...]:
     """The measures of a case that are above what is allowed them."""
     caps = CAPS | (case.limits or {})
     values = {measure.name: measure(case) for measure in MEASURES}
@@ -145,8 +145,13 @@ def exceeded(case: Case) -> tuple[str, ...]:
 
 
 MEASURES = (
-    flight_velocity_error, path_break, size_change, color_change, momentum_change, energy_change,
-)  # fmt: skip
+    flight_velocity_error,
+    path_break,
+    size_change,
+    color_change,
+    momentum_change,
+    energy_change,
+)
 
 
 class _Paths:

@@ -13,10 +13,10 @@ from worldlaw.measure.metrics.metric import metric
 from worldlaw.measure.tracking.poses.silhouettes import read_silhouettes
 from worldlaw.measure.verdicts import measure
 from worldlaw.measure.verdicts.clip_geometry import sight_of
-from worldlaw.measure.verdicts.measures import MEASURES, Finding
+from worldlaw.measure.verdicts.measures import MEASURES, MeasuredFault
 
 
-def findings(case: Case) -> dict[str, Finding] | None:
+def findings(case: Case) -> dict[str, MeasuredFault] | None:
     """The seven measures of a case; None where bodies were not tracked by pose."""
     if case.tracked.bodies.misfit is None or case.generated_video is None:
         return None
@@ -28,7 +28,7 @@ def findings(case: Case) -> dict[str, Finding] | None:
     return _LAST[0][1]
 
 
-_LAST: list[tuple[Case, dict[str, Finding]]] = []  # the last case of this process
+_LAST: list[tuple[Case, dict[str, MeasuredFault]]] = []  # the last case of this process
 
 
 def numbers(case: Case) -> dict[str, float]:

@@ -20,7 +20,7 @@ MARGIN = 0.006  # of the view's height: what is nearer than this may have touche
 
 
 @dataclass(frozen=True)
-class Sight:
+class ClipGeometry:
     """What a clip shows of rigid bodies; B bodies, T frames, the walls of the view counted as body B."""
 
     tracks: Tracks
@@ -141,9 +141,7 @@ class Sight:
         own_ends: tuple[np.ndarray, np.ndarray],
     ) -> np.ndarray:
         limit = float(np.nanmax(self.slack, initial=0.0)) * 2 + 2 * self.margin
-        return sweep_gaps(
-            self.outlines, start, angle, ends, own_ends, ~self.fixed, self.extent, limit=limit
-        )  # fmt: skip
+        return sweep_gaps(self.outlines, start, angle, ends, own_ends, ~self.fixed, self.extent, limit=limit)
 
 
 def sight_of(
@@ -153,7 +151,7 @@ def sight_of(
     gravity: tuple[float, float],
     context: int,
     fixed_colors: tuple[tuple[int, int, int], ...] = BLACK,
-) -> Sight:
+) -> ClipGeometry:
     """A clip from its tracks and the silhouettes that its given frames show.
 
     Each silhouette belongs to the track that starts nearest to it; tracks without one, which were never seen
@@ -180,7 +178,7 @@ def sight_of(
     color = silhouettes.color[which].astype(float)
     off = np.linalg.norm(color[:, None] - np.array(fixed_colors, float)[None], axis=-1)
     fixed = (off < SAME_COLOR).any(axis=1)
-    return Sight(
+    return ClipGeometry(
         dataclasses.replace(tracks, bodies=bodies),
         outlines,
         fixed,

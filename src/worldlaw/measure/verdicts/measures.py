@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldlaw.measure.verdicts.clip_geometry import Sight
+from worldlaw.measure.verdicts.clip_geometry import ClipGeometry
 from worldlaw.measure.verdicts.separation_kernels import passages
 
 REST = 0.25  # of g dt²: a body whose points all move less than this in an interval is at rest
@@ -22,7 +22,7 @@ WINDOW = 3  # intervals over which a group of bodies may not gain energy
 
 
 @dataclass(frozen=True)
-class Finding:
+class MeasuredFault:
     """A number, and what it is about."""
 
     value: float  # NaN where it cannot be measured
@@ -31,7 +31,7 @@ class Finding:
     other: int = -1  # the other body; B for a wall
 
 
-def penetration(sight: Sight) -> Finding:
+def penetration(sight: ClipGeometry) -> MeasuredFault:
     """How deep a body is in another or beyond a wall at a frame, m; or how impossible its way round was.
 
     Depth is the largest distance of a point of either outline from the boundary of the other, inside it. A
@@ -48,36 +48,36 @@ def penetration(sight: Sight) -> Finding:
     return _largest(np.maximum(depth, _through(sight, depth.shape)))
 
 
-def deformation(sight: Sight) -> Finding:
+def deformation(sight: ClipGeometry) -> MeasuredFault:
     """Share of a body's area that looks otherwise than its silhouette, in two frames on end."""
     misfit = sight.tracks.bodies.misfit
     if misfit is None:
-        return Finding(np.nan)
+        return MeasuredFault(np.nan)
     lasting = np.fmin(misfit[:-1], misfit[1:])
     lasting[: sight.context - 1] = np.nan
     return _largest(_without_nan(lasting, 0.0), first_frame=1)
 
 
-def vanish(sight: Sight) -> Finding:
+def vanish(sight: ClipGeometry) -> MeasuredFault:
     """In how many generated frames a body is missing that nothing hides: the most of any body."""
     missing = sight.missing[sight.context :]
     count = missing.sum(axis=0)
     if not count.any():
-        return Finding(0.0)
+        return MeasuredFault(0.0)
     body = int(count.argmax())
-    return Finding(float(count[body]), body, sight.context + int(missing[:, body].argmax()))
+    return MeasuredFault(float(count[body]), body, sight.context + int(missing[:, body].argmax()))
 
 
-def duplicate(sight: Sight) -> Finding:
+def duplicate(sight: ClipGeometry) -> MeasuredFault:
     """Area that belongs to no body, summed over the generated frames, m² x frames."""
     extra = sight.tracks.extra
     later = extra.frame >= sight.context
     if not later.any():
-        return Finding(0.0)
-    return Finding(float(np.pi * (extra.size[later] ** 2).sum()), -1, int(extra.frame[later].min()))
+        return MeasuredFault(0.0)
+    return MeasuredFault(float(np.pi * (extra.size[later] ** 2).sum()), -1, int(extra.frame[later].min()))
 
 
-def floating(sight: Sight) -> Finding:
+def floating(sight: ClipGeometry) -> MeasuredFault:
     """How far a body at rest is from all that could hold it, m.
 
     At rest: no point of it moves by more than ``REST`` g dt² in ``RESTING`` intervals on end. Held: by the
@@ -86,7 +86,7 @@ def floating(sight: Sight) -> Finding:
     """
     fall = float(np.linalg.norm(sight.fall))
     if fall == 0:
-        return Finding(np.nan)
+        return MeasuredFault(np.nan)
     resting = _resting(sight)
     height = np.zeros((sight.num_frames, sight.num_bodies))
     for t in range(max(RESTING, sight.context), sight.num_frames):
@@ -97,7 +97,7 @@ def floating(sight: Sight) -> Finding:
     return _largest(_without_nan(height, 0.0))
 
 
-def uncaused_motion(sight: Sight) -> Finding:
+def uncaused_motion(sight: ClipGeometry) -> MeasuredFault:
     """How far a body comes to be from where it must be while nothing touches it, m.
 
     The largest of: the way of a fixed body from its first place; the way of a free body from its parabola,
@@ -105,7 +105,7 @@ def uncaused_motion(sight: Sight) -> Finding:
     over steps of up to ``LONGEST`` intervals in which it stays free; the way in one interval of a body that
     was at rest with all that it touches, less twice its last one (what topples from rest grows).
     Free and touching nothing is who is farther from all others, on the way over both intervals, than
-    ``Sight.margin`` and what each may have been off its chord (``Sight.slack``).
+    ``ClipGeometry.margin`` and what each may have been off its chord (``ClipGeometry.slack``).
     """
     away = np.zeros((sight.num_frames, sight.num_bodies))
     turned = np.abs(sight.angle - sight.angle[0]) * sight.outlines.reach
@@ -127,7 +127,7 @@ def uncaused_motion(sight: Sight) -> Finding:
     return _largest(_without_nan(away, 0.0))
 
 
-def energy_gain(sight: Sight) -> Finding:
+def energy_gain(sight: ClipGeometry) -> MeasuredFault:
     """By how much the mechanical energy of bodies that can only have lost some has grown, m of height.
 
     In units of the weight of the bodies: masses are areas. For a group of bodies that come near none but each
@@ -140,11 +140,11 @@ def energy_gain(sight: Sight) -> Finding:
     weight = float(np.linalg.norm(sight.gravity))
     movers = np.flatnonzero(~sight.fixed)
     if weight == 0 or not len(movers):
-        return Finding(np.nan)
+        return MeasuredFault(np.nan)
     least, most = _least_energy(sight)[:, movers], _most_energy(sight)[:, movers]
     mass = sight.outlines.area[movers]
     near = _near(sight)[:, movers][:, :, movers]
-    found = Finding(0.0)
+    found = MeasuredFault(0.0)
     for j in range(max(1, sight.context - 1), len(least)):
         linked = np.zeros(near.shape[1:], bool)
         for i in range(j, max(j - WINDOW, 0) - 1, -1):  # from frame i to interval j
@@ -154,32 +154,37 @@ def energy_gain(sight: Sight) -> Finding:
             for group in _groups(linked):
                 gain = float(mass[group] @ (least[j] - most[i])[group] / mass[group].sum())
                 if gain > found.value:
-                    found = Finding(gain, int(movers[group[0]]), j + 1)
+                    found = MeasuredFault(gain, int(movers[group[0]]), j + 1)
     total = mass @ least.T / mass.sum(), mass @ most.T / mass.sum()
     ceiling = np.fmin.accumulate(total[1])
     for j in range(max(1, sight.context - 1), len(least)):
         gain = float(total[0][j] - ceiling[j - 1])
         if gain > found.value:
-            found = Finding(gain, -1, j + 1)
+            found = MeasuredFault(gain, -1, j + 1)
     return found
 
 
-MEASURES: dict[str, Callable[[Sight], Finding]] = {
+MEASURES: dict[str, Callable[[ClipGeometry], MeasuredFault]] = {
     measure.__name__: measure
     for measure in (penetration, deformation, vanish, duplicate, floating, uncaused_motion, energy_gain)
 }
 UNITS = {
-    "penetration": "m", "deformation": "", "vanish": "frames", "duplicate": "m² frames", "floating": "m",
-    "uncaused_motion": "m", "energy_gain": "m",
-}  # fmt: skip
+    "penetration": "m",
+    "deformation": "",
+    "vanish": "frames",
+    "duplicate": "m² frames",
+    "floating": "m",
+    "uncaused_motion": "m",
+    "energy_gain": "m",
+}
 
 
-def _largest(values: np.ndarray, *, first_frame: int = 0) -> Finding:
+def _largest(values: np.ndarray, *, first_frame: int = 0) -> MeasuredFault:
     """The largest of values [frame, body] or [frame, body, other]."""
     if not values.size or not values.max() > 0:
-        return Finding(0.0)
+        return MeasuredFault(0.0)
     frame, body, *other = (int(k) for k in np.unravel_index(values.argmax(), values.shape))
-    return Finding(float(values.max()), body, frame + first_frame, *other)
+    return MeasuredFault(float(values.max()), body, frame + first_frame, *other)
 
 
 def _without_nan(values: np.ndarray, instead: float) -> np.ndarray:
@@ -196,7 +201,7 @@ def _later(values: np.ndarray, step: int) -> np.ndarray:
     return out
 
 
-def _through(sight: Sight, shape: tuple[int, ...]) -> np.ndarray:
+def _through(sight: ClipGeometry, shape: tuple[int, ...]) -> np.ndarray:
     """(T, B, B + 1) m: by how much each passage that ends at a frame was impossible.
 
     A body goes at most as far in an interval as it went in the one before, and what it falls on the way more.
@@ -215,16 +220,19 @@ def _through(sight: Sight, shape: tuple[int, ...]) -> np.ndarray:
         fastest = np.where(np.isnan(before), np.fmax(after, chord), before)
         path = np.where(sight.fixed, 0.0, fastest * count + fall * count * (count + 1) / 2)
         passed = passages(
-            sight.outlines, (sight.position[:-count], sight.angle[:-count]),
-            (sight.position[count:], sight.angle[count:]), ~sight.fixed, path,
-        )  # fmt: skip
+            sight.outlines,
+            (sight.position[:-count], sight.angle[:-count]),
+            (sight.position[count:], sight.angle[count:]),
+            ~sight.fixed,
+            path,
+        )
         passed[~unseen] = 0.0
         out[count:, :, : sight.num_bodies] = np.maximum(out[count:, :, : sight.num_bodies], passed)
     out[: sight.context] = 0.0
     return out
 
 
-def _held(sight: Sight, t: int) -> np.ndarray:
+def _held(sight: ClipGeometry, t: int) -> np.ndarray:
     """(B,) m: the largest gap on each body's best chain of neighbours to the floor or a fixed body."""
     best = np.where(sight.fixed, -np.inf, sight.walls[t, :, 2])
     gaps = _without_nan(sight.gaps[t], 0.0)  # a body that is not found may be anywhere
@@ -237,41 +245,41 @@ def _held(sight: Sight, t: int) -> np.ndarray:
     return best
 
 
-def _far(sight: Sight, swept: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _far(sight: ClipGeometry, swept: np.ndarray, own: np.ndarray) -> np.ndarray:
     """(I, B) bool: in these intervals a body came near nothing; ``own`` (I, B) is its own slack in m."""
     others = np.concatenate([sight.slack, np.zeros((len(own), 1))], axis=1)
     clear = swept > own[:, :, None] + others[:, None, :] + sight.margin  # False where NaN
     return clear.all(axis=2)
 
 
-def _free(sight: Sight) -> np.ndarray:
+def _free(sight: ClipGeometry) -> np.ndarray:
     """(T - 2, B) bool: whether a body has nothing to leave its parabola for over two intervals."""
     first = _far(sight, sight.swept, sight.slack)[:-1]
     second = _far(sight, sight.expected_swept, np.zeros_like(sight.slack))[1:]
     return first & second & ~sight.fixed
 
 
-def _off_parabola(sight: Sight, step: int) -> np.ndarray:
+def _off_parabola(sight: ClipGeometry, step: int) -> np.ndarray:
     """(T - 2 step, B) m: |x(t + s) - 2 x(t) + x(t - s) - g s²| for steps of some intervals."""
     place = sight.position
     bend = place[2 * step :] - 2 * place[step:-step] + place[: -2 * step] - sight.fall * step**2
     return np.linalg.norm(bend, axis=-1)
 
 
-def _near(sight: Sight) -> np.ndarray:
+def _near(sight: ClipGeometry) -> np.ndarray:
     """(I, B, B) bool: bodies that may have touched in an interval."""
     slack = sight.slack[:, :, None] + sight.slack[:, None, :]
     return ~(sight.swept[:, :, : sight.num_bodies] > slack + sight.margin)
 
 
-def _resting(sight: Sight) -> np.ndarray:
+def _resting(sight: ClipGeometry) -> np.ndarray:
     """(T - RESTING, B) bool: whether a body was at rest from that frame on over ``RESTING`` intervals."""
     quiet = sight.travel < REST * float(np.linalg.norm(sight.fall))
     count = max(sight.num_frames - RESTING, 0)
     return np.logical_and.reduce([quiet[k : k + count] for k in range(RESTING)])
 
 
-def _undisturbed(sight: Sight) -> np.ndarray:
+def _undisturbed(sight: ClipGeometry) -> np.ndarray:
     """(T - RESTING - 1, B) bool: at rest with all that it touches, and nobody comes in the next interval."""
     resting = _resting(sight) | sight.fixed
     movers = ~sight.fixed
@@ -298,7 +306,7 @@ def _groups(linked: np.ndarray) -> list[np.ndarray]:
     return groups
 
 
-def _least_energy(sight: Sight) -> np.ndarray:
+def _least_energy(sight: ClipGeometry) -> np.ndarray:
     """(I, B) m: the least energy by weight that each body has in an interval."""
     weight = float(np.linalg.norm(sight.gravity))
     up = -np.asarray(sight.gravity) / weight
@@ -308,7 +316,7 @@ def _least_energy(sight: Sight) -> np.ndarray:
     return kinetic + (height[1:] + height[:-1]) / 2
 
 
-def _most_energy(sight: Sight) -> np.ndarray:
+def _most_energy(sight: ClipGeometry) -> np.ndarray:
     """(I, B) m: the most energy by weight that each body has at the frame before an interval."""
     weight = float(np.linalg.norm(sight.gravity))
     up = -np.asarray(sight.gravity) / weight

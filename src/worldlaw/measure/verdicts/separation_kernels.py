@@ -37,8 +37,14 @@ class Outlines:
     def arrays(self) -> tuple[np.ndarray, ...]:
         """What the compiled functions take, in their order."""
         return (
-            self.radius, self.reach, self.corners, self.loop, self.first_loop, self.points, self.first_point,
-        )  # fmt: skip
+            self.radius,
+            self.reach,
+            self.corners,
+            self.loop,
+            self.first_loop,
+            self.points,
+            self.first_point,
+        )
 
 
 def outlines_of(
@@ -63,11 +69,16 @@ def outlines_of(
         gyration.append(radius[body] ** 2 / 2 if disc else _gyration(own))
     return Outlines(
         radius=np.array([0.0 if own else r for own, r in zip(loops, radius, strict=True)]),
-        reach=np.array(reach), area=np.asarray(area, float), gyration=np.array(gyration),
-        corners=np.concatenate(corners), loop=np.array(starts), first_loop=np.array(first_loop),
-        points=np.concatenate(points), first_point=np.array(first_point),
+        reach=np.array(reach),
+        area=np.asarray(area, float),
+        gyration=np.array(gyration),
+        corners=np.concatenate(corners),
+        loop=np.array(starts),
+        first_loop=np.array(first_loop),
+        points=np.concatenate(points),
+        first_point=np.array(first_point),
         convex=np.array([len(own) < 2 and all(_convex(loop) for loop in own) for own in loops]),
-    )  # fmt: skip
+    )
 
 
 def _convex(loop: np.ndarray) -> bool:
@@ -140,9 +151,7 @@ def _signed(b, px, py, corners, loop, first_loop, radius):
 
 
 @compiled
-def _gap(
-    a, ax, ay, at, b, bx, by, bt, radius, reach, corners, loop, first_loop, points, first_point, limit
-):  # fmt: skip
+def _gap(a, ax, ay, at, b, bx, by, bt, radius, reach, corners, loop, first_loop, points, first_point, limit):
     """Distance of two bodies at their poses; anything above ``limit`` may be returned as a lower bound."""
     dx, dy = ax - bx, ay - by
     distance = math.sqrt(dx * dx + dy * dy)
@@ -252,7 +261,7 @@ def _wall_gaps(a, x, y, angle, width, height, radius, points, first_point, out):
 @compiled(nogil=True)
 def _gaps(
     radius, reach, corners, loop, first_loop, points, first_point, position, angle, moves, width, height
-):  # fmt: skip
+):
     num_frames, num_bodies = angle.shape
     gaps = np.full((num_frames, num_bodies, num_bodies), np.inf)
     walls = np.full((num_frames, num_bodies, 4), np.nan)
@@ -268,9 +277,23 @@ def _gaps(
                 bx, by = position[t, b, 0], position[t, b, 1]
                 if (moves[a] or moves[b]) and math.isfinite(bx):
                     gaps[t, a, b] = gaps[t, b, a] = _gap(
-                        a, ax, ay, angle[t, a], b, bx, by, angle[t, b],
-                        radius, reach, corners, loop, first_loop, points, first_point, 1e9,
-                    )  # fmt: skip
+                        a,
+                        ax,
+                        ay,
+                        angle[t, a],
+                        b,
+                        bx,
+                        by,
+                        angle[t, b],
+                        radius,
+                        reach,
+                        corners,
+                        loop,
+                        first_loop,
+                        points,
+                        first_point,
+                        1e9,
+                    )
     return gaps, walls
 
 
@@ -293,16 +316,42 @@ def sweep_gaps(
     """
     step = SPACING * extent[1]
     return _sweep(
-        *outlines.arrays, start, start_angle, *ends, *own_ends, moves, extent[0], extent[1], step, limit,
+        *outlines.arrays,
+        start,
+        start_angle,
+        *ends,
+        *own_ends,
+        moves,
+        extent[0],
+        extent[1],
+        step,
+        limit,
         own_ends is ends,
-    )  # fmt: skip
+    )
 
 
 @compiled(nogil=True)
 def _sweep(
-    radius, reach, corners, loop, first_loop, points, first_point,
-    start, start_angle, end, end_angle, own_end, own_end_angle, moves, width, height, step, limit, same,
-):  # fmt: skip
+    radius,
+    reach,
+    corners,
+    loop,
+    first_loop,
+    points,
+    first_point,
+    start,
+    start_angle,
+    end,
+    end_angle,
+    own_end,
+    own_end_angle,
+    moves,
+    width,
+    height,
+    step,
+    limit,
+    same,
+):
     num_intervals, num_bodies = start_angle.shape
     out = np.full((num_intervals, num_bodies, num_bodies + 1), np.inf)
     walls = np.empty(4)
@@ -343,10 +392,21 @@ def _sweep(
                 s = 0.0
                 while True:
                     gap = _distance(
-                        a, sx + s * vx, sy + s * vy, start_angle[i, a] + s * turn,
-                        b, bx + s * ux, by + s * uy, start_angle[i, b] + s * other,
-                        radius, reach, corners, loop, first_loop, limit,
-                    )  # fmt: skip
+                        a,
+                        sx + s * vx,
+                        sy + s * vy,
+                        start_angle[i, a] + s * turn,
+                        b,
+                        bx + s * ux,
+                        by + s * uy,
+                        start_angle[i, b] + s * other,
+                        radius,
+                        reach,
+                        corners,
+                        loop,
+                        first_loop,
+                        limit,
+                    )
                     best = min(best, gap)
                     if s == 1.0 or travel == 0.0:
                         break
@@ -357,9 +417,17 @@ def _sweep(
             for k in range(count + 1):
                 s = k / count
                 _wall_gaps(
-                    a, sx + s * vx, sy + s * vy, start_angle[i, a] + s * turn,
-                    width, height, radius, points, first_point, walls,
-                )  # fmt: skip
+                    a,
+                    sx + s * vx,
+                    sy + s * vy,
+                    start_angle[i, a] + s * turn,
+                    width,
+                    height,
+                    radius,
+                    points,
+                    first_point,
+                    walls,
+                )
                 out[i, a, num_bodies] = min(out[i, a, num_bodies], walls.min())
     return out
 
@@ -386,9 +454,21 @@ def passages(
 
 @compiled(nogil=True)
 def _passages(
-    radius, reach, corners, loop, first_loop, points, first_point, convex,
-    start, start_angle, end, end_angle, moves, path,
-):  # fmt: skip
+    radius,
+    reach,
+    corners,
+    loop,
+    first_loop,
+    points,
+    first_point,
+    convex,
+    start,
+    start_angle,
+    end,
+    end_angle,
+    moves,
+    path,
+):
     num_intervals, num_bodies = path.shape
     out = np.zeros((num_intervals, num_bodies, num_bodies))
     for a in range(num_bodies):

@@ -11,16 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldlaw.core.errors import BadInput
-from worldlaw.measure.verdicts.clip_geometry import Sight
-from worldlaw.measure.verdicts.measures import MEASURES, Finding
+from worldlaw.measure.verdicts.clip_geometry import ClipGeometry
+from worldlaw.measure.verdicts.measures import MEASURES, MeasuredFault
 
 VERSION = 3  # raise it whenever the same tracks would give other numbers
 NEED_NO_BODY = ("vanish", "duplicate")
 # What no measure is asked to tell from nothing, lengths in pixels: half a frame, two hundredths of a body.
 FINEST = {
-    "penetration": 0.5, "deformation": 0.02, "vanish": 0.5, "duplicate": 4.0, "floating": 0.5,
-    "uncaused_motion": 0.5, "energy_gain": 0.5,
-}  # fmt: skip
+    "penetration": 0.5,
+    "deformation": 0.02,
+    "vanish": 0.5,
+    "duplicate": 4.0,
+    "floating": 0.5,
+    "uncaused_motion": 0.5,
+    "energy_gain": 0.5,
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Thresholds:
 class Verdict:
     """Seven numbers about a clip, and whether they are those of a true one."""
 
-    findings: dict[str, Finding]
+    findings: dict[str, MeasuredFault]
     thresholds: Thresholds
 
     @property
@@ -70,19 +75,19 @@ class Verdict:
         return bool(self.exceeded)
 
 
-def measure(sight: Sight) -> dict[str, Finding]:
+def measure(sight: ClipGeometry) -> dict[str, MeasuredFault]:
     """Every measure of a clip; of a clip in which no body is found any more, only what needs none.
 
     The others are NaN: what is not there neither floats nor bends.
     """
     blank = not sight.found[sight.context :].any()
     return {
-        name: Finding(np.nan) if blank and name not in NEED_NO_BODY else function(sight)
+        name: MeasuredFault(np.nan) if blank and name not in NEED_NO_BODY else function(sight)
         for name, function in MEASURES.items()
     }
 
 
-def judge(sight: Sight, thresholds: Thresholds) -> Verdict:
+def judge(sight: ClipGeometry, thresholds: Thresholds) -> Verdict:
     """The verdict on a clip."""
     return Verdict(measure(sight), thresholds)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from worldlaw.core.artifact import checksum
 from worldlaw.core.errors import BadInput, unknown
-from worldlaw.models.codecs.codec import Codec
+from worldlaw.models.autoencoders.codec import Codec
 
 CONFIG = "config.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"

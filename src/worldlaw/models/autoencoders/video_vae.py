@@ -23,7 +23,7 @@ from worldlaw.clips.frames import FrameSource
 from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.seeding import rng_for
-from worldlaw.models.codecs.codec import Codec
+from worldlaw.models.autoencoders.codec import Codec
 from worldlaw.models.features.critic import Critics, mistakes
 from worldlaw.models.networks.video_autoencoder import Autoencoder, channels_first, divergence
 from worldlaw.models.training import loop, processes

@@ -41,6 +41,9 @@ def _patches(frames: int) -> nn.Module:
         return nn.Conv3d(inner, outer, size, stride=(1, step, step), padding=(frames // 2, 1, 1))
 
     return nn.Sequential(
-        layer(3, WIDTH, 2), nn.LeakyReLU(0.2), layer(WIDTH, 2 * WIDTH, 2), nn.LeakyReLU(0.2),
+        layer(3, WIDTH, 2),
+        nn.LeakyReLU(0.2),
+        layer(WIDTH, 2 * WIDTH, 2),
+        nn.LeakyReLU(0.2),
         layer(2 * WIDTH, 1, 1),
-    )  # fmt: skip
+    )

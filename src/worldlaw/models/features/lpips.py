@@ -15,9 +15,12 @@ from worldlaw.models.features.published_weights import ALEXNET, LPIPS_HEADS, SMA
 
 # AlexNet's convolutions: place in the published file, channels in and out, kernel, stride, padding.
 CONVOLUTIONS = (
-    (0, 3, 64, 11, 4, 2), (3, 64, 192, 5, 1, 2), (6, 192, 384, 3, 1, 1), (8, 384, 256, 3, 1, 1),
+    (0, 3, 64, 11, 4, 2),
+    (3, 64, 192, 5, 1, 2),
+    (6, 192, 384, 3, 1, 1),
+    (8, 384, 256, 3, 1, 1),
     (10, 256, 256, 3, 1, 1),
-)  # fmt: skip
+)
 POOLED = (1, 2)  # stages before which the picture is halved
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of RGB in [-1, 1]; v0.0 lacked them
 BATCH = 16  # frames at a time

@@ -46,7 +46,7 @@ def path_of(weights: Published) -> Path:
     return Path(_folder()).expanduser() / weights.file
 
 
-def lacking(*needed: Published) -> str:
+def missing_weights(*needed: Published) -> str:
     """What is missing before these weights can be used, in one line; empty if nothing is."""
     if importlib.util.find_spec("torch") is None:
         return "needs PyTorch: pip install 'worldlaw[look]'"
@@ -61,7 +61,7 @@ def lacking(*needed: Published) -> str:
 
 def stamp(weights: Published) -> str:
     """SHA-256 of the file. Raises BadInput, in one line that says what to put where, if it is missing."""
-    line = lacking(weights)
+    line = missing_weights(weights)
     if line:
         raise BadInput(line)
     path = path_of(weights)
@@ -69,7 +69,7 @@ def stamp(weights: Published) -> str:
     return _checksum(path, about.st_size, about.st_mtime_ns)
 
 
-def described(weights: Published) -> str:
+def weights_in_words(weights: Published) -> str:
     """The file with the first digits of its SHA-256, and a word if it is not the one that is published."""
     digits = stamp(weights)[:8]
     other = "" if digits.startswith(weights.begins) else ", not the published file"

@@ -139,7 +139,7 @@ class TextLayer(nn.Module):
         return tokens + self.narrow(functional.gelu(self.widen(inner), approximate="tanh"))
 
 
-class Reading(nn.Module):
+class TextAttention(nn.Module):
     """Video tokens read a text, behind a gate that is shut at first."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -160,7 +160,7 @@ def positions(count: int, width: int, device: torch.device) -> Tensor:
     return torch.cat([angle.cos(), angle.sin()], dim=-1)
 
 
-def described(clips: FrameSource) -> DescribedSource:
+def describing_source(clips: FrameSource) -> DescribedSource:
     """The source as one that describes its clips. Raises BadInput if it is none."""
     if not isinstance(clips, DescribedSource):
         raise BadInput("a model that asks for a state or a text needs clips that are described")
@@ -170,7 +170,7 @@ def described(clips: FrameSource) -> DescribedSource:
 def sample(clips: FrameSource) -> Description:
     """What is said of training clips, evenly chosen. Raises BadInput if they are not described."""
     chosen = np.unique(np.linspace(0, len(clips) - 1, min(SAMPLE, len(clips))).astype(int))
-    return described(clips).describe(chosen.tolist())
+    return describing_source(clips).describe(chosen.tolist())
 
 
 def _present(value: T | None, name: str) -> T:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from worldlaw.core.types import Description
-from worldlaw.models.networks.description_encoder import Reading, StateInput, TextInput
+from worldlaw.models.networks.description_encoder import StateInput, TextAttention, TextInput
 
 TIME_FREQUENCIES = 256
 PLAIN_ATTENTION = 1024  # tokens up to which a CPU attends by plain products
@@ -66,12 +66,12 @@ class DiT(nn.Module):
             nn.Linear(TIME_FREQUENCIES, size.width), nn.SiLU(), nn.Linear(size.width, size.width)
         )
         self.modulate = nn.Linear(size.width, 6 * size.width)
-        self.blocks = nn.ModuleList(Block(size) for _ in range(size.depth))
+        self.blocks = nn.ModuleList(DiTBlock(size) for _ in range(size.depth))
         self.table = nn.Parameter(torch.zeros(2, size.width))
         self.head = nn.Linear(size.width, volume * channels)
         self.state = StateInput(numbers, size.width) if numbers else None
         self.text = TextInput() if text else None
-        self.readings = nn.ModuleList(Reading(size.width, size.heads) for _ in range(size.depth * text))
+        self.readings = nn.ModuleList(TextAttention(size.width, size.heads) for _ in range(size.depth * text))
         self._initialize()
 
     def forward(
@@ -141,7 +141,7 @@ class DiT(nn.Module):
             nn.init.zeros_(self.state.narrow.weight)
 
 
-class Block(nn.Module):
+class DiTBlock(nn.Module):
     """Attention over all tokens, then a perceptron on each, behind gates that the noise level opens."""
 
     def __init__(self, size: DiTSize) -> None:

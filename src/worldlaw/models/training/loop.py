@@ -29,7 +29,7 @@ from worldlaw.models.training.training_options import Training
 from worldlaw.models.training.training_state import CHECKPOINT, State, load_checkpoint, save_checkpoint
 
 if TYPE_CHECKING:
-    from worldlaw.models.codecs.codec import Codec
+    from worldlaw.models.autoencoders.codec import Codec
     from worldlaw.models.networks.dit import DiT
 
 LOG_STEPS = 50  # between rows of the log
@@ -61,9 +61,16 @@ def fit(
 
     def step(running: nn.Module, state: State, batch: np.ndarray, told: dict[str, Tensor]) -> Tensor:
         return train_step(
-            running, state, process, batch, context=context, seed=seed, options=options, codec=codec,
+            running,
+            state,
+            process,
+            batch,
+            context=context,
+            seed=seed,
+            options=options,
+            codec=codec,
             told=told,
-        )  # fmt: skip
+        )
 
     cost = cost_of(network, codec.size(clips.shape)[:3] if codec else clips.shape)
     return teach(
@@ -203,7 +210,7 @@ def train_step(
     device = processes.device()
     generator = torch.Generator().manual_seed(int(rng_for(seed, "noise", state.step).integers(2**62)))
     data = to_network(torch.from_numpy(clips)).to(device)
-    given, mask = conditioning(data, context)
+    given, mask = pad_given(data, context)
     if codec:
         given, mask = codec.given(data[:, :context], data.shape[1])
         data, context = codec.encode(data), codec.whole(context)
@@ -269,7 +276,7 @@ def loss_of(
     return process.error(answer.float(), data, noise, s)[:, context:].mean()
 
 
-def conditioning(video: Tensor, context: int) -> tuple[Tensor, Tensor]:
+def pad_given(video: Tensor, context: int) -> tuple[Tensor, Tensor]:
     """The given frames padded with zeros, (N, T, H, W, C), and their mask, (N, T, H, W, 1)."""
     mask = torch.zeros((*video.shape[:-1], 1), device=video.device, dtype=video.dtype)
     mask[:, :context] = 1

@@ -41,7 +41,7 @@ def device() -> torch.device:
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[None]:
+def join_processes() -> Iterator[None]:
     """Be one of the processes that torchrun started for the length of the block; gloo on CPUs, NCCL on GPUs.
 
     Of several that fail only the first says so, because all that the others could say is that it is gone:
@@ -70,7 +70,7 @@ def joined() -> Iterator[None]:
     _part()
 
 
-def told(what: Any = None) -> Any:
+def broadcast(what: Any = None) -> Any:
     """What the first process says, in all of them."""
     if place()[1] == 1:
         return what

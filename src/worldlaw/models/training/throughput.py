@@ -20,8 +20,14 @@ from worldlaw.models.networks.dit import DiT
 
 LOG = "log.csv"
 COLUMNS = (
-    "step", "loss", "seconds", "clips_per_second", "tokens_per_second", "tflops", "share_of_peak",
-)  # fmt: skip
+    "step",
+    "loss",
+    "seconds",
+    "clips_per_second",
+    "tokens_per_second",
+    "tflops",
+    "share_of_peak",
+)
 
 
 def num_tokens(network: DiT, shape: tuple[int, ...]) -> int:

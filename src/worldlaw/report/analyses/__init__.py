@@ -6,11 +6,11 @@ experiment's ``analyses``. ``check`` says before any work starts whether the exp
 """
 
 from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses, sections
+from worldlaw.report.analyses.analysis import Analysis, Evidence, Rollouts, Setting, analyses, sections
 
 __all__ = [
     "Analysis",
-    "Answers",
+    "Rollouts",
     "Cell",
     "Evidence",
     "Group",

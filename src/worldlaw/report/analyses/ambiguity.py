@@ -11,7 +11,7 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.stats import proportion
 from worldlaw.measure.rest_outcome import OUTCOMES, Guess, best_guess
 from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.pages.svg import INK, MUTED, OOD_COLOR, drawing, inline
+from worldlaw.pages.svg import INK, MUTED, OOD_COLOR, inline, svg_figure
 from worldlaw.pages.wording import NOTHING, percent, pretty
 from worldlaw.report.analyses.analysis import Analysis, Evidence, Setting, analyses
 
@@ -37,7 +37,7 @@ NOTES = [
 
 
 @dataclass(frozen=True)
-class Reading:
+class OutcomeReadings:
     """The rollouts of one predictor in one world, N of them."""
 
     attribute: np.ndarray  # (N,) m
@@ -73,7 +73,7 @@ class Ambiguity(Analysis):
             name = _attribute(evidence.settings[world])
             rows = []
             for predictor, kind in evidence.predictors(world):
-                read = reading(evidence, world, predictor, name)
+                read = outcome_readings(evidence, world, predictor, name)
                 if not len(read.true):
                     continue
                 lost = int(np.isnan(read.measured).sum())
@@ -109,7 +109,7 @@ class Ambiguity(Analysis):
         )
 
 
-def reading(evidence: Evidence, world: str, predictor: str, attribute: str) -> Reading:
+def outcome_readings(evidence: Evidence, world: str, predictor: str, attribute: str) -> OutcomeReadings:
     """The outcomes of a predictor's rollouts, and what could be expected of them."""
     answers = evidence.answers(world, predictor)
     known = np.flatnonzero(np.isfinite(answers["true_outcome"])).tolist()
@@ -119,7 +119,7 @@ def reading(evidence: Evidence, world: str, predictor: str, attribute: str) -> R
     if evidence.looks is not None:
         looks = {split: evidence.looks(world, split) for split in {split for split, _ in clips}}
     seen = [looks[split][clip] for split, clip in clips]
-    return Reading(
+    return OutcomeReadings(
         np.array([answers.attributes[place][attribute] for place in known], float),
         true,
         answers["measured_outcome"][known],
@@ -132,7 +132,7 @@ def _attribute(setting: Setting) -> str:
     return next((name for name in SHOWN if setting.bands(name)), "")
 
 
-def _figure(read: Reading, attribute: str, slug: str, title: str) -> str:
+def _figure(read: OutcomeReadings, attribute: str, slug: str, title: str) -> str:
     outcome = OUTCOMES.index(SHOWN[attribute])
     low, high = float(read.attribute.min()), float(read.attribute.max())
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
@@ -145,7 +145,7 @@ def _figure(read: Reading, attribute: str, slug: str, title: str) -> str:
         found = [values[(place == its) & np.isfinite(values)] for its in full]
         return np.array([its.mean() if len(its) else np.nan for its in found])
 
-    with drawing(290, 200) as figure:
+    with svg_figure(290, 200) as figure:
         axes = figure.add_axes((0.2, 0.19, 0.78, 0.78))
         axes.plot(at, curve(read.true == outcome), color=MUTED, linewidth=0.8)
         axes.plot(at, curve(read.guess.expected[:, outcome]), color=OOD_COLOR, linewidth=1, dashes=(3, 2))

@@ -10,16 +10,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worldlaw.core.errors import blamed
+from worldlaw.core.errors import blame
 from worldlaw.core.region import Attributes, Interval, Region
 from worldlaw.core.registry import Registry
 from worldlaw.pages.cells import KINDS
 from worldlaw.pages.section import Section
 
 READINGS = (
-    "true_velocity", "measured_velocity", "true_size", "measured_size", "color_kept", "true_outcome",
+    "true_velocity",
+    "measured_velocity",
+    "true_size",
+    "measured_size",
+    "color_kept",
+    "true_outcome",
     "measured_outcome",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Rollouts:
     """All rollouts of one predictor in one world, N of them: one body each."""
 
     inside: np.ndarray  # (N,) bool: whether the clip lies in the training region
@@ -81,7 +86,7 @@ class Evidence:
         for kind in KINDS:
             yield from (pair for pair in pairs if pair[1] == kind)
 
-    def answers(self, world: str, predictor: str) -> Answers:
+    def answers(self, world: str, predictor: str) -> Rollouts:
         """The readings of body 0 of every rollout, in order of split, clip and seeds."""
         rows = self.results
         chosen = pc.and_(pc.equal(rows["scenario"], world), pc.equal(rows["predictor"], predictor))
@@ -94,7 +99,7 @@ class Evidence:
         scenes = {split: self.attributes(world, split) for split in {place[0] for place in places}}
         attributes = [scenes[split][clip] for split, clip, *_ in places]
         training = self.settings[world].training
-        return Answers(
+        return Rollouts(
             np.array([training.contains(entry) for entry in attributes], bool),
             attributes,
             {name: np.array([found[place].get(name, np.nan) for place in places]) for name in READINGS},
@@ -140,6 +145,6 @@ def sections(names: Sequence[str], evidence: Evidence) -> list[Section]:
     """The sections of some analyses, in their order."""
     found = []
     for index, name in enumerate(names):
-        with blamed(f"analysis {name}"):
+        with blame(f"analysis {name}"):
             found.append(analyses.get(name)().section(evidence, f"analysis{index}"))
     return found

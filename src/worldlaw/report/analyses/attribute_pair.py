@@ -12,7 +12,7 @@ from worldlaw.core.numbers.stats import Summary, proportion, summarize
 from worldlaw.core.region import Box, Interval, Region
 from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
 from worldlaw.pages.wording import NARROW_SPACE, NOTHING, percent, pretty
-from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
+from worldlaw.report.analyses.analysis import Analysis, Evidence, Rollouts, Setting, analyses
 from worldlaw.report.analyses.scatter_figure import NEW, NEW_DOWN, TRAINED, Axis, scatter
 
 NEEDS = (
@@ -34,9 +34,11 @@ class Pair:
     def cells(self) -> list[tuple[str, str, bool]]:
         """(half, colour, trained) of the four combinations, the new ones first."""
         return [
-            ("large", self.small, False), ("small", self.large, False),
-            ("small", self.small, True), ("large", self.large, True),
-        ]  # fmt: skip
+            ("large", self.small, False),
+            ("small", self.large, False),
+            ("small", self.small, True),
+            ("large", self.large, True),
+        ]
 
 
 QUESTION = (
@@ -167,7 +169,7 @@ def _swapped(training: Region) -> Region:
     return Region(tuple(boxes))
 
 
-def _members(answers: Answers, pair: Pair, half: str, color: str) -> np.ndarray:
+def _members(answers: Rollouts, pair: Pair, half: str, color: str) -> np.ndarray:
     """(N,) bool: the rollouts of one combination, sizes within the halves only."""
     if not len(answers.attributes):
         return np.zeros(0, bool)
@@ -176,7 +178,7 @@ def _members(answers: Answers, pair: Pair, half: str, color: str) -> np.ndarray:
     return (answers.attribute("color") == color) & (size >= low) & (size <= high)
 
 
-def _cells(answers: Answers, members: np.ndarray, pair: Pair, half: str) -> list[Cell]:
+def _cells(answers: Rollouts, members: np.ndarray, pair: Pair, half: str) -> list[Cell]:
     measured, true = answers["measured_size"][members], answers["true_size"][members]
     beyond = measured < pair.boundary if half == "large" else measured > pair.boundary
     return [
@@ -201,7 +203,7 @@ def _millimetres(length: float) -> str:
     return "0.000" if float(text) == 0 else text.replace("-", "−")
 
 
-def _said(answers: Answers, pair: Pair) -> str:
+def _said(answers: Rollouts, pair: Pair) -> str:
     new = [(half, color) for half, color, trained in pair.cells() if not trained]
     members = [_members(answers, pair, half, color) for half, color in new]
     kept = proportion(answers["color_kept"][members[0] | members[1]])
@@ -215,7 +217,7 @@ def _said(answers: Answers, pair: Pair) -> str:
     return f"keeps the colour in {percent(kept.mean)} of the new combinations; {', '.join(drift)}"
 
 
-def _figure(answers: Answers, pair: Pair, slug: str, title: str) -> str:
+def _figure(answers: Rollouts, pair: Pair, slug: str, title: str) -> str:
     true, measured = answers["true_size"], answers["measured_size"]
     color = answers.attribute("color") if len(true) else np.zeros(0, str)
     low, high = 0.8 * pair.low[0], 1.15 * pair.high[1]

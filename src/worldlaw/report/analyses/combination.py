@@ -9,7 +9,7 @@ import numpy as np
 from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.stats import Summary, proportion, summarize
 from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
+from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, inline, svg_figure
 from worldlaw.pages.wording import NOTHING, percent, percents, pretty
 from worldlaw.report.analyses.analysis import Analysis, Evidence, Setting, analyses
 
@@ -73,8 +73,10 @@ class Combination(Analysis):
             number = len(evidence.settings[world].names(ATTRIBUTE))
             rows: list[Row] = []
             for name, kind in evidence.predictors(world):
-                rows += [Row(f"{pretty(name)}, {side}", _cells(evidence, world, name, inside))
-                         for side, inside in SIDES]  # fmt: skip
+                rows += [
+                    Row(f"{pretty(name)}, {side}", _cells(evidence, world, name, inside))
+                    for side, inside in SIDES
+                ]
                 if kind == "model":
                     models += [name] if name not in models else []
             groups.append(Group(f"{pretty(world)}: {number} templates", rows))
@@ -145,9 +147,11 @@ def _study() -> Group:
     for (size, number), (ssim, psnr, abnormal) in STUDY.items():
         for side in range(2):
             cells = [
-                Cell(percent(abnormal[side])), *[Cell(NOTHING)] * (1 + len(FAULTS)),
-                Cell(f"{ssim[side]:.3f}"), Cell(f"{psnr[side]:.1f}"),
-            ]  # fmt: skip
+                Cell(percent(abnormal[side])),
+                *[Cell(NOTHING)] * (1 + len(FAULTS)),
+                Cell(f"{ssim[side]:.3f}"),
+                Cell(f"{psnr[side]:.1f}"),
+            ]
             rows.append(Row(f"DiT-{size}, {number} templates, {SIDES[side][0]}", cells))
     return Group("the study’s table 2", rows)
 
@@ -155,7 +159,7 @@ def _study() -> Group:
 def _figure(evidence: Evidence, worlds: Sequence[str], name: str, slug: str) -> str:
     numbers = [len(evidence.settings[world].names(ATTRIBUTE)) for world in worlds]
     places = _apart(numbers)
-    with drawing(290, 200) as figure:
+    with svg_figure(290, 200) as figure:
         axes = figure.add_axes((0.2, 0.19, 0.78, 0.78))
         for (_, inside), marker, color, face in zip(
             SIDES, "o^", (ID_COLOR, OOD_COLOR), (ID_COLOR, PAPER), strict=True
@@ -164,9 +168,16 @@ def _figure(evidence: Evidence, worlds: Sequence[str], name: str, slug: str) -> 
             shares = np.array([one.mean for one in found])
             ends = np.array([[one.mean - one.low, one.high - one.mean] for one in found]).T
             axes.errorbar(
-                places + (-0.05 if inside else 0.05), shares, np.maximum(ends, 0), fmt=marker,
-                color=color, markerfacecolor=face, markersize=5.5, elinewidth=1, zorder=2,
-            )  # fmt: skip
+                places + (-0.05 if inside else 0.05),
+                shares,
+                np.maximum(ends, 0),
+                fmt=marker,
+                color=color,
+                markerfacecolor=face,
+                markersize=5.5,
+                elinewidth=1,
+                zorder=2,
+            )
         floors = [
             share_abnormal(evidence, world, "floor", inside=inside) for world in worlds for _, inside in SIDES
         ]

@@ -9,8 +9,8 @@ import numpy as np
 from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.stats import proportion
 from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
-from worldlaw.pages.wording import NOTHING, listed, number, percent, percents, pretty
-from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
+from worldlaw.pages.wording import NOTHING, join_words, number, percent, percents, pretty
+from worldlaw.report.analyses.analysis import Analysis, Evidence, Rollouts, Setting, analyses
 from worldlaw.report.analyses.scatter_figure import NEW, TRAINED, Axis, scatter
 
 STILL = 0.1  # m/s: who moves less than this in either direction has not turned round
@@ -58,7 +58,7 @@ class Reversal(Analysis):
         said: dict[str, list[str]] = {}
         for world in worlds:
             setting = evidence.settings[world]
-            taught = listed(sorted(setting.names("direction"), reverse=True))
+            taught = join_words(sorted(setting.names("direction"), reverse=True))
             rows = []
             for name, kind in evidence.predictors(world):
                 answers = evidence.answers(world, name)
@@ -100,14 +100,14 @@ STUDY = Group(
 )
 
 
-def turned(answers: Answers) -> np.ndarray:
+def turned_back(answers: Rollouts) -> np.ndarray:
     """(N,) 1 where a rollout goes back, 0 where it does not, NaN where it could not be measured."""
     velocity = answers["measured_velocity"]
     return np.where(np.isfinite(velocity), velocity < -STILL, np.nan)
 
 
-def _cells(answers: Answers) -> list[Cell]:
-    back, new = turned(answers), ~answers.inside
+def _cells(answers: Rollouts) -> list[Cell]:
+    back, new = turned_back(answers), ~answers.inside
     fastest = answers["true_velocity"][new & (back == 1)]
     return [
         Cell.share(proportion(back[new])),
@@ -117,8 +117,8 @@ def _cells(answers: Answers) -> list[Cell]:
     ]
 
 
-def _said(answers: Answers, where: str) -> str:
-    new = proportion(turned(answers)[~answers.inside])
+def _said(answers: Rollouts, where: str) -> str:
+    new = proportion(turned_back(answers)[~answers.inside])
     if not new.num:
         return f"nothing that could be measured ({where})"
     clips = f"{new.num} new clip{'s' if new.num > 1 else ''}"
@@ -127,7 +127,7 @@ def _said(answers: Answers, where: str) -> str:
     return f"{percent(new.mean)} of {clips} ({where}; {percents(new.low, new.high)})"
 
 
-def _figure(answers: Answers, setting: Setting, slug: str, title: str) -> str:
+def _figure(answers: Rollouts, setting: Setting, slug: str, title: str) -> str:
     true, measured = answers["true_velocity"], answers["measured_velocity"]
     bands = setting.bands("speed")
     known = [*true[np.isfinite(true)], *(high for _, high in bands)]
@@ -146,11 +146,11 @@ def _figure(answers: Answers, setting: Setting, slug: str, title: str) -> str:
     )
 
 
-def _lost(answers: Answers) -> int:
+def _lost(answers: Rollouts) -> int:
     return int(np.isnan(answers["measured_velocity"]).sum())
 
 
-def _note(answers: Answers) -> str:
+def _note(answers: Rollouts) -> str:
     return f"{_lost(answers)} of {len(answers.inside)} not measured" if _lost(answers) else ""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from worldlaw.core.region import Interval
 from worldlaw.core.seeding import rng_for
-from worldlaw.pages.svg import BAND, ID_COLOR, INK, LOST_COLOR, MUTED, OOD_COLOR, PAPER, drawing, inline
+from worldlaw.pages.svg import BAND, ID_COLOR, INK, LOST_COLOR, MUTED, OOD_COLOR, PAPER, inline, svg_figure
 
 MAX_POINTS = 300  # marks of one kind in a panel
 TRAINED = {"marker": "o", "markerfacecolor": ID_COLOR, "markeredgecolor": PAPER, "markeredgewidth": 0.5}
@@ -44,7 +44,7 @@ def scatter(
     drawn over the marks.
     """
     room = 0.09 * (y.high - y.low)
-    with drawing(235, 235) as figure:
+    with svg_figure(235, 235) as figure:
         axes = figure.add_axes((0.15, 0.15, 0.83, 0.83))
         for low, high in bands:
             axes.axvspan(low, high, color=BAND, linewidth=0, zorder=0)
@@ -61,13 +61,22 @@ def scatter(
             true, measured = true[few], measured[few]
             seen = np.isfinite(measured)
             axes.plot(
-                true[seen], np.clip(measured[seen], y.low, y.high), linestyle="none", markersize=4.4,
-                zorder=2, **style,
-            )  # fmt: skip
+                true[seen],
+                np.clip(measured[seen], y.low, y.high),
+                linestyle="none",
+                markersize=4.4,
+                zorder=2,
+                **style,
+            )
             axes.plot(
-                true[~seen], np.full((~seen).sum(), y.low - room), "|", color=LOST_COLOR, markersize=6,
-                markeredgewidth=1, zorder=2,
-            )  # fmt: skip
+                true[~seen],
+                np.full((~seen).sum(), y.low - room),
+                "|",
+                color=LOST_COLOR,
+                markersize=6,
+                markeredgewidth=1,
+                zorder=2,
+            )
         if curve is not None:
             axes.plot(curve[0], np.clip(curve[1], y.low, y.high), color=INK, linewidth=1.4, zorder=3)
         axes.set(xlim=(x.low, x.high), ylim=(y.low - 1.5 * room, y.high), xlabel=x.label, ylabel=y.label)

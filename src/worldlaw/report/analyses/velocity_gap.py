@@ -14,7 +14,7 @@ from worldlaw.core.region import Interval
 from worldlaw.core.seeding import rng_for
 from worldlaw.pages.section import Cell, Group, Panel, Row, Section, Table
 from worldlaw.pages.wording import NOTHING, interval, number, pretty
-from worldlaw.report.analyses.analysis import Analysis, Answers, Evidence, Setting, analyses
+from worldlaw.report.analyses.analysis import Analysis, Evidence, Rollouts, Setting, analyses
 from worldlaw.report.analyses.scatter_figure import NEW, TRAINED, Axis, scatter
 
 NUM_RESAMPLES = 500
@@ -93,15 +93,18 @@ class VelocityGap(Analysis):
             answer=said,
             table=Table(
                 (
-                    "mean error in\nthe bands, m/s", "mean error in\nthe gap, m/s",
-                    "largest error\nin the gap, m/s", "changes bands\nat m/s", "not\nmeasured",
+                    "mean error in\nthe bands, m/s",
+                    "mean error in\nthe gap, m/s",
+                    "largest error\nin the gap, m/s",
+                    "changes bands\nat m/s",
+                    "not\nmeasured",
                 ),
                 [*groups, STUDY],
             ),
             panels=panels,
             key=KEY,
             notes=NOTES,
-        )  # fmt: skip
+        )
 
 
 STUDY = Group(
@@ -117,7 +120,7 @@ STUDY = Group(
 )
 
 
-def switch(answers: Answers, gap: Interval) -> Summary:
+def switch(answers: Rollouts, gap: Interval) -> Summary:
     """The true speed in m/s that best parts generated speeds below the middle of a gap from those above.
 
     The threshold with the fewest rollouts on the wrong side, the middle of all equally good ones; NaN if all
@@ -155,7 +158,7 @@ def _thresholds(speed: np.ndarray, above: np.ndarray) -> tuple[float, float]:
     return float(speed[max(best[0] - 1, 0)]), float(speed[min(best[-1], len(speed) - 1)])
 
 
-def _cells(answers: Answers, setting: Setting, switches: list[Summary]) -> list[Cell]:
+def _cells(answers: Rollouts, setting: Setting, switches: list[Summary]) -> list[Cell]:
     bands, gap = _errors(answers, setting)
     known = gap[np.isfinite(gap)]
     lost = int(np.isnan(answers["measured_velocity"]).sum())
@@ -171,7 +174,7 @@ def _cells(answers: Answers, setting: Setting, switches: list[Summary]) -> list[
     ]
 
 
-def _said(answers: Answers, setting: Setting, switches: list[Summary]) -> str:
+def _said(answers: Rollouts, setting: Setting, switches: list[Summary]) -> str:
     bands, gap = (summarize(errors) for errors in _errors(answers, setting))
     text = f"mean error {number(bands.mean)} m/s in the bands and {number(gap.mean)} m/s in the gap"
     known = [number(entry.mean) for entry in switches if np.isfinite(entry.mean)]
@@ -180,7 +183,7 @@ def _said(answers: Answers, setting: Setting, switches: list[Summary]) -> str:
     return f"{text}; generated speeds never cross the middle of the gap"
 
 
-def _errors(answers: Answers, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
+def _errors(answers: Rollouts, setting: Setting) -> tuple[np.ndarray, np.ndarray]:
     """Absolute errors in m/s of the rollouts in the training region, and of those in a gap of its speeds."""
     error = np.abs(answers["measured_velocity"] - answers["true_velocity"])
     gap = np.array(
@@ -194,7 +197,7 @@ def _errors(answers: Answers, setting: Setting) -> tuple[np.ndarray, np.ndarray]
     return error[answers.inside], error[gap]
 
 
-def _figure(answers: Answers, setting: Setting, slug: str, title: str) -> str:
+def _figure(answers: Rollouts, setting: Setting, slug: str, title: str) -> str:
     true, measured = answers["true_velocity"], answers["measured_velocity"]
     bands = setting.bands("speed")
     known = [*true[np.isfinite(true)], *(end for band in bands for end in band)]

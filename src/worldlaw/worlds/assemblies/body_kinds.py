@@ -25,7 +25,7 @@ STATIC_BALL = 0.04  # diameter as a share of the width
 
 
 @dataclass(frozen=True)
-class Form:
+class BodyForm:
     """A rigid thing without a place; lengths in m, parts about the centre of mass."""
 
     shape: str
@@ -34,26 +34,26 @@ class Form:
     parts: tuple[Polygon, ...] = ()
 
 
-def ball(scale: float) -> Form:
+def ball(scale: float) -> BodyForm:
     """A ball whose diameter is ``scale`` of the width."""
     radius = scale * WIDTH / 2
-    return Form("ball", radius, DENSITY * math.pi * radius**2)
+    return BodyForm("ball", radius, DENSITY * math.pi * radius**2)
 
 
-def bar(scale: float) -> Form:
+def bar(scale: float) -> BodyForm:
     """A bar of the usual thickness, ``scale`` of the width long."""
     length = scale * WIDTH
     return _form("bar", (_rectangle(length, THICKNESS),))
 
 
-def sticks(scale: float) -> Form:
+def sticks(scale: float) -> BodyForm:
     """Two bars crossed like an X, each two thirds of ``scale`` of the width long."""
     one = _rectangle(2 / 3 * scale * WIDTH, 2 / 3 * THICKNESS)
     parts = (_turned(one, -STICK_ANGLE), _turned(one, STICK_ANGLE))
     return _form("sticks", parts)
 
 
-def jar(scale: float) -> Form:
+def jar(scale: float) -> BodyForm:
     """A jar, open above, ``scale`` of the width high: a base plate and two slanted walls."""
     height = scale * WIDTH
     thick = math.log(scale * PIXELS) / math.log(0.3 * PIXELS) * THICKNESS
@@ -72,8 +72,8 @@ def jar(scale: float) -> Form:
     return _form("jar", (base, left, right))
 
 
-def placed(
-    form: Form,
+def body_at(
+    form: BodyForm,
     color: str,
     *,
     angle: float = 0.0,
@@ -92,9 +92,16 @@ def placed(
         assert center is not None
         x = center * WIDTH - (low_x + high_x) / 2
     return Body(
-        form.shape, form.size, color, form.mass, (x, bottom * WIDTH - low_y), (0.0, 0.0), angle,
-        fixed=color == STATIC, parts=form.parts,
-    )  # fmt: skip
+        form.shape,
+        form.size,
+        color,
+        form.mass,
+        (x, bottom * WIDTH - low_y),
+        (0.0, 0.0),
+        angle,
+        fixed=color == STATIC,
+        parts=form.parts,
+    )
 
 
 def reach(parts: tuple[Polygon, ...], size: float, angle: float) -> tuple[float, float, float, float]:
@@ -109,7 +116,7 @@ def reach(parts: tuple[Polygon, ...], size: float, angle: float) -> tuple[float,
 
 def _dynamic_ball(rng: np.random.Generator) -> list[Body]:
     scale, center, bottom = rng.uniform((0.06, 0.3, 0.4), (0.12, 0.6, 0.85)).tolist()
-    return [placed(ball(scale), DYNAMIC, center=center, bottom=bottom)]
+    return [body_at(ball(scale), DYNAMIC, center=center, bottom=bottom)]
 
 
 def _static_balls(rng: np.random.Generator) -> list[Body]:
@@ -134,7 +141,7 @@ def _static_balls(rng: np.random.Generator) -> list[Body]:
             chain.append(here)
             inside += _in_view(x, y)
     form = ball(STATIC_BALL)
-    return [placed(form, STATIC, center=x, bottom=y - STATIC_BALL / 2) for x, y in chain if _in_view(x, y)]
+    return [body_at(form, STATIC, center=x, bottom=y - STATIC_BALL / 2) for x, y in chain if _in_view(x, y)]
 
 
 def _heading(rng: np.random.Generator) -> tuple[float, float]:
@@ -149,7 +156,7 @@ def _in_view(x: float, y: float) -> bool:
 
 def _dynamic_bar(rng: np.random.Generator) -> list[Body]:
     scale, center, bottom, angle = rng.uniform((0.15, 0.3, 0.2, -90), (0.5, 0.6, 0.8, 90)).tolist()
-    return [placed(bar(scale), DYNAMIC, angle=math.radians(angle), center=center, bottom=bottom)]
+    return [body_at(bar(scale), DYNAMIC, angle=math.radians(angle), center=center, bottom=bottom)]
 
 
 def _standing_bars(rng: np.random.Generator) -> list[Body]:
@@ -161,28 +168,28 @@ def _standing_bars(rng: np.random.Generator) -> list[Body]:
     number = int(rng.integers(1, 5))
     first = -((number + 1) // 2)
     return [
-        placed(bar(0.2 + 0.05 * i), DYNAMIC, angle=math.pi / 2, left=start + step * (first + i), bottom=0)
+        body_at(bar(0.2 + 0.05 * i), DYNAMIC, angle=math.pi / 2, left=start + step * (first + i), bottom=0)
         for i in range(number)
     ]
 
 
 def _static_bar(rng: np.random.Generator) -> list[Body]:
     scale, right, bottom, angle = rng.uniform((0.2, 0.3, 0.1, -60), (0.5, 0.4, 0.5, 60)).tolist()
-    return [placed(bar(scale), STATIC, angle=math.radians(angle), right=right, bottom=bottom)]
+    return [body_at(bar(scale), STATIC, angle=math.radians(angle), right=right, bottom=bottom)]
 
 
 def _jar(rng: np.random.Generator) -> list[Body]:
     scale, center, bottom, angle = rng.uniform((0.08, 0.3, 0.2, -45), (0.3, 0.6, 0.8, 45)).tolist()
     if rng.random() >= 0.7:
         bottom = angle = 0.0
-    return [placed(jar(scale), DYNAMIC, angle=math.radians(angle), center=center, bottom=bottom)]
+    return [body_at(jar(scale), DYNAMIC, angle=math.radians(angle), center=center, bottom=bottom)]
 
 
 def _sticks(rng: np.random.Generator) -> list[Body]:
     scale, center, bottom, angle = rng.uniform((0.3, 0.3, 0.2, -90), (0.6, 0.6, 0.5, 90)).tolist()
     if rng.random() < 0.3:
         bottom = angle = 0.0
-    return [placed(sticks(scale), DYNAMIC, angle=math.radians(angle), center=center, bottom=bottom)]
+    return [body_at(sticks(scale), DYNAMIC, angle=math.radians(angle), center=center, bottom=bottom)]
 
 
 # In the study's order, which the order of templates hangs on.
@@ -208,7 +215,7 @@ def _turned(part: Polygon, angle: float) -> Polygon:
     return tuple((cos * x - sin * y, sin * x + cos * y) for x, y in part)
 
 
-def _form(shape: str, parts: tuple[Polygon, ...]) -> Form:
+def _form(shape: str, parts: tuple[Polygon, ...]) -> BodyForm:
     """Parts moved so that their centre of mass is the origin."""
     areas, centers = zip(*map(area_and_center, parts), strict=True)
     area = sum(areas)
@@ -216,4 +223,4 @@ def _form(shape: str, parts: tuple[Polygon, ...]) -> Form:
     y = sum(a * c[1] for a, c in zip(areas, centers, strict=True)) / area
     parts = tuple(tuple((px - x, py - y) for px, py in part) for part in parts)
     size = max(math.hypot(px, py) for part in parts for px, py in part)
-    return Form(shape, size, DENSITY * area, parts)
+    return BodyForm(shape, size, DENSITY * area, parts)

@@ -39,15 +39,36 @@ CONTACT = np.dtype(
     + [
         (name, "f8")
         for name in (
-            "px", "py", "radius", "qx", "qy", "other_radius", "outward_x", "outward_y",  # m
-            "gap", "nx", "ny", "ax", "ay", "bx", "by",  # m
-            "mass_along", "mass_across",  # kg that a push moves
-            "bias_along", "bias_across",  # m/s that the push has to undo beside the velocity
-            "push_along", "push_across", "before_along", "before_across",  # N s, now and earlier in this step
-            "early_along", "early_across", "late_along", "late_across",  # N, at either end of a step
+            "px",
+            "py",
+            "radius",
+            "qx",
+            "qy",
+            "other_radius",
+            "outward_x",
+            "outward_y",  # m
+            "gap",
+            "nx",
+            "ny",
+            "ax",
+            "ay",
+            "bx",
+            "by",  # m
+            "mass_along",
+            "mass_across",  # kg that a push moves
+            "bias_along",
+            "bias_across",  # m/s that the push has to undo beside the velocity
+            "push_along",
+            "push_across",
+            "before_along",
+            "before_across",  # N s, now and earlier in this step
+            "early_along",
+            "early_across",
+            "late_along",
+            "late_across",  # N, at either end of a step
         )
     ]
-)  # fmt: skip
+)
 
 
 class Law(NamedTuple):

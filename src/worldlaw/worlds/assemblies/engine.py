@@ -26,7 +26,7 @@ APART = 0.05  # s without touching after which a touch is a new contact
 WALLS = -1  # the number of a wall in contacts
 
 
-class Run:
+class EngineRun:
     """The motion of some bodies from rest, simulated only as far as it is asked for."""
 
     def __init__(
@@ -40,9 +40,16 @@ class Run:
         self.inertia = np.array([moment(body) for body in bodies])  # kg m²
         finer = SUBSTEPS / substeps  # all that resolution hangs on goes with it
         self._law = Law(
-            *GRAVITY, FRICTION, RESTITUTION, ANGULAR_DAMPING, float(extent[0]), float(extent[1]),
-            1 / substeps, TOUCH * finer, SLOW * finer,
-        )  # fmt: skip
+            *GRAVITY,
+            FRICTION,
+            RESTITUTION,
+            ANGULAR_DAMPING,
+            float(extent[0]),
+            float(extent[1]),
+            1 / substeps,
+            TOUCH * finer,
+            SLOW * finer,
+        )
         self._forms = _forms(bodies, self.inertia)
         place = np.array([(*body.position, body.angle) for body in bodies] + [(0, 0, 0)], float)
         self._place, self._rate = place, np.zeros_like(place)
@@ -63,9 +70,18 @@ class Run:
             num_pairs = len(self.bodies) * (len(self.bodies) + 1) // 2
             events = np.empty((num_pairs * (int(more / self.substeps / APART) + 2), 4))
             self._in_use, num_events, swapped = advance(
-                self._law, *self._forms, self._place, self._rate, states, self.steps,
-                *self._rooms, self._in_use, self._near, APART, events,
-            )  # fmt: skip
+                self._law,
+                *self._forms,
+                self._place,
+                self._rate,
+                states,
+                self.steps,
+                *self._rooms,
+                self._in_use,
+                self._near,
+                APART,
+                events,
+            )
             if swapped:
                 self._rooms.reverse()
             ground = len(self.bodies)
@@ -99,9 +115,9 @@ def _forms(bodies: tuple[Body, ...], inertia: np.ndarray) -> tuple[np.ndarray, n
 
 
 @lru_cache(maxsize=16)
-def run(bodies: tuple[Body, ...], extent: tuple[float, float]) -> Run:
+def run(bodies: tuple[Body, ...], extent: tuple[float, float]) -> EngineRun:
     """The motion of some bodies; the same object for the same bodies, so that nothing is simulated twice."""
-    return Run(bodies, extent)
+    return EngineRun(bodies, extent)
 
 
 def trajectory(scene: Scene, num_frames: int, dt: float) -> Trajectory:
@@ -109,7 +125,7 @@ def trajectory(scene: Scene, num_frames: int, dt: float) -> Trajectory:
     return trajectory_of(run(scene.bodies, scene.extent), scene, num_frames, dt)
 
 
-def trajectory_of(motion: Run, scene: Scene, num_frames: int, dt: float) -> Trajectory:
+def trajectory_of(motion: EngineRun, scene: Scene, num_frames: int, dt: float) -> Trajectory:
     """As ``trajectory``, of a motion that one has."""
     at = np.arange(num_frames) * dt * motion.substeps
     at = np.where(np.abs(at - np.round(at)) < 1e-6, np.round(at), at)
@@ -191,7 +207,7 @@ def _status(scene: Scene, position: np.ndarray, angle: np.ndarray) -> np.ndarray
     return status
 
 
-def _energy(motion: Run, steps: np.ndarray) -> np.ndarray:
+def _energy(motion: EngineRun, steps: np.ndarray) -> np.ndarray:
     """(T, 2) J at some substeps: kinetic and potential."""
     states = motion.states[steps]
     mass = np.array([0.0 if body.fixed else body.mass for body in motion.bodies])

@@ -14,7 +14,7 @@ import numpy as np
 
 from worldlaw.core.seeding import rng_for
 from worldlaw.core.types import Body
-from worldlaw.worlds.assemblies.body_kinds import KINDS, RED, THICKNESS, WIDTH, ball, placed
+from worldlaw.worlds.assemblies.body_kinds import KINDS, RED, THICKNESS, WIDTH, ball, body_at
 from worldlaw.worlds.assemblies.spacing import Outline, distance, outline
 from worldlaw.worlds.assemblies.templates import TEMPLATES
 from worldlaw.worlds.scenario import Infeasible
@@ -56,7 +56,7 @@ def red_ball(bodies: tuple[Body, ...], rng: np.random.Generator, rejected: Count
             x, y = _beside(near[int(rng.integers(len(near)))], radius, rng)
         else:
             x, y = rng.uniform(radius, WIDTH - radius, 2).tolist()
-        red = placed(ball(2 * radius / WIDTH), RED, center=x / WIDTH, bottom=(y - radius) / WIDTH)
+        red = body_at(ball(2 * radius / WIDTH), RED, center=x / WIDTH, bottom=(y - radius) / WIDTH)
         if _fits(outline(red), outlines):
             return red
         rejected[RED_TOO_CLOSE] += 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from worldlaw.core.region import Attributes
 from worldlaw.core.types import Body, Scene, Trajectory
-from worldlaw.worlds.assemblies.body_kinds import RED, STATIC, STATIC_BALL, WIDTH, ball, placed
+from worldlaw.worlds.assemblies.body_kinds import RED, STATIC, STATIC_BALL, WIDTH, ball, body_at
 from worldlaw.worlds.assemblies.engine import scene_of, trajectory
 from worldlaw.worlds.scenario import Infeasible, Quantity, Scenario, scenarios
 
@@ -73,8 +73,8 @@ class Offset(_Ambiguous):
 
 def _red(attributes: Attributes, aside: float) -> Body:
     scale = 2 * float(attributes["radius"]) / WIDTH
-    return placed(ball(scale), RED, center=CENTER + aside / WIDTH, bottom=HIGH - scale / 2)
+    return body_at(ball(scale), RED, center=CENTER + aside / WIDTH, bottom=HIGH - scale / 2)
 
 
 def _fixed(aside: float) -> Body:
-    return placed(ball(STATIC_BALL), STATIC, center=CENTER + aside / WIDTH, bottom=LOW - STATIC_BALL / 2)
+    return body_at(ball(STATIC_BALL), STATIC, center=CENTER + aside / WIDTH, bottom=LOW - STATIC_BALL / 2)

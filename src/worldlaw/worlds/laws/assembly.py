@@ -9,7 +9,7 @@ import numpy as np
 from worldlaw.core.region import Attributes
 from worldlaw.core.types import Scene, Trajectory
 from worldlaw.worlds.assemblies.body_kinds import WIDTH
-from worldlaw.worlds.assemblies.engine import SUBSTEPS, Run, run, scene_of, trajectory
+from worldlaw.worlds.assemblies.engine import SUBSTEPS, EngineRun, run, scene_of, trajectory
 from worldlaw.worlds.assemblies.layout import TOO_CLOSE, layout, red_ball
 from worldlaw.worlds.assemblies.templates import SUBSETS, TEMPLATES
 from worldlaw.worlds.scenario import Choice, Infeasible, Quantity, Scenario, scenarios
@@ -65,7 +65,7 @@ class Assembly(Scenario):
         return trajectory(scene, num_frames, dt)
 
 
-def something_happens(motion: Run) -> bool:
+def something_happens(motion: EngineRun) -> bool:
     """Whether the last body touches another, or another moves by more than 1 % of the width, in 10 s."""
     red = len(motion.bodies) - 1
     for seconds in range(2, WATCHED + 1, 2):

@@ -132,10 +132,18 @@ def _paint_rigid(
     shape = np.array([POLYGONS if body.parts else SHAPES.index(body.shape) for body in scene.bodies])
     growth = trajectory.size / np.array([body.size for body in scene.bodies])
     paint(
-        frames, shape, color, center, -trajectory.angle, trajectory.size * scale, growth * scale,
-        np.array([body.fixed for body in scene.bodies]), np.concatenate(all_corners),
-        np.array(first_corner), np.array(first_part),
-    )  # fmt: skip
+        frames,
+        shape,
+        color,
+        center,
+        -trajectory.angle,
+        trajectory.size * scale,
+        growth * scale,
+        np.array([body.fixed for body in scene.bodies]),
+        np.concatenate(all_corners),
+        np.array(first_corner),
+        np.array(first_part),
+    )
 
 
 def _rigid(scene: Scene) -> bool:

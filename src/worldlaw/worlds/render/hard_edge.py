@@ -27,9 +27,14 @@ def paint_hard_edge(frames, shape, color, center, angle, size, scale, fixed, cor
                     first, end = starts[p], starts[p + 1]
                     if shape[b] == POLYGONS:
                         place_polygon(
-                            corners[first:end], cx, cy, angle[t, b], scale[t, b], normals[first:end],
+                            corners[first:end],
+                            cx,
+                            cy,
+                            angle[t, b],
+                            scale[t, b],
+                            normals[first:end],
                             placed[first:end],
-                        )  # fmt: skip
+                        )
                     for row in range(top, bottom):
                         for column in range(left, right):
                             x, y = column + 0.5, row + 0.5

@@ -14,7 +14,7 @@ SHADES = (0.6, 1.2)  # darkest and brightest part of a lit body, as a share of i
 @compiled
 def shade_body(
     mixed, rest, cover, surface, tone, cx, cy, half, cos, sin, across, down, front, ambient, gloss
-):  # fmt: skip
+):
     """Add a lit body to the pixels of its box: what it covers of what is left of each."""
     height, width = rest.shape
     side = surface.shape[0]

@@ -39,7 +39,7 @@ def cover_parts(out, corners, starts, cx, cy, angle, scale):
 @compiled
 def place_parts(
     corners, starts, first_part, last_part, cx, cy, angle, scale, normals, placed, height, width, spans, rows
-):  # fmt: skip
+):
     """Edges (normals, offsets) and corners of a body's parts in the picture; rows and spans of each."""
     for p in range(first_part, last_part):
         a, b = starts[p], starts[p + 1]

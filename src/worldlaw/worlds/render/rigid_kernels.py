@@ -50,18 +50,52 @@ def paint_rigid(frames, shape, color, center, angle, size, scale, fixed, corners
             at = max(t, 0)
             if shape[b] != POLYGONS:
                 count = _paint_simple(
-                    frame, rest, mixed, touched, count, shape[b], color[b], background,
-                    center[at, b, 0], center[at, b, 1], size[at, b],
-                )  # fmt: skip
+                    frame,
+                    rest,
+                    mixed,
+                    touched,
+                    count,
+                    shape[b],
+                    color[b],
+                    background,
+                    center[at, b, 0],
+                    center[at, b, 1],
+                    size[at, b],
+                )
                 continue
             place_parts(
-                corners, starts, first_part[b], first_part[b + 1], center[at, b, 0], center[at, b, 1],
-                angle[at, b], scale[at, b], normals, placed, height, width, spans, rows,
-            )  # fmt: skip
+                corners,
+                starts,
+                first_part[b],
+                first_part[b + 1],
+                center[at, b, 0],
+                center[at, b, 1],
+                angle[at, b],
+                scale[at, b],
+                normals,
+                placed,
+                height,
+                width,
+                spans,
+                rows,
+            )
             count = _paint_parts(
-                frame, rest, mixed, touched, count, color[b], background, starts, first_part[b],
-                first_part[b + 1], normals, spans, rows, first, second,
-            )  # fmt: skip
+                frame,
+                rest,
+                mixed,
+                touched,
+                count,
+                color[b],
+                background,
+                starts,
+                first_part[b],
+                first_part[b + 1],
+                normals,
+                spans,
+                rows,
+                first,
+                second,
+            )
         if t >= 0:
             for i in range(held, count):
                 flat_rest[touched[i]] = 1.0
@@ -74,9 +108,22 @@ def paint_rigid(frames, shape, color, center, angle, size, scale, fixed, corners
 
 @compiled
 def _paint_parts(
-    frame, rest, mixed, touched, count, color, background, starts, first_part, last_part, normals, spans,
-    rows, first, second,
-):  # fmt: skip
+    frame,
+    rest,
+    mixed,
+    touched,
+    count,
+    color,
+    background,
+    starts,
+    first_part,
+    last_part,
+    normals,
+    spans,
+    rows,
+    first,
+    second,
+):
     """Paint a body of placed parts; returns the number of touched pixels."""
     for p in range(first_part, last_part):
         for row in range(rows[p, 0], rows[p, 1]):

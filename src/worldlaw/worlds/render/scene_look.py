@@ -44,7 +44,7 @@ BARS = (((92, 66, 46), "wood"), ((70, 72, 76), "plaster"), ((160, 128, 92), "woo
 
 
 @dataclass(frozen=True)
-class Look:
+class TexturedLook:
     """How a scene is filmed: all that the random stream decides but the sensor's noise."""
 
     backdrop: Float32[np.ndarray, "H W 3"]  # grey levels, lit, bars among it
@@ -61,7 +61,7 @@ class Look:
 
 def look_of(
     scene: Scene, width: int, height: int, *, rng: np.random.Generator, box: tuple[int, int, int, int]
-) -> Look:
+) -> TexturedLook:
     """Draw the look of a scene; pictures of other sizes get the same one, finer or coarser."""
     tones = np.array([_tone(body.color, rng) for body in scene.bodies], np.float32)
     base, kind = _backdrop_for(tones, rng)
@@ -81,7 +81,7 @@ def look_of(
         inside = backdrop * _edge_shade(box)[..., None]
         backdrop = lit_surface(bars, np.array(tone, float), light, height, width, rng)
         backdrop[top : top + box_height, left : left + box_width] = inside
-    return Look(
+    return TexturedLook(
         backdrop=np.clip(backdrop, 0, 255),
         tones=tones,
         maps=maps,

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from worldlaw.core.types import Body, Scene, Trajectory
 from worldlaw.worlds.render.flat import body_coverage
 from worldlaw.worlds.render.light_kernels import finish_frame, shade_body
-from worldlaw.worlds.render.scene_look import MARGIN, Look, look_of
+from worldlaw.worlds.render.scene_look import MARGIN, TexturedLook, look_of
 
 VERSION = 1  # raise it whenever the same rng and trajectory would give other pixels
 SOFT = 3.0  # standard deviations after which a shadow ends
@@ -52,7 +52,12 @@ def render_textured(
 
 
 def film(
-    scene: Scene, trajectory: Trajectory, look: Look, *, box: tuple[int, int, int, int], flicker: float = 0.0
+    scene: Scene,
+    trajectory: Trajectory,
+    look: TexturedLook,
+    *,
+    box: tuple[int, int, int, int],
+    flicker: float = 0.0,
 ) -> UInt8[np.ndarray, "T H W 3"]:
     """The video of a trajectory in a given look, without noise."""
     left, top, width, height = box
@@ -84,14 +89,24 @@ def film(
         out = video[t, top : top + height, left : left + width]
         rows, columns = touched
         finish_frame(
-            out, stage, mixed, rest, shadow, coarse, look.shadow, gain, rows.start, rows.stop, columns.start,
+            out,
+            stage,
+            mixed,
+            rest,
+            shadow,
+            coarse,
+            look.shadow,
+            gain,
+            rows.start,
+            rows.stop,
+            columns.start,
             columns.stop,
-        )  # fmt: skip
+        )
     return video
 
 
 def _touched(
-    look: Look, center: np.ndarray, size: np.ndarray, coarse: int, height: int, width: int
+    look: TexturedLook, center: np.ndarray, size: np.ndarray, coarse: int, height: int, width: int
 ) -> tuple[slice, slice]:
     """Rows and columns in which some body or shadow may be."""
     if not len(size):
@@ -112,7 +127,7 @@ def _paint_body(
     mixed: np.ndarray,
     rest: np.ndarray,
     body: Body,
-    look: Look,
+    look: TexturedLook,
     b: int,
     center: np.ndarray,
     size: float,
@@ -127,15 +142,25 @@ def _paint_body(
     at = (float(center[0]) - left, float(center[1]) - top)
     cover = body_coverage(body, at, float(size), float(turn), bottom - top, right - left)
     shade_body(
-        mixed[top:bottom, left:right], rest[top:bottom, left:right], cover, look.maps[b], look.tones[b],
-        at[0], at[1], float(size) * MARGIN, math.cos(turn), math.sin(turn), *look.light, look.ambient,
+        mixed[top:bottom, left:right],
+        rest[top:bottom, left:right],
+        cover,
+        look.maps[b],
+        look.tones[b],
+        at[0],
+        at[1],
+        float(size) * MARGIN,
+        math.cos(turn),
+        math.sin(turn),
+        *look.light,
+        look.ambient,
         look.gloss,
-    )  # fmt: skip
+    )
 
 
 def _shadow(
     scene: Scene,
-    look: Look,
+    look: TexturedLook,
     center: np.ndarray,
     size: np.ndarray,
     turn: np.ndarray,

@@ -468,9 +468,19 @@ def follow(video, palette, smallest, member, center, step, area, radius):
         for c in range(num_components):
             if starts[c + 1] - starts[c] >= least / 2:  # smaller specks cannot hold a body
                 count = measure(
-                    video[t], background, palette, smallest, deviation, labels, pixels,
-                    starts[c], starts[c + 1], threshold, found, count,
-                )  # fmt: skip
+                    video[t],
+                    background,
+                    palette,
+                    smallest,
+                    deviation,
+                    labels,
+                    pixels,
+                    starts[c],
+                    starts[c + 1],
+                    threshold,
+                    found,
+                    count,
+                )
         owner = _assign(found[:count], expected, usual, palette, member, height, width)
         for b in range(num_bodies):
             if owner[b] < 0:

@@ -153,9 +153,19 @@ def _blobs_of(
     count = 0
     for c in range(num_components):
         count = fo.measure(
-            frame, ground, palette, smallest, deviation, labels, pixels,
-            starts[c], starts[c + 1], threshold, found, count,
-        )  # fmt: skip
+            frame,
+            ground,
+            palette,
+            smallest,
+            deviation,
+            labels,
+            pixels,
+            starts[c],
+            starts[c + 1],
+            threshold,
+            found,
+            count,
+        )
     kept = found[:count]
     return kept[kept[:, fo.AREA] >= 0.5].copy()
 

@@ -78,7 +78,7 @@ def _spread(frames: np.ndarray, most: int, *, odd: bool = False) -> np.ndarray:
     return frames[np.linspace(0, len(frames) - 1, count).round().astype(np.int64)]
 
 
-def inpainted(picture: np.ndarray, unknown: Bool[np.ndarray, "H W"]) -> np.ndarray:
+def inpaint(picture: np.ndarray, unknown: Bool[np.ndarray, "H W"]) -> np.ndarray:
     """The picture (H, W, 3) with what is unknown filled from around it, smoothly."""
     if not unknown.any() or unknown.all():
         return picture.copy()
@@ -118,14 +118,22 @@ def without(
     video: np.ndarray, backdrop: Backdrop, suspect: Bool[np.ndarray, "H W"], paint: Float[np.ndarray, "P 3"]
 ) -> Backdrop:
     """The backdrop where things of some colours stand in it: seen in other frames, or filled from around."""
-    ground = inpainted(backdrop.picture, suspect)
+    ground = inpaint(backdrop.picture, suspect)
     lit = np.ones(len(video), bool) if backdrop.dark is None else ~backdrop.dark
     frames = _spread(np.flatnonzero(lit), MOST_FRAMES)
     known = np.zeros(suspect.shape, np.bool_)
     picture = ground.copy()
-    foreign_kernels.uncovered(
-        video, frames, backdrop.gain, suspect, ground, paint.astype(np.float32), backdrop.shade,
+    foreign_kernels.uncovered_median(
+        video,
+        frames,
+        backdrop.gain,
+        suspect,
+        ground,
+        paint.astype(np.float32),
+        backdrop.shade,
         backdrop.noise,
-        min(3, len(frames)), picture, known,
-    )  # fmt: skip
-    return dataclasses.replace(backdrop, picture=inpainted(picture, suspect & ~known))
+        min(3, len(frames)),
+        picture,
+        known,
+    )
+    return dataclasses.replace(backdrop, picture=inpaint(picture, suspect & ~known))

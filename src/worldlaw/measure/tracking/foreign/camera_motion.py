@@ -25,7 +25,7 @@ MOST_PIXELS = 0.6  # of the picture that differ across a cut
 FEW_PIXELS = 0.3  # that differ from frame to frame otherwise
 
 
-def moved(video: UInt8[np.ndarray, "T H W 3"]) -> bool:
+def camera_moved(video: UInt8[np.ndarray, "T H W 3"]) -> bool:
     """Whether the scene as a whole is elsewhere in some frame than in another, or nearer or farther.
 
     The first frame is compared with those a third through, at two thirds and at the end, and frames with

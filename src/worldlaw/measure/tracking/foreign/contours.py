@@ -44,7 +44,7 @@ def circle(radius: float) -> Contour:
     return Contour(radius * normal, normal, inner, np.full(NUM_POINTS, FAR), body)
 
 
-def traced(mask: Bool[np.ndarray, "H W"]) -> tuple[np.ndarray, np.ndarray]:
+def trace_outline(mask: Bool[np.ndarray, "H W"]) -> tuple[np.ndarray, np.ndarray]:
     """Points (A, 2) px evenly along the outer outline of a mask, smoothed, and outward normals there."""
     loop = max(boundaries(mask), key=len)
     return evenly(ndimage.gaussian_filter1d(_walked(loop, 0.25), SMOOTH / 0.25, axis=0, mode="wrap"))
@@ -62,7 +62,7 @@ def evenly(points: Float[np.ndarray, "M 2"]) -> tuple[np.ndarray, np.ndarray]:
     return even, normal if _area(even) > 0 else -normal
 
 
-def completed(points: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, Contour]:
+def complete_outline(points: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, Contour]:
     """The middle (2,) of what an outline holds, and the whole of it about that middle."""
     middle = _middle(points)
     distance = ndimage.distance_transform_edt(mask)

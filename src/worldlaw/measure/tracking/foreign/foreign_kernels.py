@@ -57,7 +57,7 @@ def middle(video, frames, gain, out):
 
 
 @compiled
-def uncovered(video, frames, gain, suspect, ground, paint, darkest, noise, least, out, known):
+def uncovered_median(video, frames, gain, suspect, ground, paint, darkest, noise, least, out, known):
     """Where ``suspect``: median over the frames in which a pixel is nearer to ``ground`` than to any paint.
 
     Where that varies by much more than ``noise`` (levels) shadows pass, and the brighter values count.
@@ -329,9 +329,26 @@ def meet_colors(frame, outline, normal, inner, outer, x, y, angle, scale, half, 
 
 @compiled
 def fit(
-    frame, left, top, least, alike, outline, normal, inner, outer, x, y, angle, scale, usual, stride, wide,
-    narrow, turns, out,
-):  # fmt: skip
+    frame,
+    left,
+    top,
+    least,
+    alike,
+    outline,
+    normal,
+    inner,
+    outer,
+    x,
+    y,
+    angle,
+    scale,
+    usual,
+    stride,
+    wide,
+    narrow,
+    turns,
+    out,
+):
     """Move an outline until its edge lies where likeness falls, then to where colours change.
 
     ``x`` and ``y`` are px of the window, whose corner ``left`` and ``top`` are px of the frame. ``usual`` is
@@ -362,9 +379,20 @@ def fit(
             met += state[k] == 1
         if turn >= 5:
             meet_colors(
-                frame, outline, normal, inner, outer, x + left, y + top, angle, scale,
-                max(2.5, 0.5 * narrow), least, edge, state,
-            )  # fmt: skip
+                frame,
+                outline,
+                normal,
+                inner,
+                outer,
+                x + left,
+                y + top,
+                angle,
+                scale,
+                max(2.5, 0.5 * narrow),
+                least,
+                edge,
+                state,
+            )
         weak = 0.3 if turn < 4 else 0.0  # what points without an edge count
         cos, sin = math.cos(angle), math.sin(angle)
         usable = 0
@@ -439,7 +467,7 @@ def fit(
 
 
 @compiled
-def filled(alike, body, outline, normal, outer, x, y, angle, scale):
+def mean_likeness(alike, body, outline, normal, outer, x, y, angle, scale):
     """Mean likeness at points inside an outline, and just outside it; nan where all of them are blocked."""
     cos, sin = math.cos(angle), math.sin(angle)
     within = beyond = 0.0

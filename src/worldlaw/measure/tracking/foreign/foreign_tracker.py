@@ -11,8 +11,8 @@ from jaxtyping import UInt8
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import HIDDEN, OUTSIDE, Detections, Tracks, Trajectory
 from worldlaw.measure.tracking.foreign.backdrop import Backdrop, read_backdrop
-from worldlaw.measure.tracking.foreign.camera_motion import cut_at, moved
-from worldlaw.measure.tracking.foreign.thing_finder import Rows, cleared, find, late_look, things_of
+from worldlaw.measure.tracking.foreign.camera_motion import camera_moved, cut_at
+from worldlaw.measure.tracking.foreign.thing_finder import Rows, find, late_look, things_of, without_things
 from worldlaw.measure.tracking.foreign.thing_tracker import Pursuit, pursue
 from worldlaw.measure.tracking.foreign.things import Seen, Things
 
@@ -56,7 +56,7 @@ def follow(
 ) -> Seen:
     """Follow things that were described before through a video. Raises BadInput as ``see`` does."""
     _check(video, extent)
-    backdrop = cleared(video, read_backdrop(video), things)
+    backdrop = without_things(video, read_backdrop(video), things)
     return _seen(video, things, backdrop, pursue(video, things, backdrop), fps, extent)
 
 
@@ -111,9 +111,13 @@ def _chains(extra: list[tuple[float, ...]], reach: float) -> list[list[int]]:
 
 
 def _seen(
-    video: np.ndarray, things: Things, backdrop: Backdrop, pursuit: Pursuit, fps: float,
+    video: np.ndarray,
+    things: Things,
+    backdrop: Backdrop,
+    pursuit: Pursuit,
+    fps: float,
     extent: tuple[float, float] | None,
-) -> Seen:  # fmt: skip
+) -> Seen:
     num_frames, height, width, _ = video.shape
     view = (width / height, 1.0) if extent is None else extent
     scale = height / view[1]  # px per unit
@@ -148,5 +152,5 @@ def _seen(
     )
     uncertainty = np.where(measured, pursuit.deviation, np.nan) / scale
     lit = video if backdrop.dark is None or not backdrop.dark.any() else video[~backdrop.dark]
-    moving = moved(lit)
+    moving = camera_moved(lit)
     return Seen(things, Tracks(bodies, detections), uncertainty, moving, cut=cut_at(video, backdrop))

@@ -14,14 +14,14 @@ from worldlaw.measure.tracking.foreign import foreign_kernels
 from worldlaw.measure.tracking.foreign.backdrop import (
     LEAST_FRAMES,
     Backdrop,
-    inpainted,
+    inpaint,
     read_backdrop,
     without,
 )
 from worldlaw.measure.tracking.foreign.thing_view import (
     LEAST_STEP,
-    Look,
-    bounded,
+    ThingLook,
+    has_edge,
     look_at,
     paints_of,
     things_of,
@@ -63,7 +63,7 @@ def find(
     pointed = pointed_at(boxes, points, len(frames), (height, width))
     for seed in pointed:
         suspect |= ndimage.binary_dilation(seed.area, iterations=2)
-    guess = inpainted(backdrop.picture, suspect)
+    guess = inpaint(backdrop.picture, suspect)
     if _drawn(first, replace(backdrop, picture=guess), suspect):
         backdrop = replace(backdrop, shade=1.0)
     seeds = pointed
@@ -86,7 +86,7 @@ def find(
         frame, gain = frames[seed.frame], backdrop.gain[seed.frame]
         look = look_at(frame, gain, backdrop, seed.area, paint)
         share = float(moved[seed.area].mean())
-        if look is not None and (pointed or bounded(frame / gain, look, backdrop.noise, share)):
+        if look is not None and (pointed or has_edge(frame / gain, look, backdrop.noise, share)):
             looks.append(replace(look, frame=seed.frame, name=seed.name))
         elif pointed:
             raise BadInput(f"{seed.name}: nothing there stands out from its surroundings")
@@ -98,7 +98,7 @@ def find(
     return things_of(looks), backdrop
 
 
-def _holds(one: Look, other: Look) -> bool:
+def _holds(one: ThingLook, other: ThingLook) -> bool:
     """Whether another look is but a part of one."""
     return bool(np.linalg.norm(one.position - other.position) < 0.7 * one.radius)
 
@@ -286,7 +286,7 @@ def _enlarged(mask: np.ndarray, factor: int, shape: tuple[int, int]) -> np.ndarr
     return larger
 
 
-def cleared(video: np.ndarray, backdrop: Backdrop, things: Things) -> Backdrop:
+def without_things(video: np.ndarray, backdrop: Backdrop, things: Things) -> Backdrop:
     """The backdrop without things that were described before."""
     _, height, width, _ = video.shape
     suspect = np.zeros((height, width))
@@ -301,10 +301,10 @@ def cleared(video: np.ndarray, backdrop: Backdrop, things: Things) -> Backdrop:
     paint = np.concatenate(list(things.paint))
     if len(video) >= LEAST_FRAMES:
         return without(video, backdrop, full, paint)
-    return replace(backdrop, picture=inpainted(backdrop.picture, full))
+    return replace(backdrop, picture=inpaint(backdrop.picture, full))
 
 
-def late_look(video: np.ndarray, backdrop: Backdrop, pieces: list[tuple[float, ...]]) -> Look | None:
+def late_look(video: np.ndarray, backdrop: Backdrop, pieces: list[tuple[float, ...]]) -> ThingLook | None:
     """A look at what was found in several frames, in the first of them in which it is whole."""
     _, height, width, _ = video.shape
     usual = float(np.median([piece[3] for piece in pieces]))
@@ -318,6 +318,6 @@ def late_look(video: np.ndarray, backdrop: Backdrop, pieces: list[tuple[float, .
         seed = (columns + 0.5 - x) ** 2 + (rows + 0.5 - y) ** 2 < (0.7 * reach) ** 2
         corrected = video[t] / backdrop.gain[t]
         look = look_at(video[t], backdrop.gain[t], backdrop, seed, paints_of(corrected, seed))
-        if look is not None and bounded(corrected, look, backdrop.noise, 1.0):
+        if look is not None and has_edge(corrected, look, backdrop.noise, 1.0):
             return replace(look, frame=t)
     return None

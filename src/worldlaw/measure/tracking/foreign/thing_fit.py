@@ -84,22 +84,53 @@ class ThingFitter:
         left, top, alike = window
         out = np.empty(10)
         foreign_kernels.fit(
-            frame.pixels, left, top, least_change(self.backdrop.noise), alike, *self._edge(b),
-            start[0] - left, start[1] - top, angle, scale, scale, stride(radius),
-            max(0.5 * radius, 4.0), max(2.5, 0.12 * radius), not self.things.disc[b], out,
-        )  # fmt: skip
-        filled, outer = foreign_kernels.filled(
-            alike, self.things.body[b], self.things.outline[b], self.things.normal[b], self.things.outer[b],
+            frame.pixels,
+            left,
+            top,
+            least_change(self.backdrop.noise),
+            alike,
+            *self._edge(b),
+            start[0] - left,
+            start[1] - top,
+            angle,
+            scale,
+            scale,
+            stride(radius),
+            max(0.5 * radius, 4.0),
+            max(2.5, 0.12 * radius),
+            not self.things.disc[b],
+            out,
+        )
+        filled, outer = foreign_kernels.mean_likeness(
+            alike,
+            self.things.body[b],
+            self.things.outline[b],
+            self.things.normal[b],
+            self.things.outer[b],
             *out[:4],
-        )  # fmt: skip
+        )
         return Fit(
-            np.array([out[0] + left, out[1] + top]), out[2], out[3], out[4], out[5], out[6],
-            math.hypot(math.sqrt(max(0.5 * (out[7] + out[8]), 0.0)), BIAS * out[4]), filled, outer,
-        )  # fmt: skip
+            np.array([out[0] + left, out[1] + top]),
+            out[2],
+            out[3],
+            out[4],
+            out[5],
+            out[6],
+            math.hypot(math.sqrt(max(0.5 * (out[7] + out[8]), 0.0)), BIAS * out[4]),
+            filled,
+            outer,
+        )
 
     def search(
-        self, frame: Frame, b: int, start: np.ndarray, angle: float, scale: float, others: list, reach: float,
-    ) -> Fit | None:  # fmt: skip
+        self,
+        frame: Frame,
+        b: int,
+        start: np.ndarray,
+        angle: float,
+        scale: float,
+        others: list,
+        reach: float,
+    ) -> Fit | None:
         """As ``fit`` for a thing that turns, from the best of many places and angles around a start."""
         window = self._window(frame, b, start, scale, reach + 1.2 * self.reach[b] * scale + 8, others)
         if window is None:
@@ -108,9 +139,20 @@ class ThingFitter:
         out = np.empty(4)
         step = max(1.5, float(self.things.inner[b].min()) * scale, reach / 12)
         foreign_kernels.search(
-            alike, self.things.body[b], self.things.outline[b], self.things.normal[b], start[0] - left,
-            start[1] - top, angle, scale, reach, step, SEARCHED_ANGLES, 2 * math.pi, out,
-        )  # fmt: skip
+            alike,
+            self.things.body[b],
+            self.things.outline[b],
+            self.things.normal[b],
+            start[0] - left,
+            start[1] - top,
+            angle,
+            scale,
+            reach,
+            step,
+            SEARCHED_ANGLES,
+            2 * math.pi,
+            out,
+        )
         if out[3] < STANDS_APART:
             return None
         return self.fit(frame, b, out[:2] + np.array([left, top]), out[2], scale, others)
@@ -139,9 +181,17 @@ class ThingFitter:
             return None
         out = np.empty((bottom - top, right - left))
         foreign_kernels.likeness(
-            frame.pixels, frame.gain, self.backdrop.picture, self.things.paint[b], self.rivals[b],
-            self.backdrop.noise_power, self.things.shade[b], left, top, out,
-        )  # fmt: skip
+            frame.pixels,
+            frame.gain,
+            self.backdrop.picture,
+            self.things.paint[b],
+            self.rivals[b],
+            self.backdrop.noise_power,
+            self.things.shade[b],
+            left,
+            top,
+            out,
+        )
         return left, top, out
 
     def _rivals(self, b: int) -> np.ndarray:
@@ -167,9 +217,17 @@ def reach_of(things: Things) -> Float[np.ndarray, " B"]:
 
 
 def block_thing(
-    out: np.ndarray, left: int, top: int, things: Things, b: int, place: np.ndarray, angle: float,
-    scale: float, margin: float, factor: int = 1,
-) -> None:  # fmt: skip
+    out: np.ndarray,
+    left: int,
+    top: int,
+    things: Things,
+    b: int,
+    place: np.ndarray,
+    angle: float,
+    scale: float,
+    margin: float,
+    factor: int = 1,
+) -> None:
     """Mark what a thing covers of a window, or of a picture shrunk by a factor."""
     outline = things.outline[b] / factor
     at = place / factor

@@ -217,9 +217,15 @@ class _Pursuer:
         return None
 
     def _note(
-        self, t: int, frame: Frame, fits: list, expected: dict, active: list[int], found: Pursuit,
+        self,
+        t: int,
+        frame: Frame,
+        fits: list,
+        expected: dict,
+        active: list[int],
+        found: Pursuit,
         pieces: list,
-    ) -> None:  # fmt: skip
+    ) -> None:
         for b in active:
             fit, state = fits[b], self.states[b]
             if fit is None:

@@ -11,7 +11,13 @@ from scipy import ndimage
 
 from worldlaw.measure.tracking.foreign import foreign_kernels
 from worldlaw.measure.tracking.foreign.backdrop import Backdrop
-from worldlaw.measure.tracking.foreign.contours import Contour, circle, completed, evenly, traced
+from worldlaw.measure.tracking.foreign.contours import (
+    Contour,
+    circle,
+    complete_outline,
+    evenly,
+    trace_outline,
+)
 from worldlaw.measure.tracking.foreign.things import NUM_POINTS, Things
 
 LEAST_STEP = 14.0  # levels: what differs less is no thing
@@ -22,7 +28,7 @@ ALIKE = 45.0  # levels between a shaded backdrop and a surface that are hard to 
 
 
 @dataclass(frozen=True)
-class Look:
+class ThingLook:
     """One thing in one frame."""
 
     position: np.ndarray  # (2,) px
@@ -37,7 +43,7 @@ class Look:
     name: str = ""
 
 
-def things_of(looks: list[Look]) -> Things:
+def things_of(looks: list[ThingLook]) -> Things:
     """Things from looks at each."""
     contours = {
         field.name: np.array([getattr(look.contour, field.name) for look in looks])
@@ -87,7 +93,7 @@ def shade_of(paint: Float[np.ndarray, "P 3"], ground: Float[np.ndarray, " 3"]) -
 
 def look_at(
     frame: np.ndarray, gain: np.ndarray, backdrop: Backdrop, seed: np.ndarray, paint: np.ndarray
-) -> Look | None:
+) -> ThingLook | None:
     """A thing that covers about ``seed``, from the pixels that are like its surface and not its backdrop."""
     rows, columns = np.nonzero(seed)
     reach = 0.5 * max(np.ptp(rows), np.ptp(columns)) + 1
@@ -110,10 +116,19 @@ def look_at(
     edge = (frame, left, top, least_change(backdrop.noise), alike)
     out = np.empty(10)
     foreign_kernels.fit(
-        *edge, *circle(radius).edge, *middle, 0.0, 1.0, 1.0, stride(radius), max(0.45 * radius, 3.0),
-        max(3.0, 0.12 * radius), False, out,
-    )  # fmt: skip
-    points, normal = traced(mask)
+        *edge,
+        *circle(radius).edge,
+        *middle,
+        0.0,
+        1.0,
+        1.0,
+        stride(radius),
+        max(0.45 * radius, 3.0),
+        max(3.0, 0.12 * radius),
+        False,
+        out,
+    )
+    points, normal = trace_outline(mask)
     far = np.hypot(*(points - points.mean(axis=0)).T)
     uneven = float(far.std() / far.mean())
     disc = bool(out[4] < max(ROUND * radius, 0.7) and out[5] > 0.85 and uneven < ROUND + 0.4 / radius)
@@ -121,7 +136,7 @@ def look_at(
         middle, radius = out[:2].copy(), radius * float(out[3])
         contour = circle(radius)
         if not mask[_pixels_within(contour, middle, mask.shape)].mean() > 0.9:  # a ring
-            contour = dataclasses.replace(contour, body=completed(points, normal, mask)[1].body)
+            contour = dataclasses.replace(contour, body=complete_outline(points, normal, mask)[1].body)
     else:
         middle, contour = _sharpened(edge, mask, points, normal)
     inner = ndimage.binary_erosion(mask, iterations=max(1, round(0.12 * radius)))
@@ -129,7 +144,7 @@ def look_at(
     picture = frame[at] / gain
     color = np.median(picture[inner], axis=0)
     box = (left + x.min(), top + y.min(), np.ptp(x) + 1, np.ptp(y) + 1)
-    return Look(
+    return ThingLook(
         position=middle + np.array([left, top]),
         radius=radius,
         color=np.clip(color * gain, 0, 255).round(),
@@ -173,17 +188,17 @@ def _sharpened(
     state = np.zeros(NUM_POINTS, np.int64)
     half = max(2.5, 0.04 * float(np.sqrt(mask.sum())))
     for _ in range(2):
-        middle, contour = completed(points, normal, mask)
+        middle, contour = complete_outline(points, normal, mask)
         foreign_kernels.meet(alike, *contour.edge, *middle, 0.0, 1.0, 1, half, beyond, state)
         foreign_kernels.meet_colors(
             frame, *contour.edge, middle[0] + left, middle[1] + top, 0.0, 1.0, half, least, beyond, state
         )
         moved = points + np.where(state == 1, beyond, 0.0)[:, None] * normal
         points, normal = evenly(moved)
-    return completed(points, normal, mask)
+    return complete_outline(points, normal, mask)
 
 
-def bounded(picture: np.ndarray, look: Look, noise: float, moved: float) -> bool:
+def has_edge(picture: np.ndarray, look: ThingLook, noise: float, moved: float) -> bool:
     """Whether the picture changes across a thing's outline: a place where nothing is has no edge.
 
     What did not move must also stand out more than the surroundings change by themselves.

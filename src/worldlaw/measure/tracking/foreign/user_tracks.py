@@ -93,9 +93,14 @@ def _number(cell: str, name: str, where: str) -> float:
 
 
 def _seen(
-    known: dict, num_frames: int, fps: float, extent: tuple[float, float] | None, height: int, path: Path,
+    known: dict,
+    num_frames: int,
+    fps: float,
+    extent: tuple[float, float] | None,
+    height: int,
+    path: Path,
     others: list[str],
-) -> Seen:  # fmt: skip
+) -> Seen:
     names = tuple(known)
     values = np.full((num_frames, len(names), 3), np.nan)  # x, y, radius
     for b, name in enumerate(names):

@@ -328,7 +328,7 @@ def error(paint, mix, total, limit):
 
 
 @compiled
-def wanted(paint, mix, total, color, limit, out):
+def color_share(paint, mix, total, color, limit, out):
     """How much of each pixel asks for a colour, into ``out`` (H, W): 1 for all of it, below 0 for little.
 
     Returns how many pixels ask for more than a quarter.

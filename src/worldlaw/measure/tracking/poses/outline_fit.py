@@ -18,7 +18,7 @@ DISC_CORNERS = 96
 CONVERGED = 1e-3  # pixels
 
 
-def oriented(contours: list[np.ndarray]) -> list[np.ndarray]:
+def orient_contours(contours: list[np.ndarray]) -> list[np.ndarray]:
     """The outline turning from x to y, its holes the other way."""
     turned = [contour if signed_area([contour]) > 0 else contour[::-1] for contour in contours]
     return [contour if index == 0 else contour[::-1] for index, contour in enumerate(turned)]
@@ -37,7 +37,7 @@ def good(area: float) -> float:
     return 0.004 * math.sqrt(area) + 0.01
 
 
-class Fit:
+class OutlineFit:
     """A shape whose parameters are moved until it covers the pixels of a picture."""
 
     def __init__(self, alpha: np.ndarray, known: np.ndarray, shape: Callable) -> None:
@@ -46,13 +46,13 @@ class Fit:
         self.parameters = np.zeros(0)
         self.contours: list[np.ndarray] = []
 
-    def measured(self, parameters: np.ndarray) -> Fit:
+    def measured(self, parameters: np.ndarray) -> OutlineFit:
         """With parameters as they are."""
         cover, _, _ = self._drawn(self.shape(parameters))
         self._keep(parameters, cover)
         return self
 
-    def solved(self, parameters: np.ndarray, num_steps: int = 30) -> Fit:
+    def solved(self, parameters: np.ndarray, num_steps: int = 30) -> OutlineFit:
         """With parameters moved by Levenberg and Marquardt's method until no step gains."""
         damping = 1e-3
         contours = self.shape(parameters)
@@ -87,7 +87,7 @@ class Fit:
         return self
 
     def _drawn(self, contours: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        points, starts = joined(contours)
+        points, starts = join_contours(contours)
         cover = np.empty(self.alpha.shape, np.float32)
         slope = np.empty((*self.alpha.shape, 2 * len(points)), np.float32)
         edge = np.empty(self.alpha.shape, np.bool_)
@@ -191,15 +191,21 @@ def vessel_outline(parameters: np.ndarray) -> list[np.ndarray]:
     inner = base - level + (top - base) * thick / height
     own = np.array(
         [
-            (-base, 0), (base, 0), (top, height), (top - level, height),
-            (inner, thick), (-inner, thick), (level - top, height), (-top, height),
+            (-base, 0),
+            (base, 0),
+            (top, height),
+            (top - level, height),
+            (inner, thick),
+            (-inner, thick),
+            (level - top, height),
+            (-top, height),
         ]
-    )  # fmt: skip
+    )
     cos, sin = math.cos(angle), math.sin(angle)
     return [np.stack([x + cos * own[:, 0] - sin * own[:, 1], y + sin * own[:, 0] + cos * own[:, 1]], axis=1)]
 
 
-def traced(alpha: np.ndarray, known: np.ndarray) -> list[Fit]:
+def trace_polygons(alpha: np.ndarray, known: np.ndarray) -> list[OutlineFit]:
     """Polygons around a component with few and with more corners, each fitted to the picture."""
     finer = 4
     fine = ndimage.zoom(np.pad(alpha, 1), finer, order=1, grid_mode=True, mode="nearest")
@@ -217,7 +223,7 @@ def traced(alpha: np.ndarray, known: np.ndarray) -> list[Fit]:
         if not contours:
             continue
         shape = _Free([len(contour) for contour in contours])
-        fits.append(Fit(alpha, known, shape).solved(np.concatenate(contours).ravel(), num_steps=40))
+        fits.append(OutlineFit(alpha, known, shape).solved(np.concatenate(contours).ravel(), num_steps=40))
         if fits[-1].error < good(alpha.sum()):
             break
     return fits
@@ -293,7 +299,7 @@ def _kept(loop: np.ndarray, indices: np.ndarray, tolerance: float) -> list[int]:
     return _kept(loop, before, tolerance)[:-1] + _kept(loop, after, tolerance)
 
 
-def joined(contours: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def join_contours(contours: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """All corners (P, 2) of some contours, and where each begins and the last ends."""
     return np.concatenate(contours), np.cumsum([0, *map(len, contours)])
 
@@ -317,7 +323,7 @@ def centroid_of(contours: list[np.ndarray]) -> np.ndarray:
 
 def symmetry_of(contours: list[np.ndarray]) -> int:
     """The most turns out of 4, 3, 2 and 1 that leave an outline covering what it covered."""
-    points, starts = joined(contours)
+    points, starts = join_contours(contours)
     reach = math.ceil(np.hypot(*points.T).max()) + 2
     size = (2 * reach, 2 * reach)
     slope = np.empty((*size, 3), np.float32)

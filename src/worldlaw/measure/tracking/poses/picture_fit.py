@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from worldlaw.measure.tracking.blobs import blob_kernels as fo
 from worldlaw.measure.tracking.poses import coverage_kernels as sy
-from worldlaw.measure.tracking.poses.outline_fit import joined
+from worldlaw.measure.tracking.poses.outline_fit import join_contours
 from worldlaw.measure.tracking.poses.silhouettes import Silhouettes
 
 FOUND = 0.2  # share explained below which a body is not there
@@ -48,7 +48,7 @@ class Shape:
 def shape_of(silhouettes: Silhouettes, b: int, scale: float, height: int) -> Shape:
     contours = [contour * (scale, -scale) for contour in silhouettes.outline[b]]
     # Upside down, contours turn the other way.
-    points, starts = joined([np.ascontiguousarray(contour[::-1]) for contour in contours])
+    points, starts = join_contours([np.ascontiguousarray(contour[::-1]) for contour in contours])
     reach, area = silhouettes.reach[b] * scale, silhouettes.area[b] * scale**2
     x, y = silhouettes.centroid[b] * scale
     symmetry = int(silhouettes.symmetry[b])
@@ -94,9 +94,21 @@ def shape_of(silhouettes: Silhouettes, b: int, scale: float, height: int) -> Sha
     typical = float(np.minimum(1.0, 1.6 * cover[at[:, 1], at[:, 0]] - 0.6).mean())
     paint = silhouettes.background.astype(float) - silhouettes.color[b]
     return Shape(
-        points, starts, paint, (x, height - y, 0.0), area, reach, not silhouettes.disc[b], symmetry,
-        inner, outer, angles, stride, max(typical, 0.2), axis,
-    )  # fmt: skip
+        points,
+        starts,
+        paint,
+        (x, height - y, 0.0),
+        area,
+        reach,
+        not silhouettes.disc[b],
+        symmetry,
+        inner,
+        outer,
+        angles,
+        stride,
+        max(typical, 0.2),
+        axis,
+    )
 
 
 def _spread(points: np.ndarray, first: int, count: int) -> list[int]:
@@ -151,9 +163,19 @@ class Picture:
         """The pose near a given one at which a body that is not in the picture fits it best."""
         body = self.bodies[b]
         return sy.fit(
-            self.paint, self.mix, self.total, body.points, body.starts, body.paint, body.reach,
-            body.turns, (float(pose[0]), float(pose[1]), float(pose[2])), num_steps, self.cover, self.slope,
-        )  # fmt: skip
+            self.paint,
+            self.mix,
+            self.total,
+            body.points,
+            body.starts,
+            body.paint,
+            body.reach,
+            body.turns,
+            (float(pose[0]), float(pose[1]), float(pose[2])),
+            num_steps,
+            self.cover,
+            self.slope,
+        )
 
     def share(self, b: int, pose: Pose | None = None) -> float:
         """What share of a body's signal is in the picture at a pose, or at its own; the body is not in it.
@@ -193,11 +215,16 @@ class Picture:
         body = self.bodies[b]
         guess = guesses[-1]
         starts, blobs = list(guesses), list[Pose]()
-        if sy.wanted(self.paint, self.mix, self.total, body.paint, self.limit, self.want):
+        if sy.color_share(self.paint, self.mix, self.total, body.paint, self.limit, self.want):
             filled = sy.search(
-                self.want, body.inner, body.outer, body.angles + guess[2], body.stride,
-                0.45 * body.typical - 0.15, self.found,
-            )  # fmt: skip
+                self.want,
+                body.inner,
+                body.outer,
+                body.angles + guess[2],
+                body.stride,
+                0.45 * body.typical - 0.15,
+                self.found,
+            )
             found = self.found[:filled]
             taken: list[np.ndarray] = []
             for row in found[np.argsort(-found[:, 0], kind="stable")]:

@@ -19,18 +19,18 @@ from worldlaw.core.errors import BadInput
 from worldlaw.core.numbers.colors import COLORS
 from worldlaw.measure.tracking.blobs import blob_kernels as fo
 from worldlaw.measure.tracking.poses.outline_fit import (
-    Fit,
+    OutlineFit,
     bar_outline,
     centroid_of,
     cross_outline,
     cross_starts,
     disc_outline,
     good,
-    oriented,
+    orient_contours,
     signed_area,
     sound_outline,
     symmetry_of,
-    traced,
+    trace_polygons,
     vessel_outline,
     vessel_starts,
 )
@@ -256,12 +256,14 @@ def _silhouette(
     major = (xx + yy + spread) / 2 - 1 / 12
 
     radius = math.sqrt(area / math.pi)
-    disc = Fit(alpha, known, disc_outline).measured(np.array([cx, cy, radius]))
+    disc = OutlineFit(alpha, known, disc_outline).measured(np.array([cx, cy, radius]))
     if not known.all() or disc.error < 10 * good(area):
         disc.solved(np.array([cx, cy, radius]), num_steps=6)
     # A rectangle has moments length² / 12 and width² / 12.
     length = math.sqrt(12 * major)
-    box = Fit(alpha, known, bar_outline).solved(np.array([cx, cy, angle, length, max(area / length, 0.5)]))
+    box = OutlineFit(alpha, known, bar_outline).solved(
+        np.array([cx, cy, angle, length, max(area / length, 0.5)])
+    )
     best = min((disc, box), key=lambda fit: fit.error)
     if best.error > good(area):
         for shape, starts, num_steps in (
@@ -271,20 +273,22 @@ def _silhouette(
             for start in starts:
                 if best.error <= good(area):
                     break
-                fit = Fit(alpha, known, shape).solved(start, num_steps=num_steps)
+                fit = OutlineFit(alpha, known, shape).solved(start, num_steps=num_steps)
                 if fit.error < 0.05 * area:
                     fit.solved(fit.parameters)
                 best = min(best, fit, key=lambda fit: fit.error)
     if best.error > good(area):
-        polygons = traced(alpha, known)
+        polygons = trace_polygons(alpha, known)
         # Corners that have run across each other may cover the right pixels with the wrong outline.
-        sound = [fit for fit in (best, *polygons) if sound_outline(oriented(fit.contours), area, (cx, cy))]
+        sound = [
+            fit for fit in (best, *polygons) if sound_outline(orient_contours(fit.contours), area, (cx, cy))
+        ]
         best = min(sound or [best, *polygons], key=lambda fit: fit.error)
-    contours = oriented(best.contours)
+    contours = orient_contours(best.contours)
     is_disc = best.shape is disc_outline
     if signed_area(contours) < 0.25 * area:  # no fit holds: a bar of the paint's centre, area and moments
         is_disc = False
-        contours = oriented(bar_outline(np.array([cx, cy, angle, length, area / length])))
+        contours = orient_contours(bar_outline(np.array([cx, cy, angle, length, area / length])))
     center = centroid_of(contours)
     contours = [contour - center for contour in contours]
     return _Found(
