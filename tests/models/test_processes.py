@@ -46,8 +46,8 @@ with processes.joined():
     for optimizer in ("adamw", "muon"):
         folder = Path({folder!r}) / optimizer
         options = dict(shard=True, precision="fp32", optimizer=optimizer, muon_rate=0.02)
-        taught(folder, steps=4, checkpoint_steps=4, **options)
-        taught(folder, steps=8, **options)
+        taught(folder, steps=2, checkpoint_steps=2, **options)
+        taught(folder, steps=4, **options)
 """
 
 
@@ -111,8 +111,8 @@ def test_cut_weights_give_the_loss_of_whole_ones_and_are_saved_whole(tmp_path):
     for optimizer in ("adamw", "muon"):
         folder = tmp_path / f"whole-{optimizer}"
         options = {"precision": "fp32", "optimizer": optimizer, "muon_rate": 0.02}
-        taught(folder, steps=4, **options)
-        expected[optimizer] = taught(folder, steps=8, **options)
+        taught(folder, steps=2, **options)
+        expected[optimizer] = taught(folder, steps=4, **options)
     codes, said = ended(running)
     assert codes == [0, 0], said
     for optimizer, state in expected.items():
