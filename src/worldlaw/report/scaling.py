@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from worldlaw.pages.wording import (
     percent,
     pretty,
 )
-from worldlaw.report.scaling_figure import REGIONS, Size, figure, sizes_of
+from worldlaw.report.scaling_figure import REGIONS, Size, clip_counts, figure, sizes_of
 
 FLAT = 1.25  # an error that changes by less than this factor for ten times the clips is said to hardly change
 ENOUGH = 0.95  # a smaller measured share is written beside an error
@@ -200,14 +199,10 @@ def _measured(cells: Cells, scenario: str, name: str, region: str) -> str:
     return f"{percent(share)} measured" if share < ENOUGH else ""
 
 
-def _columns(sizes: Iterable[Size]) -> list[int]:
-    return sorted({clips for size in sizes for clips in size.predictors})
-
-
 def _table(
     cells: Cells, scenario: str, sizes: list[Size], regions: list[str], metric: str, title: str
 ) -> dict[str, Any]:
-    columns = _columns(sizes)
+    columns = clip_counts(sizes)
     with_slope = any(len(size.predictors) > 1 for size in sizes)
     texts = []
     for size in sizes:

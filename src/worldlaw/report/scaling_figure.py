@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import cycle, takewhile
 from typing import Any
@@ -14,7 +15,7 @@ from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, inline, svg_fi
 from worldlaw.pages.wording import (
     pretty,
 )
-from worldlaw.report.scaling import _columns
+from worldlaw.report.scaling import clip_counts
 
 REGIONS = ("ID", "OOD")
 
@@ -76,7 +77,7 @@ def _size(predictors: dict[int, str], cards: dict[str, dict[str, Any]]) -> Size:
 
 def figure(cells: Cells, scenario: str, sizes: list[Size], regions: list[str], slug: str) -> str:
     """Velocity error against training clips, both logarithmic, one line per size; empty with one column."""
-    columns = _columns(sizes)
+    columns = clip_counts(sizes)
     points = {
         (size.name, place, region): (
             clips,
@@ -157,3 +158,7 @@ def _ticks(bottom: float, top: float) -> list[float]:
     steps = (1.0,) if top > 200 * bottom else (1.0, 2.0, 5.0)
     every = [step * 10.0**power for power in range(-12, 5) for step in steps]
     return [tick for tick in every if bottom <= tick <= top]
+
+
+def clip_counts(sizes: Iterable[Size]) -> list[int]:
+    return sorted({clips for size in sizes for clips in size.predictors})
