@@ -15,7 +15,6 @@ from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, inline, svg_fi
 from worldlaw.pages.wording import (
     pretty,
 )
-from worldlaw.report.scaling import clip_counts
 
 REGIONS = ("ID", "OOD")
 
@@ -161,4 +160,5 @@ def _ticks(bottom: float, top: float) -> list[float]:
 
 
 def clip_counts(sizes: Iterable[Size]) -> list[int]:
+    """The numbers of training clips that any of them was taught on, in order."""
     return sorted({clips for size in sizes for clips in size.predictors})
