@@ -69,6 +69,19 @@ def parse_json(text: str) -> Any:
     return found
 
 
+def read_json(path: Path, what: str = "", *, absent: str = "cannot be read ({})") -> Any:
+    """What a JSON file holds; ``what`` it should be and is not, and what to say if it cannot be opened.
+
+    Raises BadInput in one line; ``{}`` in ``absent`` stands for what the operating system says.
+    """
+    try:
+        return parse_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path}: {absent.format(error.strerror)}") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: {what}not readable as JSON ({error})") from error
+
+
 def read_yaml(path: Path, what: str) -> Any:
     """A YAML file as plain data; ``what`` it is to be, such as "an experiment file".
 

@@ -1,4 +1,4 @@
-"""Faults planted in true clips, so that one can say how many of them an eye for the abnormal finds.
+"""Faults planted in true clips, so that the share of them that a detector finds can be measured.
 
 The rest of the clip stays true: what would have gone otherwise is simulated anew, or the fault is planted
 where nothing depends on it. A thing that is not there is drawn far outside the view.

@@ -1,4 +1,4 @@
-"""What the automatic eye said of the clips that people judge."""
+"""The automatic verdicts on the clips that people judge."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from worldlaw.core.artifact import atomic_path, lock_folder, make_folder, sweep,
 from worldlaw.core.errors import BadInput, Failed, blame
 from worldlaw.core.foreign_output import output_to_errors
 from worldlaw.core.seeding import rng_for
-from worldlaw.core.strict_files import parse_json
+from worldlaw.core.strict_files import read_json
 from worldlaw.exam.answers.answer_folder import DECLARATION, FAILURES
 from worldlaw.exam.answers.examinee import AskedFrames, Sitter, as_video
 from worldlaw.exam.paper.paper_folder import MadePaper
@@ -239,12 +239,7 @@ def _brief(value: object) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file, empty if there is no file. Raises BadInput if it is none."""
-    try:
-        found = parse_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise BadInput(f"{path}: not readable as JSON ({error})") from error
+    found = read_json(path) if path.exists() else {}
     if not isinstance(found, dict):
         raise BadInput(f"{path}: expected an object; found {type(found).__name__}")
     return found

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.strict_files import parse_json
+from worldlaw.core.strict_files import read_json
 
 CARD = "card.json"
 FORMAT: Literal[2] = 2  # 1 had no other metrics
@@ -199,12 +199,7 @@ class Card(_Noun):
 def read_card(path: Path) -> Card:
     """The card in a file, or in a folder of scores. Raises BadInput in one line if it is none."""
     path = path / CARD if path.is_dir() else path
-    try:
-        raw = parse_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: no card here ({error.strerror}); exam score writes one") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: not a card: not readable as JSON ({error})") from error
+    raw = read_json(path, "not a card: ", absent="no card here ({}); exam score writes one")
     if not isinstance(raw, dict) or "format" not in raw:
         raise BadInput(f"{path}: not a card: no 'format'")
     if raw["format"] not in READABLE:

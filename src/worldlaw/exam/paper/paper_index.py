@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.strict_files import Name, Place, Strict, explain, parse_json
+from worldlaw.core.strict_files import Name, Place, Strict, explain, read_json
 from worldlaw.exam.paper.paper import MOST_QUESTIONS, AskedVideo, Paper, PaperQuestion
 
 FORMAT = 1
@@ -72,12 +72,9 @@ def read_index(folder: Path) -> dict[str, Any]:
     Raises BadInput in one line if there is none, and for whatever else is found in it.
     """
     path = folder / INDEX
-    try:
-        raw = parse_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{folder}: no {INDEX}, so this is no complete paper (worldlaw exam make)") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: not readable as JSON ({error})") from error
+    if not path.is_file():
+        raise BadInput(f"{folder}: no {INDEX}, so this is no complete paper (worldlaw exam make)")
+    raw = read_json(path)
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         found = raw.get("format") if isinstance(raw, dict) else None
         raise BadInput(f"{path}: expected a paper of format {FORMAT}; found {found!r:.40}")

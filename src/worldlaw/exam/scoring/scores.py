@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldlaw.core.errors import BadInput
-from worldlaw.core.strict_files import parse_json
+from worldlaw.core.strict_files import read_json
 from worldlaw.measure.metrics.trajectory import CHARGE
 
 RESULTS, STATUS, INDEX = "results.parquet", "status.json", "paper.json"
@@ -203,12 +203,7 @@ def values_of(
 
 
 def _read_json(path: Path, kind: type) -> Any:
-    try:
-        found = parse_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: not readable as JSON ({error})") from error
+    found = read_json(path)
     if not isinstance(found, kind):
         raise BadInput(f"{path}: expected a {'list' if kind is list else 'mapping'}")
     return found
