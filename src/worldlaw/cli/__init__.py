@@ -5,7 +5,8 @@
 - ``list``, ``preview``, ``run`` (and its stages), ``check``, ``export``, ``rate``, ``judge``: the commands
 - ``exam``: the verbs of ``worldlaw exam``
 
-One more command: its file, and its name in ``command_line.COMMANDS``.
+One more command: its file, and its name in ``command_line.COMMANDS``; from an installed package an entry
+point of the group ``worldlaw.commands``. docs/extending.md.
 """
 
 from worldlaw.cli.command_line import main

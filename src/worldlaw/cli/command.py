@@ -23,11 +23,9 @@ LONGEST_LINE = 2000  # characters of a complaint
 Command = Callable[[argparse.Namespace], None]
 
 
-def add_command(
-    commands: Any, name: str, command: Command, about: str, details: str = ""
-) -> argparse.ArgumentParser:
+def add_command(commands: Any, name: str, command: Command, about: str, details: str = "") -> Parser:
     """A subcommand with its help and the options that every one has."""
-    sub = commands.add_parser(
+    sub: Parser = commands.add_parser(
         name,
         help=about,
         description=f"{about[0].upper()}{about[1:]}.\n{details}",
@@ -95,6 +93,13 @@ def complain(text: str) -> None:
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line, with the nearest known word."""
+
+    late_epilog: Callable[[], str] | None = None  # the end of its help, made only when that is printed
+
+    def format_help(self) -> str:
+        if self.late_epilog:
+            self.epilog = self.late_epilog()
+        return super().format_help()
 
     def error(self, message: str) -> Any:
         found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.metadata
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from worldlaw import __version__
 from worldlaw.cli.command import BAD_INPUT, DONE, FAILED, Parser, complain, nearest_option
-from worldlaw.core.errors import BadInput, Failed, SaidFailure, exit_failure
+from worldlaw.core.errors import BadInput, Failed, SaidFailure, blame, exit_failure
 from worldlaw.core.supervisor import run_supervised
 
+GROUP = "worldlaw.commands"  # of entry points: commands that installed packages bring
 # In the order of the help; "run" brings its stages.
 COMMANDS = ("list", "preview", "run", "check", "export", "rate", "exam", "judge")
 
@@ -26,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Without ``argv`` it is the shell's command, done in a child process, so that a model or law that ends its
     process cannot pass for a command that was done.
     """
-    arguments, rest = _parser().parse_known_args(argv)
+    arguments, rest = _parser(sys.argv[1:] if argv is None else argv).parse_known_args(argv)
     if rest:
         arguments.parser.error(f"unknown {rest[0]!r}{nearest_option(arguments.parser, rest[0])}")
     if argv is None:
@@ -60,7 +63,7 @@ def _obey(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = Parser(
         prog="worldlaw",
         description="Has this world model learned the law, or only the look?\n\n"
@@ -73,7 +76,19 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands", parser_class=Parser)
     for name in COMMANDS:
         importlib.import_module(f"worldlaw.cli.{name}").add(commands)
+    if not words or words[0] not in COMMANDS:  # who calls one of ours need not wait for others to be found
+        _add_foreign(commands)
     return parser
+
+
+def _add_foreign(commands: Any) -> None:
+    """Hook in what installed packages bring; one that cannot be had is said, and the rest goes on."""
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        try:
+            with blame(f"command {entry.name!r} of an installed package"):
+                entry.load()(commands)
+        except (BadInput, Failed) as error:
+            complain(str(error))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from worldlaw.core.registry import Registry
 
 
-LISTED = ("scenarios", "codecs", "models", "references", "metrics", "analyses", "papers", "experiments")
+LISTED = (
+    "scenarios",
+    "codecs",
+    "models",
+    "references",
+    "metrics",
+    "analyses",
+    "signs",
+    "papers",
+    "experiments",
+)
 
 
 def add(commands: Any) -> None:
@@ -23,7 +33,7 @@ def add(commands: Any) -> None:
         commands,
         "list",
         list_all,
-        "what there is: scenarios, codecs, models, references, metrics, exam papers, experiments",
+        "what there is: scenarios, models, metrics, signs of the judge, exam papers, experiments, …",
     )
     listing.add_argument("what", nargs="?", choices=LISTED, help="one kind only")
 
@@ -97,6 +107,13 @@ def _list_analyses() -> dict[str, str]:
     return {name: _first_line(analyses.get(name)) for name in analyses.names()}
 
 
+def _list_signs() -> dict[str, str]:
+    from worldlaw.judge.signs.sign import sign_kinds
+
+    every = {name: sign_kinds.get(name) for name in sign_kinds.names()}
+    return {name: f"{kind.about} [more than {kind.limit:g} {kind.unit}]" for name, kind in every.items()}
+
+
 def _list_papers() -> dict[str, str]:
     from worldlaw.exam import load_paper, papers
 
@@ -120,6 +137,7 @@ _LISTERS = {
     "references": _list_references,
     "metrics": _list_metrics,
     "analyses": _list_analyses,
+    "signs": _list_signs,
     "papers": _list_papers,
     "experiments": _list_experiments,
 }

@@ -103,7 +103,8 @@ class Registry(Generic[T]):
         ours = sorted(self._things.items(), key=lambda item: place.get(id(item[1]), len(lines)))
         self._things = dict(ours)
         for entry in importlib.metadata.entry_points(group=f"worldlaw.{self._plural}"):
-            self.register(entry.name, entry.load())
+            with blame(f"{self.kind} {entry.name!r} of an installed package"):
+                self.register(entry.name, entry.load())
         self._loaded = True
 
     def _import(self, address: str) -> T:

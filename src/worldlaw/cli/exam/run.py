@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw.cli.command import add_command, positive, progress_of
-from worldlaw.cli.exam.shared_options import add_allow, add_video_options, asked_paper, say_card
+from worldlaw.cli.exam.shared_options import (
+    add_allow,
+    add_video_options,
+    asked_paper,
+    metrics_in_words,
+    say_card,
+)
 from worldlaw.core.errors import BadInput, Failed
 
 
@@ -52,6 +58,7 @@ def add(commands: Any) -> None:
         help="processes that score (default: one a core)",
     )
     add_allow(run)
+    run.late_epilog = metrics_in_words
 
 
 def run_exam(arguments: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from worldlaw.cli.command import add_command, progress_of
-from worldlaw.cli.exam.shared_options import add_folders, say_card
+from worldlaw.cli.exam.shared_options import add_folders, metrics_in_words, say_card
 
 
 def add(commands: Any) -> None:
@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
         "--tracks", type=Path, metavar="FOLDER", help="tracks of your own: one CSV file an answer"
     )
     score.add_argument("--secret", type=Path, metavar="FILE", help="of a paper with held-out questions")
+    score.late_epilog = metrics_in_words
 
 
 def score_answers(arguments: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,14 @@ def add_allow(parser: argparse.ArgumentParser) -> None:
         help="a scenario of your own that the folder of a paper may name: its module is imported; "
         "may be repeated",
     )
+
+
+def metrics_in_words() -> str:
+    """Every registered metric, those of installed packages among them, for the end of a help."""
+    from worldlaw.measure.metrics import metrics
+
+    said = f"Metrics (worldlaw list metrics says what each is): {', '.join(metrics.names())}."
+    return textwrap.fill(said, 79, break_on_hyphens=False)
 
 
 def say_card(scores: Path) -> None:

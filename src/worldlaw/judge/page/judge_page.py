@@ -23,8 +23,8 @@ BUDGET = 9_000_000  # bytes of all films
 LARGEST = 450_000  # bytes of one
 ORDER = ("abnormal", "not judged", "normal", "unreadable")
 GLOSSARY = {
-    "abnormal": "At least one of seven signs is certain (0.999) and larger than true videos show. Normal is "
-    "not the same as true: only these signs were looked for.",
+    "abnormal": "At least one sign is certain (0.999) and larger than true videos show. Normal is not "
+    "the same as true: only the signs in the tables were looked for.",
     "flight": "A stretch of a track in which one constant acceleration explains every place. Where flights "
     "meet, something happened.",
     "height": "The height of the picture: the unit of length where nobody knows the scale.",

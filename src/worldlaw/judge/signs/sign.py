@@ -25,6 +25,7 @@ class SignKind:
     limit: float
     # All signs of this kind, and of others that are found along with it; None if another kind's does it.
     find: Callable[[VideoEvidence, Sequence[Course], Sequence[Event]], Iterable[Sign]] | None = None
+    about: str = ""  # what it is, in one line
 
 
 @dataclass(frozen=True)

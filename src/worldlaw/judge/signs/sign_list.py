@@ -35,13 +35,20 @@ def find_signs(evidence: VideoEvidence, courses: Sequence[Course], events: Seque
     return every
 
 
-ABSENCE = sign_kinds.register("absence", SignKind("frames", 2.0, find_signs))
-INTRUSION = sign_kinds.register("intrusion", SignKind("frames", 2.0))
-JUMP = sign_kinds.register("jump", SignKind("reach", 0.5))
-APPEARANCE_CHANGE = sign_kinds.register("appearance_change", SignKind("share", 0.25))
-UNCAUSED_STEP = sign_kinds.register("uncaused_step", SignKind("pixel/frame", 0.5))
-REBOUND_GAIN = sign_kinds.register("rebound_gain", SignKind("times", 1.15))
-IMBALANCE = sign_kinds.register("imbalance", SignKind("pixel/frame", 0.5))
+def _ship(name: str, unit: str, limit: float, about: str) -> SignKind:
+    """Register a kind; the first of the seven finds them all."""
+    return sign_kinds.register(
+        name, SignKind(unit, limit, find_signs if name == "absence" else None, about=about)
+    )
+
+
+ABSENCE = _ship("absence", "frames", 2.0, "a thing is missing where it should be seen")
+INTRUSION = _ship("intrusion", "frames", 2.0, "a thing appears that came from nowhere")
+JUMP = _ship("jump", "reach", 0.5, "a thing goes on elsewhere")
+APPEARANCE_CHANGE = _ship("appearance_change", "share", 0.25, "size or colour change for good")
+UNCAUSED_STEP = _ship("uncaused_step", "pixel/frame", 0.5, "a velocity changes without a cause")
+REBOUND_GAIN = _ship("rebound_gain", "times", 1.15, "two part faster than they met")
+IMBALANCE = _ship("imbalance", "pixel/frame", 0.5, "two that met are pushed the same way")
 
 
 def _largest(kind: str, signs: list[Sign]) -> Sign:
