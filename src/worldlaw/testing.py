@@ -180,6 +180,10 @@ def check_metric(metric: Metric) -> None:
             status=np.full_like(perfect.truth.status, 4),
             confidence=np.zeros_like(perfect.truth.confidence),
         )
+        start = np.broadcast_to(perfect.truth.position[:1], perfect.truth.position.shape)
+        still = dataclasses.replace(perfect.truth, position=start.copy())
+        stopped = dataclasses.replace(perfect, tracked=Tracks(still, Detections.none()), generated_video=None)
+        assert isinstance(metric(stopped), float), f"{metric.name}: expected a float where nothing moves"
         empty = dataclasses.replace(perfect, tracked=Tracks(gone, Detections.none()), generated_video=None)
         lost = metric(empty)
         assert isinstance(lost, float), f"{metric.name}: expected a float for a rollout without bodies"

@@ -60,10 +60,10 @@ def examine(
 
     ``paper`` is a name, a YAML file, the folder of a made paper, or a Paper; ``model`` is a registered name,
     an address such as ``my_file:answer``, or the function, class or object itself, built with ``options``
-    (papers/sitting.py says how it is asked). Everything goes to ``out``, ``exams/PAPER-MODEL`` by default:
-    the paper, unless it was made elsewhere, ``answers``, and ``scores`` with the report. Called again it goes
-    on where it was. ``workers`` and ``look`` are scoring's; the model is asked in this process. ``allow`` are
-    scenarios of the user's own that the folder of a made paper may name.
+    (``answers/examinee.py`` says how it is asked). Everything goes to ``out``, ``exams/PAPER-MODEL`` by
+    default: the paper, unless it was made elsewhere, ``answers``, and ``scores`` with the report. Called
+    again it goes on where it was. ``workers`` and ``look`` are scoring's; the model is asked in this process.
+    ``allow`` are scenarios of the user's own that the folder of a made paper may name.
 
     Raises BadInput for whatever cannot be used, Failed if the model answers nothing.
     """

@@ -1,6 +1,6 @@
 """What a solved clip may not exceed: one cap a measure, for all forms of a video.
 
-The measures (``exam/metrics/solved.py``) average over several frames or look at what lasts, so what a codec,
+The measures (``solved.py``) average over several frames or look at what lasts, so what a codec,
 a smaller picture or another brightness takes from true clips stays below their caps:
 ``benchmarks/solving.py`` measures how far.
 """
