@@ -12,6 +12,7 @@ import numpy as np
 
 from worldlaw.core.numbers.permutation import LEVEL
 from worldlaw.core.numbers.stats import CONFIDENCE, Summary, log_slope
+from worldlaw.core.types import TaughtModel
 from worldlaw.pages.cells import Cells
 from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, inline, svg_figure
 from worldlaw.pages.wording import (
@@ -78,14 +79,14 @@ Asked = tuple[str, Size, str]  # scenario, size, region
 
 
 def scaling_tables(
-    cells: Cells, cards: dict[str, dict[str, dict[str, Any]]], laws: dict[str, str]
-) -> list[dict]:
+    cells: Cells, cards: dict[str, dict[str, TaughtModel]], laws: dict[str, str]
+) -> list[dict[str, object]]:
     """For every scenario in which models differ in training clips or size: sentences, a figure, tables.
 
     ``cards`` are scenario -> model that learns -> model, options, parameters, steps; ``laws`` scenario ->
     registered scenario, by which the study's numbers are found.
     """
-    found = []
+    found: list[dict[str, object]] = []
     regions = [region for region in REGIONS if region in cells.regions]
     every = {scenario: sizes_of(cells, cards.get(scenario, {}), scenario) for scenario in cells.scenarios}
     verdicts = verdicts_of(
@@ -121,7 +122,7 @@ def scaling_tables(
     return found
 
 
-def sizes_of(cells: Cells, cards: dict[str, dict[str, Any]], scenario: str) -> list[Size]:
+def sizes_of(cells: Cells, cards: dict[str, TaughtModel], scenario: str) -> list[Size]:
     """The rows of a scenario, small models first; none if nothing differs in clips or parameters.
 
     Models belong to one row if they are the same but for training clips and steps. A model without a count of
@@ -224,19 +225,19 @@ def _sentences(found: list[tuple[Size, str, str]]) -> list[str]:
     return sentences
 
 
-def _identity(card: dict[str, Any]) -> str:
+def _identity(card: TaughtModel) -> str:
     options = {key: value for key, value in card["options"].items() if key != "steps"}
     return json.dumps([card["model"], card["parameters"], options], sort_keys=True)
 
 
-def _size(predictors: dict[int, str], cards: dict[str, dict[str, Any]]) -> Size:
+def _size(predictors: dict[int, str], cards: dict[str, TaughtModel]) -> Size:
     names = list(predictors.values())
     shared = "".join(
         letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
     )
     shared = shared.rstrip("_-0123456789") if len(names) > 1 else names[0]
     parameters = cards[names[0]]["parameters"]
-    steps = sorted({cards[name]["steps"] for name in names} - {None})
+    steps = sorted({count for name in names if (count := cards[name]["steps"]) is not None})
     about = [f"{parameters / 1e6:.3g} M parameters"] if parameters is not None else []
     if steps:
         about.append(" to ".join(f"{count:,}" for count in dict.fromkeys((steps[0], steps[-1]))) + " steps")
@@ -263,7 +264,7 @@ def _columns(sizes: Iterable[Size]) -> list[int]:
 
 def _table(
     cells: Cells, scenario: str, sizes: list[Size], regions: list[str], metric: str, title: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     columns = _columns(sizes)
     with_slope = any(len(size.predictors) > 1 for size in sizes)
     texts = []
@@ -293,7 +294,7 @@ def _table(
 
 def _study_table(
     numbers: dict[tuple[str, float], dict[int, tuple[float, float]]], regions: list[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     rows = []
     for (name, millions), cells in numbers.items():
         row = []
@@ -313,7 +314,7 @@ def _laid_out(
     heads: list[str],
     rows: list[tuple[str, str, list[tuple[str, str, str]]]],  # name, about, (mean, interval, measured share)
     note: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """A table as the page takes it, each column's numbers on one line of decimal points."""
     means = [align_decimals([row[at][0] for _, _, row in rows]) for at in range(len(heads) * len(regions))]
     return {
