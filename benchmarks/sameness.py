@@ -50,7 +50,14 @@ LEFT_OUT = re.compile(
     r"(^|\.)(made|provenance|commit|seconds|started|finished|date|path|folder|sha256|worldlaw|"
     r"versions|machine|python|platform|other_metrics|format)(\.|\[|$)"
 )
-RENAMED: dict[str, str] = {}  # name at COMMIT -> name now: columns, signs, measures
+# Name at COMMIT -> name now, in what worldlaw judge writes
+RENAMED = {
+    "vanish": "absence",
+    "duplicate": "intrusion",
+    "deformation": "appearance_change",
+    "uncaused_motion": "uncaused_step",
+    "energy_gain": "rebound_gain",
+}
 
 
 def main() -> int:
@@ -143,21 +150,20 @@ def _call(command: list[str], folder: Path, own: dict[str, str], fine: tuple[int
 
 def _numbers(folder: Path, renamed: dict[str, str]) -> Iterator[tuple[str, Any]]:
     """(place, value) of all that a side wrote: its tables row by row, its JSON leaf by leaf."""
-    for path in sorted(folder.glob("**/*.parquet")):
-        if "tree" not in path.parts:
-            yield from _rows(path, f"{path.relative_to(folder).parts[0]}/{path.name}", renamed)
-    for path in sorted([*folder.glob("*/scores/*.json"), *folder.glob("judge/**/*.json")]):
+    for path in sorted([*folder.glob("**/results.parquet"), *folder.glob("judge/*.parquet")]):
+        where = f"{path.relative_to(folder).parts[0]}/{path.name}"
+        yield from _rows(path, where, renamed if "judge" in where else {})
+    for path in sorted([*folder.glob("*/scores/*.json"), *folder.glob("judge/*.json")]):
         where = str(path.relative_to(folder))
-        yield from _leaves(json.loads(path.read_text()), where, renamed)
+        yield from _leaves(json.loads(path.read_text()), where, renamed if "judge" in where else {})
 
 
 def _rows(path: Path, where: str, renamed: dict[str, str]) -> Iterator[tuple[str, Any]]:
     """Every row of a table by all that it says but its last number."""
     for number, row in enumerate(pq.read_table(path).to_pylist()):
         if "metric" in row:
-            place = "/".join(f"{row[key]}" for key in row if key not in ("value", "unit", "best", "metric"))
-            name = renamed.get(row["metric"], row["metric"])
-            yield f"{where}/{place}/{name}", row["value"]
+            place = "/".join(f"{row[key]}" for key in row if key not in ("value", "unit", "best"))
+            yield f"{where}/{place}", row["value"]
         else:
             yield from _leaves(row, f"{where}/{number}", renamed)
 
@@ -165,12 +171,20 @@ def _rows(path: Path, where: str, renamed: dict[str, str]) -> Iterator[tuple[str
 def _leaves(value: Any, where: str, renamed: dict[str, str]) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{where}.{renamed.get(key, key)}", renamed)
+            yield from _leaves(inner, f"{where}.{_now(key, renamed)}", renamed)
     elif isinstance(value, list):
         for number, inner in enumerate(value):
             yield from _leaves(inner, f"{where}[{number}]", renamed)
     elif not LEFT_OUT.search(where.partition(".json")[2]):
-        yield where, renamed.get(value, value) if isinstance(value, str) else value
+        yield where, _now(value, renamed) if isinstance(value, str) else value
+
+
+def _now(text: str, renamed: dict[str, str]) -> str:
+    """A text with its names as they are now, written with underscores or as words."""
+    for old, new in renamed.items():
+        for one, other in ((old, new), (old.replace("_", " "), new.replace("_", " "))):
+            text = re.sub(rf"\b{one}\b", other, text)
+    return text
 
 
 if __name__ == "__main__":

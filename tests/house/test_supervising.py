@@ -144,7 +144,8 @@ def test_from_python_sys_exit_is_an_error_like_any_other(place, tmp_path, body, 
 
 def test_a_command_that_is_done_ends_as_it_did(place):
     place("pass")
-    assert command("run", "tiny.yaml", "--workers", "1")[0] == 0
+    code, lines = command("run", "tiny.yaml", "--workers", "1")
+    assert code == 0, lines
     assert load_experiment(Path("runs/tiny/experiment.yaml")).name == "tiny"
     assert command("check", "runs/tiny") == (0, [])
     assert command("--version")[0] == 0

@@ -195,17 +195,17 @@ LEVEL = thrown(num=30, start=(2, 5), velocity=(1.8, 0), gravity=(0, 0))
 TURN = thrown(17)[-1]
 UPSIDE = np.concatenate([thrown(17), thrown(17, TURN, (1.5, -3.5), (0, 2.5))[1:]])
 FAULTS = {
-    "vanish": (gone(LEVEL, slice(14, 20)), "vanish"),
-    "never comes back": (gone(LEVEL, slice(18, None)), "vanish"),
-    "appear": (gone(LEVEL, slice(0, 12)), "vanish"),
+    "vanish": (gone(LEVEL, slice(14, 20)), "absence"),
+    "never comes back": (gone(LEVEL, slice(18, None)), "absence"),
+    "appear": (gone(LEVEL, slice(0, 12)), "absence"),
     "teleport": (LEVEL + np.where(np.arange(30) < 15, 0, 1.5)[:, None] * np.array([0, 1]), "jump"),
-    "sets off by itself": (stepped(np.full((30, 2), 5.0), 12, (1.5, 0.0)), "uncaused_motion"),
-    "speeds up": (stepped(LEVEL, 14, (3.0, 1.0)), "uncaused_motion"),
-    "brakes and goes on": (stepped(LEVEL, 14, (0.6, 0.0)), "uncaused_motion"),
-    "gravity turns over": (UPSIDE, "uncaused_motion"),
-    "bounces too high": (bouncing(1.3, num=24, drop=2.0), "energy_gain"),
+    "sets off by itself": (stepped(np.full((30, 2), 5.0), 12, (1.5, 0.0)), "uncaused_step"),
+    "speeds up": (stepped(LEVEL, 14, (3.0, 1.0)), "uncaused_step"),
+    "brakes and goes on": (stepped(LEVEL, 14, (0.6, 0.0)), "uncaused_step"),
+    "gravity turns over": (UPSIDE, "uncaused_step"),
+    "bounces too high": (bouncing(1.3, num=24, drop=2.0), "rebound_gain"),
     "both pushed the same way": (pushed(24), "imbalance"),
-    "parts too fast": (collided(restitution=1.6), "energy_gain"),
+    "parts too fast": (collided(restitution=1.6), "rebound_gain"),
 }
 
 
@@ -250,23 +250,23 @@ def test_true_motion_is_normal(place):
 def test_what_grows_changes_colour_or_comes_from_nowhere_is_found():
     told = evidence(LEVEL[:, None])
     grown = dataclasses.replace(told, size=told.size * np.linspace(1, 2, 30)[:, None])
-    assert [s.kind for s in judge(grown).signs if s.counts] == ["deformation"]
+    assert [s.kind for s in judge(grown).signs if s.counts] == ["appearance_change"]
     color = told.color.copy()
     color[15:] = (0, 1, 0)
     assert [s.kind for s in judge(dataclasses.replace(told, color=color)).signs if s.counts] == [
-        "deformation"
+        "appearance_change"
     ]
     second = Detections(
         np.arange(14, 24), LEVEL[14:24] + np.array([0, 2]), np.full(10, 0.6), np.tile((1.0, 0, 0), (10, 1))
     )
     found = [sign for sign in judge(evidence(LEVEL[:, None], extra=second)).signs if sign.counts]
-    assert [(sign.kind, sign.about) for sign in found] == [("duplicate", "a second a appears")]
+    assert [(sign.kind, sign.about) for sign in found] == [("intrusion", "a second a appears")]
 
 
 def test_what_appears_or_vanishes_is_told_with_its_frame():
     for place, frame in ((gone(LEVEL, slice(0, 12)), 12), (gone(LEVEL, slice(18, None)), 18)):
         (sign,) = [sign for sign in judge(evidence(place[:, None])).signs if sign.counts]
-        assert (sign.kind, sign.frame) == ("vanish", frame)
+        assert (sign.kind, sign.frame) == ("absence", frame)
 
 
 def test_hints_say_whether_there_is_a_surface_to_bounce_off():
@@ -358,7 +358,7 @@ def test_films_are_judged_and_the_unreadable_is_counted(judged):
     pull = next(q for q in true["quantities"] if q["quantity"] == "acceleration" and not q["thing"])
     assert pull["low"] < 2.5 < pull["high"]
     gone = told["videos"][1]
-    assert [sign["kind"] for sign in gone["signs"] if sign["counts"]] == ["vanish"]
+    assert [sign["kind"] for sign in gone["signs"] if sign["counts"]] == ["absence"]
     assert len(true["things"][0]["track"]) > 15
 
 
@@ -534,7 +534,7 @@ def test_a_colour_that_comes_back_is_no_deformation_and_one_that_stays_is_told_w
     color = told.color.copy()
     color[17:] = (0, 1, 0)
     (sign,) = [s for s in judge(dataclasses.replace(told, color=color)).signs if s.counts]
-    assert (sign.kind, sign.frame) == ("deformation", 17)
+    assert (sign.kind, sign.frame) == ("appearance_change", 17)
     color[24:] = told.color[24:]
     assert judge(dataclasses.replace(told, color=color)).verdict == "normal"
     turn = 0.5 + 0.5 * np.cos(np.arange(30) / 2)[:, None, None]
@@ -556,7 +556,7 @@ def test_gravity_that_ceases_at_a_slower_fall_is_no_surface():
     place = np.where(t < t[22], falls, free)
     assert [
         s.kind for s in judge(evidence(place[:, None], noise=0.004, extent=(16.0, 10.0))).signs if s.counts
-    ] == ["uncaused_motion"]
+    ] == ["uncaused_step"]
 
 
 def test_what_was_assumed_is_said():

@@ -26,7 +26,8 @@ from worldlaw.models import VideoModel
 from worldlaw.models.baselines import nearest_clips
 from worldlaw.pages.cells import arrange
 from worldlaw.report.report_page import page
-from worldlaw.report.scaling import scaling_tables, sizes_of, slope, verdict, verdicts_of
+from worldlaw.report.scaling import scaling_tables, slope, verdict, verdicts_of
+from worldlaw.report.scaling_figure import sizes_of
 from worldlaw.report.tables import extremes, leaderboard
 from worldlaw.testing import make_recipe
 

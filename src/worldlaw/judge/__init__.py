@@ -1,5 +1,11 @@
-"""Physics of any video: no prompt, no truth, no simulator; only what its own tracks can bear.
+"""Can any video be true? No prompt, no truth, no simulator: only what its own tracks can bear.
 
-``evidence`` holds what was tracked, ``flights`` cuts it into stretches of free motion, ``contacts`` says what
-happened between them, ``signs`` what cannot be, and ``judging`` puts all of it together.
+- ``evidence``: from a file to tracks, flights, contacts and quantities
+- ``signs``: what cannot be, and its limits
+- ``judgement``: the verdict on one video
+- ``judge_videos``: all videos of a call
+- ``records``: JSON and Parquet
+- ``page``: the page
+
+One more sign: docs/extending.md.
 """

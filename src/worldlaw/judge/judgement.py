@@ -14,7 +14,7 @@ from worldlaw.judge.evidence.flights import Course, course_of
 from worldlaw.judge.evidence.quantities import STEADY, moves, odd_masses, quantities_of
 from worldlaw.judge.evidence.segmentation import SHORTEST
 from worldlaw.judge.evidence.video_evidence import MeasuredQuantity, VideoEvidence
-from worldlaw.judge.signs.sign import KINDS, UNITS, Sign
+from worldlaw.judge.signs.sign import Sign, sign_kinds
 from worldlaw.judge.signs.sign_list import signs_of
 
 VERSION = 2  # raise it whenever the same tracks would be judged otherwise
@@ -41,7 +41,7 @@ def judge(evidence: VideoEvidence, *, gravity: tuple[float, float] | None = None
     """Judge one video by its tracks; ``gravity`` is what somebody says it is, in the evidence's units."""
     cannot = _cannot(evidence)
     if cannot:
-        names = ("things", "acceleration", *KINDS)
+        names = ("things", "acceleration", *sign_kinds.names())
         lacking = tuple(MeasuredQuantity(name, np.nan, status=f"not measurable: {cannot}") for name in names)
         return Judgement(UNJUDGED, cannot, lacking, (), (), (), None)
     courses = [course_of(evidence, thing) for thing in range(evidence.num_things)]
@@ -68,7 +68,7 @@ def judge(evidence: VideoEvidence, *, gravity: tuple[float, float] | None = None
 def sign_in_words(evidence: VideoEvidence, sign: Sign) -> str:
     """A sign in words."""
     who = f"{evidence.names[sign.thing]}: " if sign.thing >= 0 else ""
-    size = f"{sign.kind.replace('_', ' ')} {sign.value:.3g} {UNITS[sign.kind]}"
+    size = f"{sign.kind.replace('_', ' ')} {sign.value:.3g} {sign.unit}"
     return f"{who}{sign.about} (frame {sign.frame}; {size})"
 
 

@@ -16,7 +16,7 @@ from worldlaw.core.artifact import atomic_path, write_text
 from worldlaw.judge.evidence.film_reader import JudgedVideo
 from worldlaw.judge.evidence.video_evidence import MeasuredQuantity, VideoEvidence
 from worldlaw.judge.judgement import VERSION, Judgement
-from worldlaw.judge.signs.sign import CONFIDENT, LIMITS, UNITS, Sign
+from worldlaw.judge.signs.sign import CONFIDENT, Sign, sign_kinds
 from worldlaw.measure.tracking.foreign import VERSION as TRACKER_VERSION
 
 FORMAT = 1  # of judge.json; docs/judge.md says what is in it
@@ -56,7 +56,10 @@ def as_json(every: Sequence[JudgedVideo]) -> dict[str, object]:
         "worldlaw": importlib.metadata.version("worldlaw"),
         "judge_version": VERSION,
         "tracker_version": TRACKER_VERSION,
-        "limits": {kind: {"value": LIMITS[kind], "unit": UNITS[kind]} for kind in LIMITS},
+        "limits": {
+            name: {"value": sign_kinds.get(name).limit, "unit": sign_kinds.get(name).unit}
+            for name in sign_kinds.names()
+        },
         "confidence_needed": CONFIDENT,
         "counts": {name: verdicts.count(name) for name in ("normal", "abnormal", "not judged", UNREADABLE)},
         "videos": [_video(watched) for watched in every],
@@ -132,8 +135,8 @@ def _sign(evidence: VideoEvidence, sign: Sign) -> dict[str, object]:
     return {
         "kind": sign.kind,
         "value": _plain(sign.value),
-        "unit": UNITS[sign.kind],
-        "limit": LIMITS[sign.kind],
+        "unit": sign.unit,
+        "limit": sign_kinds.get(sign.kind).limit,
         "confidence": sign.confidence,
         "counts": sign.counts,
         "thing": evidence.names[sign.thing] if sign.thing >= 0 else None,

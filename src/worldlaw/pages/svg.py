@@ -61,7 +61,10 @@ def svg_figure(width: float, height: float) -> Iterator[Any]:
 
 
 def inline(figure: Any, slug: str, label: str) -> str:
-    """The SVG of a figure for HTML; call it within ``svg_figure``. ``slug`` starts every id in it."""
+    """The SVG of a figure for use inside HTML; call it within ``svg_figure``.
+
+    ``slug`` starts every id in it.
+    """
     from html import escape
 
     buffer = io.StringIO()

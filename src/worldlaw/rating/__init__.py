@@ -1,7 +1,13 @@
-"""People as judges: clips shown blind and shuffled, a yes or a no for each, and how far judges agree.
+"""What do people say? Clips shown blind and shuffled, a yes or a no for each.
 
-``exhibits`` finds what there is to show, ``session`` keeps who said what and whose turn it is, ``server`` is
-the page on this machine, ``agreement`` and ``results`` make numbers of it (docs/rating.md).
+- ``exhibits``: what there is to judge
+- ``session``: ratings on disk, whose turn it is
+- ``server``: the page, for this machine only
+- ``rating_clips``: a clip as every browser shows it
+- ``agreement``: Fleiss' kappa, a verdict against people
+- ``automatic_verdicts``: what the automatic verdicts say of the same clips
+- ``results``: rates by model and split
+- ``results_text``: results for a terminal and as a table
 """
 
 from worldlaw.rating.exhibits import exhibits, sample

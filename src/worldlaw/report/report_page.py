@@ -96,7 +96,7 @@ def page(data: ReportInput) -> str:
         speeds=_speeds(data, cells),
         max_points=MAX_POINTS,
         levels=_levels(cells),
-        scaling_tables=scaling_tables(cells, data.cards, _laws(data)),
+        scaling=scaling_tables(cells, data.cards, _laws(data)),
         fewest_seeds=FEWEST_SEEDS,
         most_seeds=max(map(len, cells.seeds.values()), default=1),
         copies=copies(cells),

@@ -12,6 +12,15 @@ hold it to account. ``edges = "open"`` lets exam papers widen the view of a law 
 
 Constraints between attributes and placement belong in ``build``: where no scene satisfies them, raise
 ``Infeasible`` with the reason; it is counted and shown.
+
+- ``scenario``: the contract: attributes with units and limits, the registry
+- ``laws``: one law, one file
+- ``placement``: what the study's three laws share
+- ``assemblies``: scenes of many rigid bodies
+- ``render``: scene and motion to pixels
+- ``view``: a scene in a picture of any aspect
+- ``recipe``: any clip of a split from its index
+- ``scene_description``: a scene, and its law, in words and numbers
 """
 
 from worldlaw.worlds.scenario import (

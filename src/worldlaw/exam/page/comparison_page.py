@@ -38,7 +38,7 @@ def compare_page(found: Comparison) -> str:
     """The HTML of the page; the same comparison gives the same text."""
     return template("compare.html.jinja", Path(__file__).parent).render(
         title=" · ".join(one.label for one in found.entrants[:4]) + (" …" if len(found.entrants) > 4 else ""),
-        comparison_heading=comparison_heading(found),
+        heading=comparison_heading(found),
         measure=MEASURES[found.metric],
         metric=found.metric,
         answer=_answer(found),

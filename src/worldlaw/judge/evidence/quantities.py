@@ -15,7 +15,7 @@ from worldlaw.judge.evidence.drawn_estimates import NUM_DRAWS, Estimate
 from worldlaw.judge.evidence.flights import Course, Flight
 from worldlaw.judge.evidence.segmentation import SHORTEST
 from worldlaw.judge.evidence.video_evidence import MeasuredQuantity, VideoEvidence
-from worldlaw.judge.signs.sign import UNITS, Sign
+from worldlaw.judge.signs.sign import Sign
 
 GRAVITY = 9.8  # m/s²
 STEADY = 1e-3  # chance below which something is not constant
@@ -314,7 +314,7 @@ def _of_sign(evidence: VideoEvidence, sign: Sign) -> MeasuredQuantity:
     return MeasuredQuantity(
         sign.kind,
         sign.value,
-        unit=UNITS[sign.kind],
+        unit=sign.unit,
         thing=name,
         confidence=sign.confidence,
         status=f"{status}; too much" if sign.counts else status,

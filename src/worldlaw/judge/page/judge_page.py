@@ -14,7 +14,7 @@ from worldlaw.judge.evidence.film_reader import JudgedVideo
 from worldlaw.judge.evidence.video_evidence import MeasuredQuantity
 from worldlaw.judge.page.judge_strips import COLORS, Shown, show
 from worldlaw.judge.records import as_json, reason_of, verdict_of
-from worldlaw.judge.signs.sign import LIMITS, UNITS
+from worldlaw.judge.signs.sign import sign_kinds
 from worldlaw.pages.templates import template
 from worldlaw.pages.wording import NARROW_SPACE, NOTHING, interval, number, percent
 
@@ -146,8 +146,8 @@ def _video(watched: JudgedVideo, at: int, shown: Shown | None) -> dict[str, obje
             {
                 "kind": sign.kind.replace("_", " "),
                 "value": number(sign.value),
-                "limit": f"{LIMITS[sign.kind]:g}",
-                "unit": UNITS[sign.kind],
+                "limit": f"{sign_kinds.get(sign.kind).limit:g}",
+                "unit": sign.unit,
                 "confidence": _sure(sign.confidence) if sign.value > 0 else NOTHING,
                 "counts": sign.counts,
                 "about": ": ".join(
@@ -171,7 +171,7 @@ def _video(watched: JudgedVideo, at: int, shown: Shown | None) -> dict[str, obje
                 "lacking": not np.isfinite(quantity.value),
             }
             for quantity in said.quantities
-            if quantity.name not in LIMITS
+            if quantity.name not in sign_kinds.names()
         ],
     }
 

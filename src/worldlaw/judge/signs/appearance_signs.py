@@ -36,7 +36,7 @@ def outline_signs(evidence: VideoEvidence, thing: int) -> list[Sign]:
     """
     seen = np.flatnonzero(evidence.measured[:, thing] & np.isfinite(evidence.size[:, thing]))
     if len(seen) < 2 * SMOOTH:
-        return [Sign("deformation", np.nan, 0.0, thing, about="seen in too few frames")]
+        return [Sign("appearance_change", np.nan, 0.0, thing, about="seen in too few frames")]
     size = np.log(np.maximum(evidence.size[seen, thing], 1e-12))
     color = evidence.color[seen, thing]
     color = color / (color.sum(axis=1, keepdims=True) + BLACK)
@@ -58,7 +58,7 @@ def outline_signs(evidence: VideoEvidence, thing: int) -> list[Sign]:
         said = about if lasts else f"{about} and comes back"
         away = np.linalg.norm(values - before, axis=1) > 0.25 * np.linalg.norm(after - before)
         first = min(at, int(np.flatnonzero(~away[:at]).max(initial=-1)) + 1)
-        found.append(Sign("deformation", size_of_change, sure, thing, int(seen[first]), said))
+        found.append(Sign("appearance_change", size_of_change, sure, thing, int(seen[first]), said))
     return found
 
 
@@ -107,5 +107,5 @@ def exchange_signs(evidence: VideoEvidence, courses: Sequence[Course]) -> list[S
             inside = evidence.edge_distance(place) > reach
             if not same and inside and away < 0.5 * reach + 2 * deviation:
                 about = f"it turns into {evidence.names[new.thing]}"
-                found.append(Sign("deformation", 1.0, 1 - MISSED**SMOOTH, old.thing, first, about))
+                found.append(Sign("appearance_change", 1.0, 1 - MISSED**SMOOTH, old.thing, first, about))
     return found

@@ -36,14 +36,14 @@ def absence_signs(evidence: VideoEvidence, courses: Sequence[Course], course: Co
             continue
         if run:
             seen = np.flatnonzero(measured)
-            kind, about = "vanish", "it is missing for a while"
+            kind, about = "absence", "it is missing for a while"
             if start > seen[-1]:
                 about = "it vanishes in the middle of the picture"
             elif frame <= seen[0]:
                 about, start = "it appears in the middle of the picture", int(seen[0])
                 twins = [other for other in range(thing) if _twins(evidence, thing, other, int(seen[0]))]
                 if twins:
-                    kind, about = "duplicate", f"a second {evidence.names[twins[0]]} appears"
+                    kind, about = "intrusion", f"a second {evidence.names[twins[0]]} appears"
             sure = min(1 - MISSED**run, evidence.surely_followed(thing))
             found.append(Sign(kind, float(run), sure, thing, start, about))
         run = 0
@@ -88,7 +88,7 @@ def intrusion_signs(evidence: VideoEvidence) -> list[Sign]:
         # What is not surely followed may leave a part of itself behind.
         followed = min(evidence.surely_followed(thing) for thing in range(evidence.num_things))
         sure = min(1 - MISSED ** len(apart), followed)
-        found.append(Sign("duplicate", float(len(apart)), sure, -1, frame, about))
+        found.append(Sign("intrusion", float(len(apart)), sure, -1, frame, about))
     return found
 
 

@@ -1,4 +1,4 @@
-"""All signs of a video: seven kinds, of each the largest."""
+"""All signs of a video, of each kind the largest; seven kinds ship."""
 
 from __future__ import annotations
 
@@ -11,20 +11,37 @@ from worldlaw.judge.evidence.flights import Course, expected_place
 from worldlaw.judge.evidence.video_evidence import VideoEvidence
 from worldlaw.judge.signs.appearance_signs import exchange_signs, outline_signs
 from worldlaw.judge.signs.presence_signs import absence_signs, intrusion_signs
-from worldlaw.judge.signs.sign import CONFIDENT, KINDS, MISSED, Sign
+from worldlaw.judge.signs.sign import CONFIDENT, MISSED, Sign, SignKind, sign_kinds
 
 
 def signs_of(evidence: VideoEvidence, courses: Sequence[Course], events: Sequence[Event]) -> list[Sign]:
-    """One sign of each kind, in the order of ``KINDS``; value 0 where there is nothing of it."""
+    """One sign of each kind, in the order of ``sign_kinds``; value 0 where there is nothing of it."""
+    names = sign_kinds.names()
+    finders = [find for name in names if (find := sign_kinds.get(name).find) is not None]
+    every = [sign for find in finders for sign in find(evidence, courses, events)]
+    found: dict[str, list[Sign]] = {kind: [] for kind in names}
+    for sign in _without_twice_told(evidence, courses, every):
+        found[sign.kind].append(sign)
+    return [_largest(kind, found[kind]) for kind in names]
+
+
+def find_signs(evidence: VideoEvidence, courses: Sequence[Course], events: Sequence[Event]) -> list[Sign]:
+    """All signs of the seven kinds that ship; several kinds come out of one look at a track."""
     every = [*intrusion_signs(evidence), *exchange_signs(evidence, courses)]
     every += [sign for event in events if (sign := _of_event(evidence, courses, event)) is not None]
     for course in courses:
         every += absence_signs(evidence, courses, course)
         every += outline_signs(evidence, course.thing) + _spikes(evidence, course)
-    found: dict[str, list[Sign]] = {kind: [] for kind in KINDS}
-    for sign in _without_twice_told(evidence, courses, every):
-        found[sign.kind].append(sign)
-    return [_largest(kind, found[kind]) for kind in KINDS]
+    return every
+
+
+ABSENCE = sign_kinds.register("absence", SignKind("frames", 2.0, find_signs))
+INTRUSION = sign_kinds.register("intrusion", SignKind("frames", 2.0))
+JUMP = sign_kinds.register("jump", SignKind("reach", 0.5))
+APPEARANCE_CHANGE = sign_kinds.register("appearance_change", SignKind("share", 0.25))
+UNCAUSED_STEP = sign_kinds.register("uncaused_step", SignKind("pixel/frame", 0.5))
+REBOUND_GAIN = sign_kinds.register("rebound_gain", SignKind("times", 1.15))
+IMBALANCE = sign_kinds.register("imbalance", SignKind("pixel/frame", 0.5))
 
 
 def _largest(kind: str, signs: list[Sign]) -> Sign:
@@ -39,10 +56,10 @@ def _without_twice_told(
     evidence: VideoEvidence, courses: Sequence[Course], signs: Sequence[Sign]
 ) -> list[Sign]:
     """Signs without the pairs of one thing: it is lost where and when something begins that nobody knows."""
-    lost = [sign for sign in signs if sign.kind == "vanish"]
+    lost = [sign for sign in signs if sign.kind == "absence"]
     gone: list[Sign] = []
     for extra in signs:
-        if extra.kind != "duplicate" or extra.thing >= 0:
+        if extra.kind != "intrusion" or extra.thing >= 0:
             continue
         for sign in lost:
             if abs(sign.frame - extra.frame) <= 1 and _begins_there(evidence, courses, sign, extra.frame):
@@ -66,7 +83,7 @@ def _of_event(evidence: VideoEvidence, courses: Sequence[Course], event: Event) 
         frame = courses[thing].flights[event.flight].last + 1
         return Sign("jump", far, 1 - event.gap_chance, thing, frame, "it went on elsewhere")
     if event.kind == "uncaused":
-        return Sign("uncaused_motion", size, 1 - event.step_chance, thing, frame, event.about)
+        return Sign("uncaused_step", size, 1 - event.step_chance, thing, frame, event.about)
     if event.kind in ("contact", "surface") and np.isfinite(event.energy_ratio.value):
         if np.isfinite(event.unbalanced) and event.unbalanced < 1 - CONFIDENT:
             return Sign(
@@ -75,7 +92,7 @@ def _of_event(evidence: VideoEvidence, courses: Sequence[Course], event: Event) 
         if event.energy_ratio.low > 1:
             two = len(event.things) > 1
             about = "they parted faster than they met" if two else "it came off faster than it came"
-            return Sign("energy_gain", event.energy_ratio.low, 1 - event.step_chance, thing, frame, about)
+            return Sign("rebound_gain", event.energy_ratio.low, 1 - event.step_chance, thing, frame, about)
     return None
 
 

@@ -1,1 +1,7 @@
-"""Networks that see for a metric, and where their published weights lie."""
+"""Networks that see for a metric or a loss.
+
+- ``i3d``: features of the Fréchet video distance
+- ``lpips``: perceptual distance
+- ``critic``: critics that help to teach an autoencoder
+- ``published_weights``: where published weights lie, told by their checksum
+"""
