@@ -12,18 +12,8 @@ import shutil  # noqa: E402
 import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
-install_import_hook(
-    [
-        "worldlaw.clips",
-        "worldlaw.core",
-        "worldlaw.measure.matching",
-        "worldlaw.measure.metrics.study",
-        "worldlaw.measure.sets.track_features",
-        "worldlaw.measure.tracking.blobs.blob_tracker",
-        "worldlaw.worlds.scenario",
-    ],
-    "beartype.beartype",
-)
+# An int is a float, as for the type checker (PEP 484). Of a container one element is looked at a call.
+install_import_hook("worldlaw", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 BROWSERS = ("/usr/bin/chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

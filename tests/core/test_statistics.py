@@ -75,7 +75,7 @@ def test_means_over_unlike_scenes_hold_the_ratio():
 def test_shares_over_unlike_scenes_hold_the_share():
     def draw(rng):
         scenes = np.repeat(np.arange(20), rng.integers(1, 4, 20))
-        return share_over(list(rng.random(len(scenes)) < rng.beta(1.4, 0.6, 20)[scenes]), scenes)
+        return share_over((rng.random(len(scenes)) < rng.beta(1.4, 0.6, 20)[scenes]).tolist(), scenes)
 
     assert coverage(draw, 0.7) >= LEAST
 

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import types
 
 import numpy as np
 import pyarrow as pa
@@ -351,11 +350,10 @@ def test_a_mean_and_a_median_that_order_otherwise_are_told_of():
     asked = tuple(ScoredQuestion(name, "s", "collision", "plain", name, status) for name in "abc")
     kinds = {"answers": "model", "constant_velocity": "reference"}
     found = Scores({}, pa.table({}), asked, values, kinds)
-    line = types.SimpleNamespace(beside={"constant_velocity": None})
-    (sentence,) = exam_answer._skewed(found, line)
+    (sentence,) = exam_answer._skewed(found, ["constant_velocity"])
     assert (
         "By the median of the charged velocity error the answers stand before constant velocity" in sentence
     )
     assert "by its mean behind" in sentence
     values["answers", "charged_velocity_error"]["c"] = [0.2]
-    assert exam_answer._skewed(found, line) == []
+    assert exam_answer._skewed(found, ["constant_velocity"]) == []

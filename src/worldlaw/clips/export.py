@@ -196,9 +196,9 @@ def _rows(clips: Clips) -> Iterator[tuple[Shard, int]]:
             yield shard, row
 
 
-def _described(shard: Shard, row: int) -> dict[str, Any]:
+def _described(shard: Shard, row: int) -> dict[str, object]:
     """Scene and states of a clip as plain data; nothing for a clip that was not simulated."""
-    about: dict[str, Any] = {}
+    about: dict[str, object] = {}
     if (scene := shard.scene(row)) is not None:
         about |= {"scenario": scene.scenario, "attributes": scene.attributes}
     if (states := shard.trajectory(row)) is not None:

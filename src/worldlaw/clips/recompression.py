@@ -6,8 +6,8 @@ import contextlib
 import dataclasses
 import io
 import re
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -64,7 +64,7 @@ def recompress(
     return through, f"{ASSUMED} (assumed: {encoding.codec} cannot be written here)"
 
 
-def _each(frames: np.ndarray, kind: str, options: dict[str, Any]) -> np.ndarray:
+def _each(frames: np.ndarray, kind: str, options: Mapping[str, object]) -> np.ndarray:
     out = np.empty_like(frames)
     for t, frame in enumerate(frames):
         buffer = io.BytesIO()

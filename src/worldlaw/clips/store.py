@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from worldlaw.clips.arrow_files import add_optional, flat_array, optional_column, read_batch, write_batch
 from worldlaw.clips.frames import FramesOnly
-from worldlaw.core.artifact import MANIFEST, altered_files, missing_files, read_manifest
+from worldlaw.core.artifact import MANIFEST, Manifest, altered_files, missing_files, read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import TRAJECTORY_ARRAYS, Record, Scene, Trajectory
 
@@ -68,7 +68,7 @@ def shard_name(number: int) -> str:
 
 
 def write_shard(
-    path: Path, clips: Iterable[Clip], *, fps: float, notes: dict[str, Any] | None = None
+    path: Path, clips: Iterable[Clip], *, fps: float, notes: Mapping[str, object] | None = None
 ) -> None:
     """Write clips of one size to a shard, atomically; ``notes`` go into its metadata.
 
@@ -297,7 +297,7 @@ def complete_shard(path: Path, indices: range) -> bool:
         return False
 
 
-def damaged_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+def damaged_files(folder: Path, manifest: Manifest) -> dict[str, str]:
     """Files of an artifact that are not as they were written, each with its fault.
 
     Of shards all but the frames is looked at, which are most of the bytes: their checksums are looked at by

@@ -19,7 +19,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from worldlaw.core.errors import BadInput, Failed
 
@@ -128,6 +128,34 @@ def sweep(folder: Path) -> None:
             path.unlink()
 
 
+class _Commit(TypedDict, total=False):
+    commit: str
+    dirty: bool
+
+
+class Provenance(_Commit):
+    """Where, when and by what code something was made; with its commit if that is known."""
+
+    started: str  # ISO 8601
+    seconds: float
+    python: str
+    platform: str
+    versions: dict[str, str]
+    command: str
+
+
+class Manifest(TypedDict):
+    """What a finished artifact says of itself."""
+
+    stage: str
+    key: str
+    inputs: dict[str, Any]
+    results: dict[str, Any]  # what its stage counted
+    files: dict[str, int]  # name -> bytes
+    sha256: dict[str, str]
+    made: Provenance
+
+
 @dataclasses.dataclass(frozen=True)
 class Artifact:
     """A stage's output folder."""
@@ -155,7 +183,7 @@ class Artifact:
         """What a look at names and lengths finds wrong with a finished artifact, one line each."""
         return list(self.damaged(missing_files).values())
 
-    def damaged(self, look: Callable[[Path, Mapping[str, Any]], dict[str, str]]) -> dict[str, str]:
+    def damaged(self, look: Callable[[Path, Manifest], dict[str, str]]) -> dict[str, str]:
         """Files of a finished artifact with their faults: what ``look`` finds in its folder and manifest.
 
         A manifest that cannot be trusted is the only one named.
@@ -184,7 +212,7 @@ class Artifact:
         """Write the manifest: inputs, files, sizes, checksums, what was counted, and where it was made."""
         with explain_os_errors(self.folder):
             files = {name: self.folder / name for name in data_files(self.folder)}
-            manifest = {
+            manifest: Manifest = {
                 "stage": self.stage,
                 "key": self.key,
                 "inputs": self.inputs,
@@ -217,7 +245,7 @@ def _digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """The manifest of an artifact folder. Raises BadInput if there is none or it is not as it was written."""
     path = folder / MANIFEST
     try:
@@ -236,7 +264,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for name, kind in expected.items():
         if not isinstance(manifest, dict) or not isinstance(manifest.get(name), kind):
             raise BadInput(f"{path}: not the manifest of an artifact: no {name!r}")
-    return manifest
+    return cast(Manifest, manifest)
 
 
 def data_files(folder: Path) -> list[str]:
@@ -245,7 +273,7 @@ def data_files(folder: Path) -> list[str]:
     return sorted(name for name in names if name != MANIFEST and not name.endswith(TEMPORARY))
 
 
-def missing_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+def missing_files(folder: Path, manifest: Manifest) -> dict[str, str]:
     """Files that are not there, or not at the length that the manifest says, each with its fault."""
     faults = {}
     for name, size in manifest["files"].items():
@@ -257,7 +285,7 @@ def missing_files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
     return faults
 
 
-def altered_files(folder: Path, manifest: Mapping[str, Any], *, leave: str = "") -> dict[str, str]:
+def altered_files(folder: Path, manifest: Manifest, *, leave: str = "") -> dict[str, str]:
     """Files that are not the bytes that were written, each with its fault; of names like ``leave`` the length
     alone is looked at."""
     faults = missing_files(folder, manifest)
@@ -281,7 +309,7 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def provenance(started: datetime.datetime) -> dict[str, Any]:
+def provenance(started: datetime.datetime) -> Provenance:
     """Where, when and by what code something was made."""
     finished = datetime.datetime.now(datetime.UTC)
     return {
@@ -305,7 +333,7 @@ def _versions() -> dict[str, str]:
 
 
 @functools.cache
-def _commit() -> dict[str, Any]:
+def _commit() -> _Commit:
     """The commit of a source checkout and whether it was changed; empty for an installed package."""
     here = Path(__file__).parent
     try:

@@ -103,7 +103,9 @@ def _theirs(error: BaseException) -> list[traceback.FrameSummary]:
     return [
         f
         for f in _frames(error)
-        if not Path(f.filename).is_relative_to(ours) and f.filename != contextlib.__file__
+        if not Path(f.filename).is_relative_to(ours)
+        and f.filename != contextlib.__file__
+        and "jaxtyping" not in Path(f.filename).parts  # its wrappers check shapes, where that is switched on
     ]
 
 

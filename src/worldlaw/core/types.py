@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped, UInt8
@@ -180,6 +180,15 @@ class Hints:
     size: Float[np.ndarray, " B"]  # m
     area: Float[np.ndarray, " B"]  # m²
     color: UInt8[np.ndarray, "B 3"]
+
+
+class TaughtModel(TypedDict):
+    """What a model that learns is, and says of its training; None where that left no record."""
+
+    model: str  # registered name, or address
+    options: dict[str, Any]
+    parameters: int | None
+    steps: int | None
 
 
 @dataclass(frozen=True)

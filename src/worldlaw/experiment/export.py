@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from worldlaw.clips.export import STUDY_PANEL, Progress, export_phyworld, export_rollouts, export_videofolder
 from worldlaw.clips.store import Clips, damaged_files
-from worldlaw.core.artifact import read_manifest
+from worldlaw.core.artifact import Manifest, read_manifest
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Scene, Trajectory
 from worldlaw.models.checkpoint import share
@@ -53,7 +52,7 @@ def export(artifact: Path, out: Path, layout: str, *, progress: Progress = iter)
     return len(clips)
 
 
-def _sound(artifact: Path) -> dict[str, Any]:
+def _sound(artifact: Path) -> Manifest:
     """The manifest of an artifact. Raises BadInput if a file is not as it was written."""
     manifest = read_manifest(artifact)
     for fault in damaged_files(artifact, manifest).values():

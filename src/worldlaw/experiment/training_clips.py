@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 
@@ -62,10 +62,17 @@ def training_clips(plan: Plan, world: str) -> Clips | MadeClips:
     return MadeClips(plan.experiment.recipe(world, TRAIN))
 
 
-def count_clips(plan: Plan, world: str, split: str) -> dict[str, Any]:
+class SplitCounts(TypedDict):
+    """Clips of a split, and draws that had no scene, by reason."""
+
+    clips: int
+    infeasible: dict[str, int]
+
+
+def count_clips(plan: Plan, world: str, split: str) -> SplitCounts:
     """``clips`` of a split and its ``infeasible`` draws by reason; of an unstored one of its first clips."""
     if plan.experiment.stored(world, split):
-        return read_manifest(plan.simulate[world, split].folder)["results"]
+        return cast(SplitCounts, read_manifest(plan.simulate[world, split].folder)["results"])
     recipe = plan.experiment.recipe(world, split)
     num_clips = min(len(recipe), MOST_COUNTED)
     rejected: Counter[str] = Counter()

@@ -48,7 +48,7 @@ def reason_of(watched: JudgedVideo) -> str:
     return watched.fault if watched.judgement is None else watched.judgement.reason
 
 
-def as_json(every: Sequence[JudgedVideo]) -> dict[str, Any]:
+def as_json(every: Sequence[JudgedVideo]) -> dict[str, object]:
     """All videos, with the versions and limits that they were judged by."""
     verdicts = [verdict_of(watched) for watched in every]
     return {
@@ -79,7 +79,7 @@ def write_table(every: Sequence[JudgedVideo], path: Path) -> int:
     return len(rows)
 
 
-def _rows(watched: JudgedVideo) -> list[dict[str, Any]]:
+def _rows(watched: JudgedVideo) -> list[dict[str, str | float]]:
     if watched.judgement is None:
         unread = MeasuredQuantity("verdict", math.nan, status=f"{UNREADABLE}: {watched.fault}")
         return [_row(unread)]
@@ -89,14 +89,14 @@ def _rows(watched: JudgedVideo) -> list[dict[str, Any]]:
     return [_row(verdict), *map(_row, said.quantities)]
 
 
-def _row(quantity: MeasuredQuantity) -> dict[str, Any]:
+def _row(quantity: MeasuredQuantity) -> dict[str, str | float]:
     found = dict(vars(quantity))
     found["quantity"] = found.pop("name")
     return found
 
 
-def _video(watched: JudgedVideo) -> dict[str, Any]:
-    about: dict[str, Any] = {
+def _video(watched: JudgedVideo) -> dict[str, object]:
+    about: dict[str, object] = {
         "video": watched.name,
         "verdict": verdict_of(watched),
         "reason": reason_of(watched),
@@ -131,7 +131,7 @@ def _video(watched: JudgedVideo) -> dict[str, Any]:
     }
 
 
-def _sign(evidence: VideoEvidence, sign: Sign) -> dict[str, Any]:
+def _sign(evidence: VideoEvidence, sign: Sign) -> dict[str, object]:
     return {
         "kind": sign.kind,
         "value": _plain(sign.value),
@@ -145,7 +145,7 @@ def _sign(evidence: VideoEvidence, sign: Sign) -> dict[str, Any]:
     }
 
 
-def _thing(evidence: VideoEvidence, said: Judgement, thing: int) -> dict[str, Any]:
+def _thing(evidence: VideoEvidence, said: Judgement, thing: int) -> dict[str, object]:
     course = said.courses[thing]
     return {
         "name": evidence.names[thing],

@@ -85,7 +85,7 @@ def nearest_copy(case: Case, cases: Motions) -> Copy:
 
 
 @compiled
-def _nearest(velocity, where, wanted):
+def _nearest(velocity: np.ndarray, where: np.ndarray, wanted: np.ndarray) -> tuple[int, float]:
     """The case of least summed distance, and that sum; a case is left as soon as it is farther than another.
 
     velocity (M, J, 2) and wanted (n, 2) m/s, where (n,) the columns of J that count.

@@ -61,7 +61,9 @@ def _bent(scene: Scene, truth: Trajectory, rng: np.random.Generator) -> PlantedF
     if not bars:
         return None
     b, frame = int(rng.choice(bars)), _some_frame(truth, rng)
-    bent = dataclasses.replace(scene.bodies[b], parts=bent_parts(scene.bodies[b], side=rng.choice([-1, 1])))
+    bent = dataclasses.replace(
+        scene.bodies[b], parts=bent_parts(scene.bodies[b], side=int(rng.choice([-1, 1])))
+    )
     whole, other = truth.position[:, b].copy(), truth.position[:, b].copy()
     whole[frame:] = other[:frame] = _away(scene)
     changed = _moved(truth, b, whole)

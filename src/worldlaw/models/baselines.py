@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class NearestClip(VideoModel):
     def __init__(self) -> None:
         self._clips: FrameSource | None = None
 
-    def load(self, folder: Path, clips: FrameSource) -> Self:
+    def load(self, folder: Path, clips: FrameSource) -> NearestClip:
         """Its memory is the training clips themselves; there is nothing else to load."""
         self._clips = clips
         return self

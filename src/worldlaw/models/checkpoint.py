@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
-from worldlaw.core.artifact import atomic_path, make_folder, write_text
+from worldlaw.core.artifact import Manifest, atomic_path, make_folder, write_text
 from worldlaw.core.errors import BadInput, unknown
-from worldlaw.models.model import CARD
+from worldlaw.models.model import CARD, CheckpointCard
 
 WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "shipped"
@@ -38,7 +37,7 @@ def find(name: str) -> Path:
     raise unknown("checkpoint", name, shipped_checkpoints())
 
 
-def read_card(name: str) -> dict[str, Any]:
+def read_card(name: str) -> CheckpointCard:
     """What a checkpoint is. Raises BadInput for a card that does not say it or has other weights."""
     folder = find(name)
     try:
@@ -51,10 +50,10 @@ def read_card(name: str) -> dict[str, Any]:
         raise BadInput(f"checkpoint {name!r}: its card does not say: {', '.join(missing)}")
     if hashlib.sha256(weights).hexdigest() != card["weights"]:
         raise BadInput(f"checkpoint {name!r}: {WEIGHTS} is not the file that its card was written for")
-    return card
+    return cast(CheckpointCard, card)
 
 
-def share(taught: Path, manifest: Mapping[str, Any], out: Path) -> None:
+def share(taught: Path, manifest: Manifest, out: Path) -> None:
     """Write what a training left in the folder ``taught`` as a checkpoint; ``manifest`` is that folder's.
 
     Raises BadInput if it is no model whose weights can be shared.
@@ -74,7 +73,7 @@ def share(taught: Path, manifest: Mapping[str, Any], out: Path) -> None:
     with atomic_path(out / WEIGHTS) as temporary:
         save_file({name: value.astype(np.float16) for name, value in weights.items()}, temporary)
         temporary.chmod(0o644)  # safetensors writes for its owner alone
-    card = {
+    card: CheckpointCard = {
         "model": inputs["model"],
         "options": inputs["options"],
         "context": inputs["context"],

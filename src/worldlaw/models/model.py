@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from worldlaw.models.autoencoders.codec import Codec
 
 CARD = "model.json"  # what a model may say of itself beside its weights: parameters, steps, …
+
+
+class CheckpointCard(TypedDict):
+    """What a checkpoint that travels says of itself."""
+
+    model: str
+    options: dict[str, Any]
+    context: int
+    seed: int
+    clip: list[int]  # frames, rows, columns
+    parameters: int
+    steps: int
+    training: dict[str, Any]  # the options of its training
+    training_clips: int
+    weights: str  # their hash
+    made: dict[str, Any]
 
 
 class VideoModel(ABC):
@@ -33,7 +49,7 @@ class VideoModel(ABC):
     takes_codec: ClassVar[bool] = False  # whether option ``codec`` names a codec of the experiment
 
     @classmethod
-    def taught(cls, options: Mapping[str, Any]) -> dict[str, Any] | None:
+    def taught(cls, options: Mapping[str, Any]) -> CheckpointCard | None:
         """The card of the checkpoint that these options name: ``weights`` (a hash), ``training_clips``.
 
         With one there is nothing to ``fit``, and what it learnt from is not the experiment's. Else None.
@@ -69,7 +85,7 @@ class VideoModel(ABC):
         """Work on a codec's latents from now on; called before ``fit`` and ``load`` if one is named."""
         raise NotImplementedError(f"{type(self).__name__} takes no codec")
 
-    def load(self, folder: Path, clips: FrameSource) -> Self:
+    def load(self, folder: Path, clips: FrameSource) -> VideoModel:
         """The model as ``fit`` left it in ``folder``; ``clips`` are the ones it was trained on."""
         return self
 

@@ -85,7 +85,9 @@ class ImageToVideo(VideoModel):
         answers = [self._answer(*row, given.fps, num_new_frames) for row in rows]
         return np.stack(answers)
 
-    def _answer(self, frames: np.ndarray, prompt: str, seed: int, fps: float, new: int) -> np.ndarray:
+    def _answer(
+        self, frames: np.ndarray, prompt: str, seed: int | np.integer, fps: float, new: int
+    ) -> np.ndarray:
         import torch
 
         asked = frames.shape[1:3]

@@ -10,7 +10,6 @@ import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
@@ -55,7 +54,7 @@ class StateModel:
         with atomic_path(folder / WEIGHTS) as temporary:
             save_file(self.network.state_dict(), temporary)
 
-    def load(self, folder: Path) -> Self:
+    def load(self, folder: Path) -> StateModel:
         """What ``fit`` left. Raises BadInput if there is no such thing, or it is damaged."""
         path = folder / WEIGHTS
         try:

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from worldlaw.core.errors import BadInput, unknown
 from worldlaw.core.types import Conditioning, Description
 from worldlaw.models.autoencoders.codec import Codec
 from worldlaw.models.checkpoint import WEIGHTS, find, read_card
-from worldlaw.models.model import CARD, VideoModel
+from worldlaw.models.model import CARD, CheckpointCard, VideoModel
 from worldlaw.models.networks import description_encoder
 from worldlaw.models.networks.diffusion import PROCESSES, SAMPLERS
 from worldlaw.models.networks.dit import PRESETS, DiT
@@ -104,7 +104,7 @@ class VideoDiT(VideoModel):
             self._read(find(checkpoint) / WEIGHTS)
 
     @classmethod
-    def taught(cls, options: Mapping[str, Any]) -> dict[str, Any] | None:
+    def taught(cls, options: Mapping[str, Any]) -> CheckpointCard | None:
         """The card of the option ``checkpoint``, if there is one."""
         name = options.get("checkpoint")
         return None if name is None else read_card(name)
@@ -179,7 +179,7 @@ class VideoDiT(VideoModel):
 
         return show
 
-    def load(self, folder: Path, clips: FrameSource) -> Self:
+    def load(self, folder: Path, clips: FrameSource | None) -> VideoDiT:
         """The averaged weights that ``fit`` left. Raises BadInput if they are not those of this network."""
         self._read(folder / WEIGHTS)
         return self

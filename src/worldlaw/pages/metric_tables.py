@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -57,7 +56,7 @@ def all_metrics(cells: Cells, scenario: str) -> list[MetricTable]:
     return tables
 
 
-def metric_rows(table: MetricTable) -> dict[str, Any]:
+def metric_rows(table: MetricTable) -> dict[str, object]:
     """A table of one metric as texts, decimal points in one line."""
     written: list[list[dict[str, str]]] = [
         [_metric_cell(summary) for summary in summaries] for _, summaries in table.rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -169,7 +169,7 @@ def _record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def _instances(experiment: dict[str, Any]) -> dict[str, tuple[str, int]]:
+def _instances(experiment: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
     """Instance in the plan -> (model, training seed)."""
     found = {}
     for name, spec in experiment["models"].items():

@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Iterator
-from typing import Any
 
 from worldlaw.core.numbers.stats import Summary
 from worldlaw.rating.agreement import Agreement
@@ -81,7 +80,7 @@ def lines(found: Results) -> Iterator[str]:
         yield f"left out: {found.judged.ties} without a majority, {found.judged.without} without a verdict"
 
 
-def as_json(found: Results) -> dict[str, Any]:
+def as_json(found: Results) -> dict[str, object]:
     """The results as plain data; what is not known is null."""
     agreement, judged = found.agreement, found.judged
     return {
@@ -154,7 +153,7 @@ def as_csv(found: Results) -> str:
     return out.getvalue()
 
 
-def _summary(one: Summary) -> dict[str, Any]:
+def _summary(one: Summary) -> dict[str, float | None]:
     return {"share": _or_null(one.mean), "low": _or_null(one.low), "high": _or_null(one.high), "num": one.num}
 
 

@@ -137,7 +137,7 @@ class Ratings:
         self._standings.setdefault(rating.rater, Standing()).take(rating)
 
 
-def _parsed(raw: dict[str, Any]) -> Rating:
+def _parsed(raw: Any) -> Rating:
     if raw["answer"] not in (*ANSWERS, None):
         raise ValueError(f"expected the answer yes, no or null; found {raw['answer']!r}")
     seconds = raw.get("seconds")
@@ -168,7 +168,7 @@ def _cut(handle: int) -> int:
     return size
 
 
-def rater_name(text: Any) -> str:
+def rater_name(text: object) -> str:
     """A name with single spaces. Raises BadInput for none, a long one, and what cannot be printed."""
     name = " ".join(unicodedata.normalize("NFC", text).split()) if isinstance(text, str) else ""
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
@@ -228,12 +228,12 @@ class Session:
         with self._lock:
             self._left_out.add(name)
 
-    def turn(self, rater: str) -> Turn:
+    def turn(self, rater: object) -> Turn:
         """Where a rater stands. Raises BadInput for a name that is none, or not the session's rater."""
         with self._lock:
             return self._turn(self._known(rater))
 
-    def answer(self, rater: str, identifier: str, obeys: bool, seconds: float) -> Turn:
+    def answer(self, rater: object, identifier: str, obeys: bool, seconds: float) -> Turn:
         """Store an answer to the clip whose turn it is; returns the next turn.
 
         Raises OutOfTurn for another clip, so that an answer sent twice counts once.
@@ -245,7 +245,7 @@ class Session:
             self._ratings.add(Rating(rater, self._name_of[identifier], obeys, seconds, _now()))
             return self._turn(rater)
 
-    def undo(self, rater: str) -> Turn:
+    def undo(self, rater: object) -> Turn:
         """Take the rater's last answer back; its clip is asked about next. Nothing if there is none."""
         with self._lock:
             rater = self._known(rater)
@@ -254,7 +254,7 @@ class Session:
                 self._ratings.add(Rating(rater, answered[-1], None, math.nan, _now()))
             return self._turn(rater)
 
-    def _known(self, rater: str) -> str:
+    def _known(self, rater: object) -> str:
         name = rater_name(rater)
         if self._only is not None and name != self._only:
             raise BadInput(f"this session is for {self._only}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from worldlaw.core.numbers.stats import proportion, summarize
@@ -13,13 +11,13 @@ from worldlaw.pages.wording import NARROW_SPACE, NOTHING, percent, percents
 METRIC = "copy_index"
 
 
-def copies(cells: Cells) -> list[dict[str, Any]]:
+def copies(cells: Cells) -> list[dict[str, object]]:
     """Per scenario the rows of the table, floor first; empty where results have no copy index.
 
     A cell has the mean copy index and its interval, the share of clips nearer to training than to the truth,
     and how many of the clips say something.
     """
-    tables = []
+    tables: list[dict[str, object]] = []
     for scenario in cells.scenarios:
         predictors = [entry for entry in cells.predictors(scenario) if _has(cells, scenario, entry[0])]
         columns = [_column(cells, scenario, region, predictors) for region in cells.regions]
@@ -38,8 +36,8 @@ def _has(cells: Cells, scenario: str, predictor: str) -> bool:
 
 def _column(
     cells: Cells, scenario: str, region: str, predictors: list[tuple[str, str]]
-) -> list[dict[str, Any]]:
-    found = []
+) -> list[dict[str, str | int]]:
+    found: list[dict[str, str | int]] = []
     for name, _ in predictors:
         values = cells.get(scenario, name, METRIC).where(region=region)
         index = values.value

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from worldlaw.pages.wording import REGION_WORDS, join_words, number, percent, pretty, ratio
+from worldlaw.report.tables import LeaderboardRow
 
 FOLLOWS = 0.95  # a predictor that solves at least this share of the clips of every scenario follows the law
 MOSTLY = 0.5  # below this share it is not said to keep the law at all
 MANY_EXTRA = 0.05  # per frame: more bodies than this that are not there are worth a sentence
 MEASURED_WELL = 0.95  # a smaller measured share is worth a sentence
+Distance = Literal["charged_floor_ratio", "charged_velocity_error"]
+Error = Literal["floor_ratio", "velocity_error"]
+ERRORS: tuple[tuple[Distance, Error, str], ...] = (
+    ("charged_floor_ratio", "floor_ratio", "times the floor"),
+    ("charged_velocity_error", "velocity_error", "m/s"),
+)
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,10 @@ class Overall:
     solved: float  # mean over scenarios
     solved_by: dict[str, float]
     distance: float  # geometric mean over scenarios of the charged velocity error over that of the floor
-    rows: list[dict[str, Any]]  # of the leaderboard, one per scenario
+    rows: list[LeaderboardRow]  # of the leaderboard, one per scenario
 
 
-def overall(board: list[dict[str, Any]], region: str, kind: str) -> list[Overall]:
+def overall(board: list[LeaderboardRow], region: str, kind: str) -> list[Overall]:
     """Predictors of a kind over all scenarios by the rule of the ranking; scenarios weigh the same.
 
     Without a floor in every scenario, the distance is the geometric mean of the charged velocity errors in
@@ -37,7 +44,7 @@ def overall(board: list[dict[str, Any]], region: str, kind: str) -> list[Overall
     scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
     measured = [row for row in rows if row["kind"] == kind and row["charged_velocity_error"] is not None]
     has_floor = all(row["charged_floor_ratio"] is not None for row in measured)
-    key = "charged_floor_ratio" if has_floor else "charged_velocity_error"
+    key: Distance = "charged_floor_ratio" if has_floor else "charged_velocity_error"
     found = []
     for name in dict.fromkeys(row["predictor"] for row in rows if row["kind"] == kind):
         its = {row["scenario"]: row for row in rows if row["predictor"] == name}
@@ -54,7 +61,7 @@ def overall(board: list[dict[str, Any]], region: str, kind: str) -> list[Overall
     return sorted(found, key=lambda one: (not one.enough, -one.solved, one.distance, one.predictor))
 
 
-def answer(board: list[dict[str, Any]]) -> list[str]:
+def answer(board: list[LeaderboardRow]) -> list[str]:
     """A few sentences; the first is the one to remember."""
     if not board:
         return ["There are no results yet."]
@@ -147,7 +154,7 @@ def _cautions(named: list[Overall]) -> list[str]:
     return sentences
 
 
-def _reference(board: list[dict[str, Any]], regions: list[str]) -> str:
+def _reference(board: list[LeaderboardRow], regions: list[str]) -> str:
     best = {name: overall(board, name, "reference") for name in regions}
     best = {name: ranking for name, ranking in best.items() if ranking}
     first = next(iter(best.values()))[0]
@@ -178,8 +185,8 @@ def _share(one: Overall) -> str:
 
 def _error(one: Overall) -> str:
     """The charged velocity error in units of the floor, or in m/s if there is no floor."""
-    for key, unit in (("floor_ratio", "times the floor"), ("velocity_error", "m/s")):
-        charged, plain = (_span([row[start + key] for row in one.rows], key) for start in ("charged_", ""))
+    for name, key, unit in ERRORS:
+        charged, plain = (_span([row[its] for row in one.rows], key) for its in (name, key))
         if charged:
             note = "" if charged == plain else " (unmeasured intervals charged)"
             return f", with a velocity error of {charged} {unit}{note}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -33,6 +33,15 @@ SIDE_MARKERS = {"low": "v", "high": "^", "gap": "D"}
 OTHER_MARKERS = "sPX<>*phd8"
 
 
+class _MarkStyle(TypedDict):
+    linestyle: Literal["none"]
+    markersize: float
+    markeredgewidth: float
+    marker: str
+    markerfacecolor: str
+    markeredgecolor: str
+
+
 @dataclass(frozen=True)
 class SpeedPanel:
     """The plot of one predictor in one scenario."""
@@ -46,7 +55,7 @@ class SpeedPanel:
 
 
 def speed_panels(
-    cells: Cells, scenario: str, bands: Sequence[tuple[float, float]], slug: str
+    cells: Cells, scenario: str, bands: Sequence[Sequence[float]], slug: str
 ) -> list[SpeedPanel]:
     """Measured against true speed, one panel per predictor, all up to 1.3 times the largest true speed.
 
@@ -63,7 +72,7 @@ def speed_panels(
 
 
 def _speed_panel(
-    speeds: Speeds, name: str, kind: str, bands: Sequence[tuple[float, float]], limit: float, slug: str
+    speeds: Speeds, name: str, kind: str, bands: Sequence[Sequence[float]], limit: float, slug: str
 ) -> SpeedPanel:
     chosen = np.sort(np.concatenate([_few(speeds, region) for region in np.unique(speeds.region)]))
     true, measured, region = speeds.true[chosen], speeds.measured[chosen], speeds.region[chosen]
@@ -192,7 +201,7 @@ def level_figure(cells: Cells, scenario: str, slug: str) -> str:
         return inline(figure, slug, f"velocity error by level, {pretty(scenario)}")
 
 
-def _mark(axes: Any, summary: Summary, y: float, style: dict[str, Any], left: float, right: float) -> None:
+def _mark(axes: Any, summary: Summary, y: float, style: _MarkStyle, left: float, right: float) -> None:
     """One mean with its interval; words where there is none."""
     if not np.isfinite(summary.mean):
         across = axes.get_yaxis_transform()
@@ -204,13 +213,13 @@ def _mark(axes: Any, summary: Summary, y: float, style: dict[str, Any], left: fl
     axes.plot([np.clip(summary.mean, left, right)], [y], clip_on=False, zorder=3, **style)
 
 
-def _styles(groups: dict[str, tuple[str, ...]]) -> dict[str, dict[str, Any]]:
+def _styles(groups: dict[str, tuple[str, ...]]) -> dict[str, _MarkStyle]:
     """In distribution a full blue disc, every other level an empty orange shape of its own.
 
     The first low, high and gap are a triangle down, a triangle up and a diamond.
     """
     sides, others = dict(SIDE_MARKERS), cycle(OTHER_MARKERS)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, _MarkStyle] = {}
     for words, levels in groups.items():
         inside = levels == ("in",)
         marker = "o" if inside else sides.pop(side_of(levels[0]), "") or next(others)
@@ -225,9 +234,7 @@ def _styles(groups: dict[str, tuple[str, ...]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _legend(
-    figure: Any, styles: dict[str, dict[str, Any]], per_line: int, width: float, height: float
-) -> None:
+def _legend(figure: Any, styles: dict[str, _MarkStyle], per_line: int, width: float, height: float) -> None:
     from matplotlib.lines import Line2D
 
     for place, (words, style) in enumerate(styles.items()):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from worldlaw.core.types import TaughtModel
 from worldlaw.measure.sets.set_rows import SetRow
 from worldlaw.pages.film_strips import Example
 from worldlaw.pages.section import Section
@@ -33,11 +34,10 @@ class ReportInput:
     results: pa.Table  # one row per number; the columns are ``cells.COLUMNS``
     example: Callable[[str, str, str, int, int], Example]  # (scenario, predictor, split, clip, training seed)
     exclusions: list[Exclusion]  # what results cannot tell, as draws without a scene; NaN are counted here
-    training_speed: dict[str, list[tuple[float, float]]]  # scenario -> bands of speed in m/s seen in training
-    artifacts: list[dict[str, Any]]  # stage, what, folder
+    training_speed: Mapping[str, Sequence[Sequence[float]]]  # scenario -> bands of m/s seen in training
+    artifacts: list[dict[str, str]]  # stage, what, folder
     manifest: dict[str, Any]  # the experiment as used, versions, commit, seeds, platform
-    # scenario -> model that learns -> model (registered name), options, parameters, steps
-    cards: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    cards: dict[str, dict[str, TaughtModel]] = field(default_factory=dict)  # scenario -> model that learns
     sections: Sequence[Section] = ()  # of the experiment's analyses
     sets: Sequence[SetRow] = ()  # numbers about whole splits
     left_out: Mapping[str, str] = field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from worldlaw.core.numbers.stats import FEWEST_SEEDS
 from worldlaw.measure.metrics.caps import IN_WORDS
 from worldlaw.pages import wording
 from worldlaw.pages.cells import Cells, arrange
-from worldlaw.pages.film_strips import BUDGET, film
+from worldlaw.pages.film_strips import BUDGET, FilmStrips, film
 from worldlaw.pages.metric_tables import all_metrics, metric_rows
 from worldlaw.pages.templates import template
 from worldlaw.pages.wording import (
@@ -32,7 +32,41 @@ from worldlaw.report.report_answer import answer
 from worldlaw.report.report_figures import MAX_POINTS, SOLVED_ERROR, level_figure, speed_panels
 from worldlaw.report.report_input import ReportInput
 from worldlaw.report.scaling import scaling_tables
-from worldlaw.report.tables import CHARGED, ENOUGH, extremes, nearness, order, rank
+from worldlaw.report.tables import (
+    CHARGED,
+    ENOUGH,
+    ExtremeClip,
+    LeaderboardRow,
+    extremes,
+    nearness,
+    order,
+    rank,
+)
+
+
+class _Shot(ExtremeClip, total=False):
+    which: str
+    film: FilmStrips
+
+
+class _PredictorShots(TypedDict):
+    predictor: str
+    shots: list[_Shot]
+
+
+class _ScenarioShots(TypedDict):
+    scenario: str
+    groups: dict[str, list[_PredictorShots]]
+
+
+_Shown = Literal[
+    "solved",
+    "charged_velocity_error",
+    "charged_velocity_error_low",
+    "charged_velocity_error_high",
+    "charged_floor_ratio",
+    "measured_share",
+]
 
 
 def write_report(data: ReportInput, path: Path) -> None:
@@ -82,9 +116,9 @@ def page(data: ReportInput) -> str:
     )
 
 
-def _main_table(cells: Cells, board: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _main_table(cells: Cells, board: list[LeaderboardRow]) -> list[dict[str, object]]:
     """Per scenario: rows of texts, with the velocity errors padded to one line of decimal points."""
-    tables = []
+    tables: list[dict[str, object]] = []
     for scenario in cells.scenarios:
         entries = order(board, scenario)
         columns = {
@@ -120,12 +154,12 @@ def _laws(data: ReportInput) -> dict[str, str]:
     return {world: spec.get("scenario") or world for world, spec in worlds.items()}
 
 
-def _growth(regions: dict[str, dict[str, Any]]) -> float:
+def _growth(regions: dict[str, LeaderboardRow]) -> float:
     value = next(iter(regions.values()))["ood_id_ratio"] if regions else None
     return np.nan if value is None else float(value)
 
 
-def _region_column(rows: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
+def _region_column(rows: list[LeaderboardRow | None]) -> list[dict[str, str | bool]]:
     error = align_decimals([number(_float(row, "charged_velocity_error")) for row in rows])
     return [
         {
@@ -148,7 +182,7 @@ def _region_column(rows: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
     ]
 
 
-def _may_be(row: dict[str, Any] | None) -> str:
+def _may_be(row: LeaderboardRow | None) -> str:
     """The ranks that a row may have, if there are several."""
     if row is None or row["rank"] is None or not row["measured_enough"]:
         return ""
@@ -156,12 +190,13 @@ def _may_be(row: dict[str, Any] | None) -> str:
     return "" if low == high else f"{low}–{high}"
 
 
-def _float(row: dict[str, Any] | None, key: str) -> float:
-    return np.nan if row is None or row[key] is None else float(row[key])
+def _float(row: LeaderboardRow | None, key: _Shown) -> float:
+    value = None if row is None else row[key]
+    return np.nan if value is None else float(value)
 
 
-def _speeds(data: ReportInput, cells: Cells) -> list[dict[str, Any]]:
-    found = []
+def _speeds(data: ReportInput, cells: Cells) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
     for index, scenario in enumerate(cells.scenarios):
         bands = data.training_speed.get(scenario, [])
         panels = speed_panels(cells, scenario, bands, f"speed{index}")
@@ -178,14 +213,14 @@ def _levels(cells: Cells) -> list[dict[str, str]]:
     return [entry for entry in found if entry["svg"]]
 
 
-def _films(data: ReportInput, cells: Cells) -> tuple[list[dict[str, Any]], int]:
+def _films(data: ReportInput, cells: Cells) -> tuple[list[_ScenarioShots], int]:
     """Best and worst clips per scenario, predictor and region; how many had to be left out for size."""
-    wanted: list[dict[str, Any]] = []
+    wanted: list[_ScenarioShots] = []
     for scenario in cells.scenarios:
-        groups: dict[str, list[dict[str, Any]]] = {"model": [], "reference": []}
+        groups: dict[str, list[_PredictorShots]] = {"model": [], "reference": []}
         for name, kind in cells.predictors(scenario):
             if kind in groups:
-                shots = [
+                shots: list[_Shot] = [
                     {"which": which, **about}
                     for region in cells.regions
                     for which, about in extremes(cells, scenario, name, region)
@@ -201,12 +236,14 @@ def _films(data: ReportInput, cells: Cells) -> tuple[list[dict[str, Any]], int]:
             for row in group:
                 for shot in row["shots"]:
                     at = (entry["scenario"], row["predictor"], shot["split"], shot["clip"], shot["seed"])
-                    shot["film"] = film(data.example(*at), allowance)
-                row["shots"] = [shot for shot in row["shots"] if shot["film"] is not None]
+                    strips = film(data.example(*at), allowance)
+                    if strips is not None:
+                        shot["film"] = strips
+                row["shots"] = [shot for shot in row["shots"] if "film" in shot]
     return wanted, num_wanted - len(list(_walk(wanted)))
 
 
-def _walk(films: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _walk(films: list[_ScenarioShots]) -> list[_Shot]:
     return [
         shot
         for entry in films

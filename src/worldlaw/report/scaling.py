@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from worldlaw.core.numbers.permutation import LEVEL
 from worldlaw.core.numbers.stats import CONFIDENCE, Summary, log_slope
+from worldlaw.core.types import TaughtModel
 from worldlaw.pages.cells import Cells
 from worldlaw.pages.wording import (
     NOTHING,
@@ -62,14 +61,14 @@ Asked = tuple[str, Size, str]  # scenario, size, region
 
 
 def scaling_tables(
-    cells: Cells, cards: dict[str, dict[str, dict[str, Any]]], laws: dict[str, str]
-) -> list[dict]:
+    cells: Cells, cards: dict[str, dict[str, TaughtModel]], laws: dict[str, str]
+) -> list[dict[str, object]]:
     """For every scenario in which models differ in training clips or size: sentences, a figure, tables.
 
     ``cards`` are scenario -> model that learns -> model, options, parameters, steps; ``laws`` scenario ->
     registered scenario, by which the study's numbers are found.
     """
-    found = []
+    found: list[dict[str, object]] = []
     regions = [region for region in REGIONS if region in cells.regions]
     every = {scenario: sizes_of(cells, cards.get(scenario, {}), scenario) for scenario in cells.scenarios}
     verdicts = verdicts_of(
@@ -201,7 +200,7 @@ def _measured(cells: Cells, scenario: str, name: str, region: str) -> str:
 
 def _table(
     cells: Cells, scenario: str, sizes: list[Size], regions: list[str], metric: str, title: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     columns = clip_counts(sizes)
     with_slope = any(len(size.predictors) > 1 for size in sizes)
     texts = []
@@ -231,7 +230,7 @@ def _table(
 
 def _study_table(
     numbers: dict[tuple[str, float], dict[int, tuple[float, float]]], regions: list[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     rows = []
     for (name, millions), cells in numbers.items():
         row = []
@@ -251,7 +250,7 @@ def _laid_out(
     heads: list[str],
     rows: list[tuple[str, str, list[tuple[str, str, str]]]],  # name, about, (mean, interval, measured share)
     note: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """A table as the page takes it, each column's numbers on one line of decimal points."""
     means = [align_decimals([row[at][0] for _, _, row in rows]) for at in range(len(heads) * len(regions))]
     return {

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from worldlaw.core.types import TaughtModel
 from worldlaw.pages.cells import Cells
 from worldlaw.pages.svg import ID_COLOR, MUTED, OOD_COLOR, PAPER, inline, svg_figure
 from worldlaw.pages.wording import (
@@ -32,7 +33,7 @@ class Size:
     predictors: dict[int, str]  # training clips -> predictor, ascending
 
 
-def sizes_of(cells: Cells, cards: dict[str, dict[str, Any]], scenario: str) -> list[Size]:
+def sizes_of(cells: Cells, cards: dict[str, TaughtModel], scenario: str) -> list[Size]:
     """The rows of a scenario, small models first; none if nothing differs in clips or parameters.
 
     Models belong to one row if they are the same but for training clips and steps. A model without a count of
@@ -55,19 +56,19 @@ def sizes_of(cells: Cells, cards: dict[str, dict[str, Any]], scenario: str) -> l
     return sorted(shown, key=lambda size: (size.parameters or 0, size.name))
 
 
-def _identity(card: dict[str, Any]) -> str:
+def _identity(card: TaughtModel) -> str:
     options = {key: value for key, value in card["options"].items() if key != "steps"}
     return json.dumps([card["model"], card["parameters"], options], sort_keys=True)
 
 
-def _size(predictors: dict[int, str], cards: dict[str, dict[str, Any]]) -> Size:
+def _size(predictors: dict[int, str], cards: dict[str, TaughtModel]) -> Size:
     names = list(predictors.values())
     shared = "".join(
         letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
     )
     shared = shared.rstrip("_-0123456789") if len(names) > 1 else names[0]
     parameters = cards[names[0]]["parameters"]
-    steps = sorted({cards[name]["steps"] for name in names} - {None})
+    steps = sorted({count for name in names if (count := cards[name]["steps"]) is not None})
     about = [f"{parameters / 1e6:.3g} M parameters"] if parameters is not None else []
     if steps:
         about.append(" to ".join(f"{count:,}" for count in dict.fromkeys((steps[0], steps[-1]))) + " steps")

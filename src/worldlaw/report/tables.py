@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,57 @@ ENOUGH = 0.75  # a predictor with a smaller measured share is not measured enoug
 CHARGED = "charged_velocity_error"  # m/s, in which what could not be measured is charged, never left out
 
 
-def leaderboard(results: pa.Table) -> list[dict[str, Any]]:
+class LeaderboardRow(TypedDict):
+    """A predictor in one region of a scenario, as ``leaderboard`` says; None is what was not measured."""
+
+    scenario: str
+    region: str
+    predictor: str
+    kind: str
+    rank: int | None
+    best_rank: int | None
+    worst_rank: int | None
+    measured_enough: bool
+    num_clips: int
+    solved: float | None
+    solved_low: float | None
+    solved_high: float | None
+    velocity_error: float | None  # m/s, as the next five
+    velocity_error_low: float | None
+    velocity_error_high: float | None
+    charged_velocity_error: float | None
+    charged_velocity_error_low: float | None
+    charged_velocity_error_high: float | None
+    measured_share: float | None
+    extra_detections: float | None  # per frame
+    floor_ratio: float | None
+    charged_floor_ratio: float | None
+    ood_id_ratio: float | None
+
+
+class PredictorRows(TypedDict):
+    """A predictor's rows of one scenario."""
+
+    predictor: str
+    kind: str
+    regions: dict[str, LeaderboardRow]
+
+
+class ExtremeClip(TypedDict):
+    """A rollout to look at."""
+
+    region: str
+    split: str
+    level: str
+    clip: int
+    seed: int
+    num_seeds: int
+    velocity_error: float  # m/s
+    measured_share: float
+    lost_share: float
+
+
+def leaderboard(results: pa.Table) -> list[LeaderboardRow]:
     """One JSON-able row per scenario, region (ID, OOD) and predictor: floor, codecs, then by rank.
 
     **The rule.** Within a scenario and region, predictors are ranked by the share of clips solved, ties by
@@ -38,9 +88,9 @@ def leaderboard(results: pa.Table) -> list[dict[str, Any]]:
     return rank(arrange(results))
 
 
-def rank(cells: Cells) -> list[dict[str, Any]]:
+def rank(cells: Cells) -> list[LeaderboardRow]:
     """The rows of ``leaderboard``."""
-    board = []
+    board: list[LeaderboardRow] = []
     charged = nearness(cells)
     for scenario in cells.scenarios:
         predictors = list(cells.predictors(scenario))
@@ -52,7 +102,7 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
             for region in REGIONS
         }
         for region in cells.regions:
-            rows = []
+            rows: list[LeaderboardRow] = []
             for name, kind in predictors:
                 solved, error, share = (
                     summaries[name, metric, region]
@@ -66,7 +116,7 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
                 )
                 dearly = summaries[name, charged, region]
                 inside, outside = (summaries[name, charged, which].mean for which in ("ID", "OOD"))
-                row = {
+                row: LeaderboardRow = {
                     "scenario": scenario,
                     "region": region,
                     "predictor": name,
@@ -76,29 +126,29 @@ def rank(cells: Cells) -> list[dict[str, Any]]:
                     "worst_rank": None,
                     "measured_enough": bool(share.mean >= ENOUGH),
                     "num_clips": max(error.num + error.num_nan, share.num + share.num_nan),
-                    "solved": solved.mean,
-                    "solved_low": solved.low,
-                    "solved_high": solved.high,
-                    "velocity_error": error.mean,
-                    "velocity_error_low": error.low,
-                    "velocity_error_high": error.high,
-                    "charged_velocity_error": dearly.mean,
-                    "charged_velocity_error_low": dearly.low,
-                    "charged_velocity_error_high": dearly.high,
-                    "measured_share": share.mean,
-                    "extra_detections": _mean(extra.value),
-                    "floor_ratio": _over(plain, cells.get(scenario, floor, "velocity_error")),
-                    "charged_floor_ratio": _over(dear, cells.get(scenario, floor, charged)),
-                    "ood_id_ratio": _ratio(outside, inside),
+                    "solved": _plain(solved.mean),
+                    "solved_low": _plain(solved.low),
+                    "solved_high": _plain(solved.high),
+                    "velocity_error": _plain(error.mean),
+                    "velocity_error_low": _plain(error.low),
+                    "velocity_error_high": _plain(error.high),
+                    "charged_velocity_error": _plain(dearly.mean),
+                    "charged_velocity_error_low": _plain(dearly.low),
+                    "charged_velocity_error_high": _plain(dearly.high),
+                    "measured_share": _plain(share.mean),
+                    "extra_detections": _plain(_mean(extra.value)),
+                    "floor_ratio": _plain(_over(plain, cells.get(scenario, floor, "velocity_error"))),
+                    "charged_floor_ratio": _plain(_over(dear, cells.get(scenario, floor, charged))),
+                    "ood_id_ratio": _plain(_ratio(outside, inside)),
                 }
-                rows.append({key: _plain(value) for key, value in row.items()})
+                rows.append(row)
             board += [row for kind in UNRANKED for row in rows if row["kind"] == kind]
             ranked = sorted((row for row in rows if row["kind"] not in UNRANKED), key=place)
             board += [{**row, "rank": index + 1} for index, row in enumerate(ranked)]
     return _with_possible_ranks(cells, board)
 
 
-def _with_possible_ranks(cells: Cells, board: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_possible_ranks(cells: Cells, board: list[LeaderboardRow]) -> list[LeaderboardRow]:
     """The rows of a ranking with the ranks that each may have, by what is shown."""
     pairs = [
         (one, other)
@@ -119,19 +169,19 @@ def _with_possible_ranks(cells: Cells, board: list[dict[str, Any]]) -> list[dict
 
 
 def _possible(
-    row: dict[str, Any], board: Sequence[dict[str, Any]], num_better: int, num_worse: int
-) -> dict[str, Any]:
+    row: LeaderboardRow, board: Sequence[LeaderboardRow], num_better: int, num_worse: int
+) -> LeaderboardRow:
     """A row with its possible ranks; those measured enough stand before those who are not, in any case."""
     if row["rank"] is None:
         return row
-    place = ("scenario", "region")
-    among = [one for one in board if one["rank"] is not None and all(one[key] == row[key] for key in place)]
+    place = row["scenario"], row["region"]
+    among = [one for one in board if one["rank"] is not None and (one["scenario"], one["region"]) == place]
     enough = sum(one["measured_enough"] for one in among)
     first, last = (1, enough) if row["measured_enough"] else (enough + 1, len(among))
     return {**row, "best_rank": first + num_better, "worst_rank": last - num_worse}
 
 
-def _solved_apart(cells: Cells, one: dict[str, Any], other: dict[str, Any]) -> np.ndarray:
+def _solved_apart(cells: Cells, one: LeaderboardRow, other: LeaderboardRow) -> np.ndarray:
     """How much more of each clip the first of two rows solves; NaN where either has no answer."""
     first, second = (
         cells.get(row["scenario"], row["predictor"], "solved").where(region=row["region"])
@@ -147,32 +197,32 @@ def nearness(cells: Cells) -> str:
     return CHARGED if CHARGED in cells.units else "velocity_error"
 
 
-def place(row: dict[str, Any]) -> tuple[bool, float, float, str]:
+def place(row: LeaderboardRow) -> tuple[bool, float, float, str]:
     """Sorts by the rule of ``leaderboard``; names break what ties are left."""
     error = np.inf if row["charged_velocity_error"] is None else row["charged_velocity_error"]
     return not row["measured_enough"], -(row["solved"] or 0.0), error, row["predictor"]
 
 
-def order(board: list[dict[str, Any]], scenario: str) -> list[dict[str, Any]]:
+def order(board: list[LeaderboardRow], scenario: str) -> list[PredictorRows]:
     """For each predictor its rows by region, in the order of KINDS, then by rank out of distribution."""
     rows = [row for row in board if row["scenario"] == scenario]
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, PredictorRows] = {}
     for row in rows:
         entry = found.setdefault(
             row["predictor"], {"predictor": row["predictor"], "kind": row["kind"], "regions": {}}
         )
         entry["regions"][row["region"]] = row
     regions = [row["region"] for row in rows]
-    decisive = "OOD" if "OOD" in regions else next(iter(regions), None)
+    decisive = "OOD" if "OOD" in regions else next(iter(regions), "")
 
-    def key(entry: dict[str, Any]) -> tuple[int, float]:
+    def key(entry: PredictorRows) -> tuple[int, float]:
         row = entry["regions"].get(decisive)
         return KINDS.index(entry["kind"]), np.inf if row is None or row["rank"] is None else row["rank"]
 
     return sorted(found.values(), key=key)
 
 
-def extremes(cells: Cells, scenario: str, predictor: str, region: str) -> list[tuple[str, dict[str, Any]]]:
+def extremes(cells: Cells, scenario: str, predictor: str, region: str) -> list[tuple[str, ExtremeClip]]:
     """The clips of the smallest and the largest charged velocity error; one clip is both and stands once.
 
     As in the ranking, a clip that was not measured enough is worse than any that was; without an error it is
@@ -230,6 +280,6 @@ def _over(above: PerClip, below: PerClip) -> float:
     return _ratio(_mean(above.value[both]), _mean(other[both]))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: float) -> float | None:
     """NaN becomes None, which JSON can say."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return value if np.isfinite(value) else None

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.types import Scene, Trajectory
@@ -37,7 +37,7 @@ class View:
         x, y = (value * self.pixels_per_metre for value in position)
         return (left + x) / self.width, (self.height - top - height + y) / self.height
 
-    def crop(self, video: UInt8[np.ndarray, "T H W 3"]) -> UInt8[np.ndarray, "T h w 3"]:
+    def crop(self, video: Shaped[np.ndarray, "T H W 3"]) -> Shaped[np.ndarray, "T h w 3"]:
         """What of a video of this size shows the scene: all that a tracker is to see."""
         left, top, width, height = self.box
         return video[:, top : top + height, left : left + width]

@@ -245,7 +245,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write an object, or remove the file if there is nothing to say."""
     if content:
         write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -103,7 +103,7 @@ def _curve(
         inside = (left >= start) & (left < stop)
         for low, high in itertools.pairwise(edges):
             for place in np.flatnonzero(inside & (left >= low) & (left < high)):
-                i, t = left[place], at[place]
+                i, t = int(left[place]), at[place]
                 if exact[place]:
                     out[place] = states[i]
                 elif i + 1 < high:

@@ -25,6 +25,7 @@ from worldlaw.exam.cards.card_format import (
     VersionsOfCard,
     VideoOfCard,
 )
+from worldlaw.exam.paper.paper_index import PaperIndex
 from worldlaw.exam.scoring import question_scores
 from worldlaw.exam.scoring.coarse_forms import COARSE_SHARE
 from worldlaw.exam.scoring.scores import INDEX, RESULTS, Scores, read_scores
@@ -112,7 +113,7 @@ def make_card(
     )
 
 
-def paper_of(index: dict[str, Any]) -> PaperOfCard:
+def paper_of(index: PaperIndex) -> PaperOfCard:
     """What the index of a paper's folder says of the paper."""
     definition = index["paper"]
     secret = index.get("secret_hash")
@@ -126,7 +127,7 @@ def paper_of(index: dict[str, Any]) -> PaperOfCard:
     )
 
 
-def video_of(index: dict[str, Any]) -> VideoOfCard:
+def video_of(index: PaperIndex) -> VideoOfCard:
     """The video that the index of a paper's folder asks for. Raises BadInput if it is none."""
     try:
         video = index["video"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from worldlaw.core.numbers.permutation import LEVEL
 from worldlaw.core.numbers.stats import Summary
@@ -121,7 +120,7 @@ def notes(found: Comparison) -> Iterator[str]:
     yield from _left_out(found)
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
+def as_json(found: Comparison) -> dict[str, object]:
     """The comparison as plain data; what is not known is null."""
     first = found.entrants[0].card
     return {
@@ -236,7 +235,7 @@ def _between(found: Comparison, by: Summary) -> str:
     return f" ({text})" if text else ""
 
 
-def _plain(value: Summary) -> dict[str, Any]:
+def _plain(value: Summary) -> dict[str, float | None]:
     numbers: Sequence[tuple[str, float]] = (("mean", value.mean), ("low", value.low), ("high", value.high))
     return {**{name: one if math.isfinite(one) else None for name, one in numbers}, "num": value.num}
 

@@ -248,7 +248,7 @@ def lines(found: Verification) -> Iterator[str]:
         yield f"  and {len(found.changes) - MOST_NAMED:,} more numbers"
 
 
-def as_json(found: Verification) -> dict[str, Any]:
+def as_json(found: Verification) -> dict[str, object]:
     """The verification as plain data."""
     return {
         "verdict": found.verdict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from jaxtyping import UInt8
@@ -33,6 +33,28 @@ class _Chosen:
     charged: float  # m/s
 
 
+class _Said(TypedDict):
+    which: str
+    id: str
+    answer: int | None  # None where there is but one
+    verdict: str
+    said: str
+    horizon: int | None  # frames that count, where these are not all
+
+
+class AnswerShot(_Said):
+    """An answer that is shown, and what is said of it."""
+
+    film: FilmStrips
+
+
+class LawShots(TypedDict):
+    """The answers that are shown of one law and filming."""
+
+    name: str
+    shots: list[AnswerShot]
+
+
 def shots(
     found: Scores,
     paper: Path,
@@ -40,7 +62,7 @@ def shots(
     *,
     secret: bytes | None = None,
     allow: Collection[str] = (),
-) -> list[dict[str, Any]]:
+) -> list[LawShots]:
     """Of every law and filming, the worst answers and the best one beside the truth, as the page takes them.
 
     Worst by the charged velocity error. An answer that can no longer be read is passed over.
@@ -50,9 +72,9 @@ def shots(
     chosen = _choose(found, {(one.question, one.number): one for one in opened.answers})
     allowance = BUDGET // max(sum(map(len, chosen.values())), 1)
     asked = {question.id: question for question in made.questions}
-    rows = []
+    rows: list[LawShots] = []
     for (scenario, filming), its in chosen.items():
-        shown = []
+        shown: list[AnswerShot] = []
         for one in its:
             moving = _film(one.answer, made, opened.declared, asked[one.answer.question], secret, allowance)
             if moving is not None:
@@ -144,7 +166,7 @@ def _shown(answered: Answered, fit: AnswerFit, true: np.ndarray, fps: float, con
     return at_moments(frames, fit.time[kept], moments, true[:context])
 
 
-def _said(found: Scores, one: _Chosen) -> dict[str, Any]:
+def _said(found: Scores, one: _Chosen) -> _Said:
     question, answer = one.answer.question, one.answer.number
     values = _values(found, question, answer)
     solved, error, share = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -114,7 +113,7 @@ def _figure(found: Comparison) -> str:
     )
 
 
-def _table(found: Comparison, index: int, cell: ComparedPair) -> dict[str, Any]:
+def _table(found: Comparison, index: int, cell: ComparedPair) -> dict[str, object]:
     """The differences in one cell."""
     rows = [
         {

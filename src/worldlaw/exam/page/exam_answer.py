@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -14,7 +14,15 @@ from worldlaw.measure.verdicts.measures import MEASURES
 from worldlaw.pages.wording import join_words, percent, percents, pretty
 
 
-def answer_of(found: Scores, card: Card, levels: list[dict[str, Any]]) -> list[str]:
+class LevelTable(TypedDict):
+    """The share solved of a scenario at each level."""
+
+    scenario: str
+    rows: list[dict[str, object]]
+    sentence: str  # in distribution against out of it; empty where one of them was not asked about
+
+
+def answer_of(found: Scores, card: Card, levels: list[LevelTable]) -> list[str]:
     """The answer in sentences; the first is the one to remember."""
     line = card.summary.all
     laws = list(dict.fromkeys(one.scenario for one in found.questions))
@@ -43,13 +51,13 @@ def answer_of(found: Scores, card: Card, levels: list[dict[str, Any]]) -> list[s
             f"Of the answers about rigid bodies {percent(line.abnormal.share)} are abnormal"
             f"{_bracket(line.abnormal.low, line.abnormal.high)}: more of some fault than true clips show."
         )
-    return [*sentences, *_unjudged(found), *_for_scale(line), *_skewed(found, line)]
+    return [*sentences, *_unjudged(found), *_for_scale(line), *_skewed(found, line.beside)]
 
 
-def _skewed(found: Scores, line: LineOfCard) -> list[str]:
+def _skewed(found: Scores, beside: Iterable[str]) -> list[str]:
     """References that the answers are before by the median of the charged error and behind by its mean."""
     said = []
-    for name in (one for one in line.beside if found.kinds[one] == "reference"):
+    for name in (one for one in beside if found.kinds[one] == "reference"):
         pairs = [(found.charged_error(one), found.mean(name, CHARGED, one.id)) for one in found.questions]
         known = np.array([pair for pair in pairs if np.isfinite(pair).all()])
         if not len(known):

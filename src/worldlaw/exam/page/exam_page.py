@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,8 @@ import pyarrow as pa
 from worldlaw.core.artifact import write_text
 from worldlaw.core.numbers.stats import Summary
 from worldlaw.exam.cards.card_format import Card, LineOfCard, read_card
-from worldlaw.exam.page.answer_strips import shots
-from worldlaw.exam.page.exam_answer import answer_of, line_name, plural, shares
+from worldlaw.exam.page.answer_strips import LawShots, shots
+from worldlaw.exam.page.exam_answer import LevelTable, answer_of, line_name, plural, shares
 from worldlaw.exam.page.exam_figures import Bar, share_figure
 from worldlaw.exam.page.question_statuses import adjustments, exclusions, places, question_lines
 from worldlaw.exam.scoring.scores import ANSWERS, CHARGED, FLOOR, ScoredQuestion, Scores, read_scores
@@ -47,6 +47,30 @@ OWN_WORDS = {
 }
 
 
+class _Row(TypedDict, total=False):
+    """The answers, or what stands beside them, in one scenario and filming."""
+
+    name: str
+    kind: str
+    solved: str
+    interval: str
+    charged: float | None  # m/s
+    median: float | None  # m/s
+    measured: str
+    few: bool
+    abnormal: str
+    abnormal_interval: str
+    ratio: str  # this and the next two are written beside the other rows of a column
+    charged_text: str
+    median_text: str
+
+
+class _Table(TypedDict):
+    name: str
+    counts: str
+    rows: list[_Row]
+
+
 def write_exam_report(
     scores: Path,
     paper: Path,
@@ -68,7 +92,7 @@ def write_exam_report(
     return path
 
 
-def exam_page(found: Scores, card: Card, films: Sequence[dict[str, Any]] = ()) -> str:
+def exam_page(found: Scores, card: Card, films: Sequence[LawShots] = ()) -> str:
     """The HTML of the page; the same input gives the same text."""
     tables = _tables(found, card)
     levels = _levels(found)
@@ -99,19 +123,18 @@ def exam_page(found: Scores, card: Card, films: Sequence[dict[str, Any]] = ()) -
     )
 
 
-def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
+def _tables(found: Scores, card: Card) -> list[_Table]:
     """Per scenario and filming: the answers, the floor and the references in rows of texts."""
     by_filming: dict[tuple[str, str], list[ScoredQuestion]] = {}
     for one in found.questions:
         by_filming.setdefault((one.scenario, one.filming), []).append(one)
-    tables: list[dict[str, Any]] = []
+    tables: list[_Table] = []
     for line in card.summary.scenarios:
         asked = by_filming[line.scenario or "", line.filming or ""]
         rows = [_answers_row(line)] + [_beside_row(found, asked, name) for name in line.beside]
         floor = rows[1]["charged"] if "floor" in line.beside else None
         for row in rows:
-            known = row["charged"] is not None and floor
-            row["ratio"] = ratio(row["charged"] / floor) if known else NOTHING
+            row["ratio"] = ratio(row["charged"] / floor) if row["charged"] is not None and floor else NOTHING
         counts = [
             f"{line.num_questions:,} {plural(line.num_questions, 'question')}",
             f"{line.answered:,} answered",
@@ -121,13 +144,14 @@ def _tables(found: Scores, card: Card) -> list[dict[str, Any]]:
         counts += [f"{line.not_scorable:,} not scorable"] * bool(line.not_scorable)
         tables.append({"name": line_name(line), "counts": ", ".join(counts), "rows": rows})
     column = [row for table in tables for row in table["rows"]]
-    for name in ("charged", "median"):
-        for row, text in zip(column, align_decimals([_number(row[name]) for row in column]), strict=True):
-            row[f"{name}_text"] = text
+    charged = align_decimals([_number(row["charged"]) for row in column])
+    median = align_decimals([_number(row["median"]) for row in column])
+    for row, *texts in zip(column, charged, median, strict=True):
+        row["charged_text"], row["median_text"] = texts
     return tables
 
 
-def _answers_row(line: LineOfCard) -> dict[str, Any]:
+def _answers_row(line: LineOfCard) -> _Row:
     return {
         "name": ANSWERS,
         "kind": "model",
@@ -142,7 +166,7 @@ def _answers_row(line: LineOfCard) -> dict[str, Any]:
     }
 
 
-def _beside_row(found: Scores, asked: Sequence[ScoredQuestion], name: str) -> dict[str, Any]:
+def _beside_row(found: Scores, asked: Sequence[ScoredQuestion], name: str) -> _Row:
     def mean(metric: str) -> Summary:
         return share_over([found.mean(name, metric, one.id) for one in asked], [one.scene for one in asked])
 
@@ -182,14 +206,14 @@ def _as_summary(line: LineOfCard) -> Summary:
     return Summary(line.solved.share, low, high, line.num_questions, 0)
 
 
-def _levels(found: Scores) -> list[dict[str, Any]]:
+def _levels(found: Scores) -> list[LevelTable]:
     """Per scenario whose training region is known: the share solved at each level."""
     level_of, inside = places(found)
     by_scenario: dict[str, list[ScoredQuestion]] = {}
     for one in found.questions:
         if inside.get(one.id, "unknown") != "unknown":
             by_scenario.setdefault(one.scenario, []).append(one)
-    tables = []
+    tables: list[LevelTable] = []
     for scenario, asked in by_scenario.items():
         groups = level_groups(level_of[one.id] for one in asked)
         rows = []
@@ -223,7 +247,7 @@ def _share_of(found: Scores, asked: Sequence[ScoredQuestion]) -> Summary:
     return share_over([found.solved(one) for one in asked], [one.scene for one in asked])
 
 
-def _metrics(found: Scores) -> list[dict[str, Any]]:
+def _metrics(found: Scores) -> list[dict[str, object]]:
     """Every metric, by scenario and filming and by level, over the answers that were scored."""
     table = found.results if found.other is None else pa.concat_tables([found.results, found.other])
     if not table.num_rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
@@ -12,10 +11,10 @@ from worldlaw.pages.levels import level_words
 from worldlaw.pages.wording import number, percent, pretty
 
 
-def question_lines(found: Scores) -> list[dict[str, Any]]:
+def question_lines(found: Scores) -> list[dict[str, object]]:
     """Every question in a line."""
     level_of, inside = places(found)
-    rows = []
+    rows: list[dict[str, object]] = []
     for one in found.questions:
         scored = one.count(SCORED)
         solved = found.solved(one)
@@ -44,7 +43,7 @@ def question_lines(found: Scores) -> list[dict[str, Any]]:
     return rows
 
 
-def adjustments(found: Scores) -> list[dict[str, Any]]:
+def adjustments(found: Scores) -> list[dict[str, object]]:
     """What was adjusted, how often, and how, the most frequent first."""
     counts: Counter[str] = Counter()
     details: dict[str, Counter[str]] = {}
@@ -67,7 +66,7 @@ def adjustments(found: Scores) -> list[dict[str, Any]]:
     ]
 
 
-def exclusions(found: Scores) -> list[dict[str, Any]]:
+def exclusions(found: Scores) -> list[dict[str, object]]:
     """Answers that were not scored, by status and reason."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for one in found.questions:

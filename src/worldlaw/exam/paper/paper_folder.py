@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,7 +23,15 @@ from worldlaw.core.errors import BadInput, unknown
 from worldlaw.exam.paper import prompts
 from worldlaw.exam.paper.answer_guide import guide_of
 from worldlaw.exam.paper.paper import Paper, PaperQuestion, paper_from
-from worldlaw.exam.paper.paper_index import FORMAT, INDEX, entry_of, frames_of, read_index
+from worldlaw.exam.paper.paper_index import (
+    FORMAT,
+    INDEX,
+    IndexEntry,
+    PaperIndex,
+    entry_of,
+    frames_of,
+    read_index,
+)
 from worldlaw.exam.paper.questions import questions, truth_of
 from worldlaw.exam.paper.secret import hash_of
 from worldlaw.worlds import scenarios, training_region
@@ -40,7 +47,7 @@ class MadePaper:
     folder: Path
     paper: Paper
     secret_hash: str | None  # None: public questions
-    entries: Mapping[str, Mapping[str, Any]]  # question id -> what the index says of it
+    entries: Mapping[str, IndexEntry]  # question id -> what the index says of it
 
     @property
     def questions(self) -> tuple[PaperQuestion, ...]:
@@ -89,7 +96,7 @@ def make_paper(
     return open_paper(out, allow=foreign_scenarios(paper))
 
 
-def _index(paper: Paper, secret_hash: str | None, entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _index(paper: Paper, secret_hash: str | None, entries: list[IndexEntry]) -> PaperIndex:
     return {
         "format": FORMAT,
         "paper": paper.to_json(),
@@ -159,7 +166,7 @@ def _check_regions(paper: Paper) -> None:
                 raise BadInput(f"section {section.name}: its {what} is none of {section.scenario}")
 
 
-def _make(paper: Paper, question: PaperQuestion, secret: bytes | None, out: Path) -> dict[str, Any]:
+def _make(paper: Paper, question: PaperQuestion, secret: bytes | None, out: Path) -> IndexEntry:
     """Write what is given of a question; returns its entry in the index."""
     truth = truth_of(paper, question, secret)
     given = truth.video(paper.video.context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict, cast
 
 from pydantic import Field, ValidationError
 
@@ -66,7 +66,34 @@ class _Index(Strict):
     questions: list[_Entry] = Field(min_length=1)
 
 
-def read_index(folder: Path) -> dict[str, Any]:
+class IndexEntry(TypedDict):
+    """What the index says of a question."""
+
+    id: str
+    section: str
+    scenario: str
+    filming: str
+    prompt: str
+    frames: list[str]
+    clip: str
+    answer: str
+    sha256: str  # of the given frames
+
+
+class PaperIndex(TypedDict):
+    """What is in ``paper.json``."""
+
+    format: int
+    paper: dict[str, Any]  # as ``Paper.to_json`` says it
+    paper_sha256: str
+    video: dict[str, Any]  # the fields of a ``PaperVideo``
+    secret_hash: str | None
+    worldlaw: str
+    versions: dict[str, int]
+    questions: list[IndexEntry]
+
+
+def read_index(folder: Path) -> PaperIndex:
     """``paper.json`` of a folder as plain data, every key there and of its kind.
 
     Raises BadInput in one line if there is none, and for whatever else is found in it.
@@ -82,10 +109,10 @@ def read_index(folder: Path) -> dict[str, Any]:
         _Index.model_validate(raw)
     except ValidationError as error:
         raise BadInput(f"{path}: not the index of a paper: {explain(error, _fields_at)}") from error
-    return raw
+    return cast(PaperIndex, raw)
 
 
-def entry_of(paper: Paper, question: PaperQuestion, *, prompt: str, sha256: str) -> dict[str, Any]:
+def entry_of(paper: Paper, question: PaperQuestion, *, prompt: str, sha256: str) -> IndexEntry:
     """What the index says of a question; ``sha256`` is that of its given frames."""
     place = f"questions/{question.id}"
     return {

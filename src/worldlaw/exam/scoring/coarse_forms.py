@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from worldlaw.exam.scoring.question_scores import COARSE
+from worldlaw.exam.scoring.scores import AnswerStatus
 
 COARSE_SHARE = 0.01  # of true clips that may exceed a cap
 CHANCE = 0.05  # how rarely a form in which no more exceed one is called too coarse
 
 
 def coarse_forms(
-    statuses: Sequence[Mapping[str, Any]], laws: Mapping[str, tuple[str, str]]
+    statuses: Sequence[AnswerStatus], laws: Mapping[str, tuple[str, str]]
 ) -> dict[tuple[str, str, str], str]:
     """(scenario, filming, form) -> a line that says why it is too coarse, for the forms that are.
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,7 +27,7 @@ from worldlaw.exam.paper.questions import Truth, truth_of
 from worldlaw.exam.paper.secret import secret_of
 from worldlaw.exam.scoring.coarse_forms import coarse_forms
 from worldlaw.exam.scoring.question_scores import PARTS, QuestionScores, Read, mark
-from worldlaw.exam.scoring.scores import ANSWERS, OTHER, RESULTS, STATUS
+from worldlaw.exam.scoring.scores import ANSWERS, OTHER, RESULTS, STATUS, AnswerStatus
 from worldlaw.exam.scoring.verdict_limits import limits_of
 from worldlaw.measure.rows import RowTable
 from worldlaw.worlds import scenarios
@@ -61,7 +60,7 @@ class Scored:
     """What was scored."""
 
     folder: Path
-    statuses: tuple[dict[str, Any], ...]
+    statuses: tuple[AnswerStatus, ...]
     num_rows: int
     unknown: tuple[str, ...]  # videos that answer no question of the paper
     notes: tuple[str, ...]  # about failures that the maker tells of and that do not count
@@ -104,7 +103,7 @@ def score(
     out = _place(out, Path(answers))
     make_folder(out)
     parts: dict[str, list[pa.Table]] = {RESULTS: [], OTHER: []}
-    statuses: list[dict[str, Any]] = []
+    statuses: list[AnswerStatus] = []
     seconds = dict.fromkeys(PARTS, 0.0)
     team = Workers(workers)
     with team.pool():
@@ -137,14 +136,14 @@ def score(
 
 
 def _without_coarse(
-    made: MadePaper, statuses: list[dict[str, Any]], tables: dict[str, pa.Table]
-) -> tuple[list[dict[str, Any]], dict[str, pa.Table]]:
+    made: MadePaper, statuses: list[AnswerStatus], tables: dict[str, pa.Table]
+) -> tuple[list[AnswerStatus], dict[str, pa.Table]]:
     """Statuses and tables with the answers in a form that is too coarse for a law excluded."""
     laws = {one.id: (one.section.scenario, one.section.filming) for one in made.questions}
     coarse = coarse_forms(statuses, laws)
     if not coarse:
         return statuses, tables
-    out: list[dict[str, Any]] = []
+    out: list[AnswerStatus] = []
     dropped: set[tuple[str, int]] = set()
     for one in statuses:
         reason = coarse.get((*laws[one["question"]], one["form"]))
@@ -249,11 +248,11 @@ def _score(
     look: bool,
     tracks: Path | None,
     limits: Mapping[str, Mapping[str, float]],
-) -> tuple[dict[str, pa.Table], list[dict[str, Any]], dict[str, float]]:
+) -> tuple[dict[str, pa.Table], list[AnswerStatus], dict[str, float]]:
     """Tables, statuses and seconds of some questions."""
     made = open_paper_once(folder, allow)
     tables = {RESULTS: RowTable(SCHEMA), OTHER: RowTable(SCHEMA)}
-    statuses: list[dict[str, Any]] = []
+    statuses: list[AnswerStatus] = []
     seconds = dict.fromkeys(PARTS, 0.0)
     for question, answers, failures in each:
         marked = QuestionScores()

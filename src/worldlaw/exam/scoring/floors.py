@@ -283,7 +283,7 @@ def show(
 
 
 @compiled
-def _wipe(frames, most):
+def _wipe(frames: np.ndarray, most: float) -> None:
     """Set pixels of (T, H, W, 3) within ``most`` levels of their frame's background in all channels to it.
 
     The background is that of the frame itself, not of the scene: a video may be darker than what was asked.

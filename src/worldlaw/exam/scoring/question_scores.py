@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,6 +33,7 @@ from worldlaw.exam.scoring.floors import (
     show,
     tracker_of,
 )
+from worldlaw.exam.scoring.scores import AdjustmentSaid, AnswerStatus, FloorSaid
 from worldlaw.measure.cases import case_of, itself, limits_for
 from worldlaw.measure.matching import as_seen
 from worldlaw.measure.metrics import metrics
@@ -69,7 +69,7 @@ class QuestionScores:
 
     rows: list[tuple[Whose, ResultRow]] = field(default_factory=list)
     other: list[tuple[Whose, ResultRow]] = field(default_factory=list)  # of metrics beyond the paper's
-    statuses: list[dict[str, Any]] = field(default_factory=list)
+    statuses: list[AnswerStatus] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
     def timed(self, part: str) -> _Timer:
@@ -136,7 +136,9 @@ def mark(
         if look:
             with marked.timed("look"):
                 marked.rows += _look_rows(truth, film, fit, answer.number, ground.horizon)
-        adjustments = [dataclasses.asdict(one) for one in fit.adjustments]
+        adjustments: list[AdjustmentSaid] = [
+            {"what": one.what, "detail": one.detail} for one in fit.adjustments
+        ]
         marked.statuses.append(
             {
                 "question": truth.question.id,
@@ -180,12 +182,13 @@ class _Under:
     why: str  # it is coarse
 
     @property
-    def told(self) -> dict[str, Any]:
+    def told(self) -> FloorSaid:
         """What a status says of it."""
-        numbers = ("velocity_error", "position_error", "measured_share")
         return {
             "through": self.floor.codec,
-            **{name: known(metrics.get(name)(self.case)) for name in numbers},
+            "velocity_error": known(metrics.get("velocity_error")(self.case)),
+            "position_error": known(metrics.get("position_error")(self.case)),
+            "measured_share": known(metrics.get("measured_share")(self.case)),
         }
 
 
@@ -254,7 +257,7 @@ def known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _absent(truth: Truth, number: int, status: str, reason: str, horizon: int) -> dict[str, Any]:
+def _absent(truth: Truth, number: int, status: str, reason: str, horizon: int) -> AnswerStatus:
     return {
         "question": truth.question.id,
         "answer": number,

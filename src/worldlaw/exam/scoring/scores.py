@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from worldlaw.core.errors import BadInput
 from worldlaw.core.strict_files import read_json
+from worldlaw.exam.paper.paper_index import PaperIndex
 from worldlaw.measure.metrics.trajectory import CHARGE
 
 RESULTS, STATUS, INDEX = "results.parquet", "status.json", "paper.json"
@@ -41,6 +42,36 @@ COLUMNS = (
 ALL_BODIES = -1
 
 
+class AdjustmentSaid(TypedDict):
+    """What was done to an answer before it was measured."""
+
+    what: str
+    detail: str
+
+
+class FloorSaid(TypedDict, total=False):
+    """The floor under an answer, in its form: the truth, read through it; None for what it does not tell."""
+
+    through: str
+    velocity_error: float | None  # m/s
+    position_error: float | None  # m
+    measured_share: float | None
+
+
+class AnswerStatus(TypedDict):
+    """What became of one answer; ``status.json`` is a list of these."""
+
+    question: str
+    answer: int  # its number
+    file: str
+    status: str  # scored, excluded, missing
+    reason: str
+    adjustments: list[AdjustmentSaid]
+    floor: FloorSaid  # empty for what was not scored
+    horizon: int  # frames that count
+    form: str
+
+
 @dataclass(frozen=True)
 class ScoredQuestion:
     """One question and what became of its answers."""
@@ -50,7 +81,7 @@ class ScoredQuestion:
     scenario: str
     filming: str
     scene: str  # several questions may ask about one scene, filmed in several ways
-    statuses: tuple[dict[str, Any], ...]  # of its answers, as status.json has them
+    statuses: tuple[AnswerStatus, ...]  # of its answers, as status.json has them
 
     def count(self, status: str) -> int:
         """Answers of that status."""
@@ -61,7 +92,7 @@ class ScoredQuestion:
 class Scores:
     """A scored folder of answers."""
 
-    index: dict[str, Any]  # paper.json
+    index: PaperIndex  # paper.json
     results: pa.Table
     questions: tuple[ScoredQuestion, ...]  # in the order of the paper
     values: dict[tuple[str, str], dict[str, list[float]]]  # (predictor, metric) -> question -> its answers
@@ -136,7 +167,7 @@ def read_scores(scores: Path, paper: Path) -> Scores:
     statuses = _read_json(scores / STATUS, list)
     results = _read_rows(scores / RESULTS)
     other = _read_rows(scores / OTHER) if (scores / OTHER).exists() else None
-    by_question: dict[str, list[dict[str, Any]]] = {entry["id"]: [] for entry in index["questions"]}
+    by_question: dict[str, list[AnswerStatus]] = {entry["id"]: [] for entry in index["questions"]}
     for one in statuses:
         if one["question"] not in by_question:
             raise BadInput(f"{scores / STATUS}: {one['question']!r} is no question of the paper in {paper}")
@@ -151,7 +182,10 @@ def read_scores(scores: Path, paper: Path) -> Scores:
         results=results,
         questions=tuple(
             ScoredQuestion(
-                **{key: str(entry[key]) for key in ("id", "section", "scenario", "filming")},
+                id=str(entry["id"]),
+                section=str(entry["section"]),
+                scenario=str(entry["scenario"]),
+                filming=str(entry["filming"]),
                 scene=f"{streams[entry['section']]}-{entry['id'].rpartition('-')[2]}",
                 statuses=tuple(by_question[entry["id"]]),
             )
@@ -163,7 +197,7 @@ def read_scores(scores: Path, paper: Path) -> Scores:
     )
 
 
-def read_index(paper: Path) -> dict[str, Any]:
+def read_index(paper: Path) -> PaperIndex:
     """``paper.json`` of a folder that ``exam make`` wrote. Raises BadInput if it is none."""
     index = _read_json(paper / INDEX, dict)
     for name, kind in {"paper": dict, "video": dict, "questions": list}.items():

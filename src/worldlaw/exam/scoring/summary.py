@@ -28,7 +28,7 @@ from worldlaw.exam.scoring.scores import (
 )
 from worldlaw.measure.metrics import metrics
 
-Scenes = Sequence[str] | np.ndarray  # the scene of every question, by any name
+Scenes = Sequence[str] | Sequence[int] | np.ndarray  # the scene of every question, by any name
 
 
 def summary_of(scores: Scores) -> SummaryOfCard:

@@ -109,7 +109,7 @@ def _asked(paper: Paper, scenario: str, index: int) -> tuple[Paper, PaperQuestio
     return asked, PaperQuestion(f"{STREAM}-{index:04d}", section, index)
 
 
-def _inputs(paper: Paper, scenario: str, form: AnswerForm) -> dict[str, Any]:
+def _inputs(paper: Paper, scenario: str, form: AnswerForm) -> dict[str, object]:
     """All that decides the limits."""
     kind = scenarios.get(scenario)
     return {

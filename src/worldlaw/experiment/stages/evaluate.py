@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,7 @@ from worldlaw.core.artifact import (
     atomic_path,
     write_text,
 )
-from worldlaw.core.types import Case, Detections, Tracks
+from worldlaw.core.types import Case, Detections, TaughtModel, Tracks
 from worldlaw.experiment.job import Job
 from worldlaw.experiment.plan import Plan, instances, model_of
 from worldlaw.experiment.stages.look import SplitLook
@@ -123,12 +122,9 @@ def training_speeds(plan: Plan, world: str, *, most: int = 1000) -> list[tuple[f
     return [(float(values[a]), float(values[b])) for a, b in zip(starts, ends, strict=True)]
 
 
-def model_cards(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
-    """World -> model that learns -> what it is and what it says of itself: parameters and steps.
-
-    None for a number that the model's training left no record of.
-    """
-    cards: dict[str, dict[str, dict[str, Any]]] = {}
+def model_cards(plan: Plan) -> dict[str, dict[str, TaughtModel]]:
+    """World -> model that learns -> what it is and what it says of itself."""
+    cards: dict[str, dict[str, TaughtModel]] = {}
     for instance, (name, _) in instances(plan.experiment).items():
         for world in plan.experiment.worlds:
             kind, options, address = model_of(plan.experiment, name)
@@ -136,7 +132,7 @@ def model_cards(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
             if said is not None or (world, instance) in plan.train:
                 if said is None:
                     path = plan.train[world, instance].folder / CARD
-                    said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+                    said = json.loads(path.read_text(encoding="utf-8") if path.is_file() else "{}")
                 cards.setdefault(world, {})[name] = {
                     "model": address,
                     "options": {key: options[key] for key in options if key not in kind.runtime_options},

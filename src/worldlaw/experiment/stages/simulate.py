@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from worldlaw.clips.store import SHARDS, Clip, Shard, complete_shard, shard_name, write_shard
 from worldlaw.core.errors import blame
@@ -37,7 +36,7 @@ def simulate(job: Job) -> Path:
 def simulate_shard(recipe: Recipe, path: Path, indices: range) -> int:
     if complete_shard(path, indices):
         return len(indices)
-    notes: dict[str, Any] = {"infeasible": {}}
+    notes: dict[str, dict[str, int]] = {"infeasible": {}}
 
     def clips() -> Iterator[Clip]:
         frames = None

@@ -11,7 +11,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Float
@@ -74,6 +74,18 @@ class Event:
     about: str = ""
 
 
+class _AtKnot(TypedDict):
+    """What any event at a knot says of it."""
+
+    time: float
+    flight: int
+    step: Float[np.ndarray, "2"]
+    step_chance: float
+    gap: float
+    gap_chance: float
+    speed_before: float
+
+
 def events_of(evidence: VideoEvidence, courses: Sequence[Course]) -> list[Event]:
     """What happened to all things, in order of time; a contact of two is told once."""
     knots = [knot for course in courses for knot in knots_of(evidence, course)]
@@ -111,7 +123,9 @@ def _event(
     evidence: VideoEvidence, courses: Sequence[Course], knot: Knot, partner: int | None, other: Knot | None
 ) -> Event:
     gap = float(np.linalg.norm(knot.gap))
-    common: dict[str, Any] = {
+    speeds = [np.linalg.norm(flight.velocity(knot.time)[0]) for flight in (knot.before, knot.after)]
+    room = float(np.mean(speeds)) * evidence.dt  # what may be off if more than one thing happened there
+    common: _AtKnot = {
         "time": knot.time,
         "flight": knot.index,
         "step": knot.step,
@@ -119,14 +133,12 @@ def _event(
         # The moment was chosen where the gap is least, which leaves one direction.
         "gap_chance": _anywhere(knot, gap, knot.gap_deviation, axes=1),
         "speed_before": float(np.linalg.norm(knot.before.velocity(knot.time)[0])),
+        "gap": max(0.0, gap - room),
     }
     things = (knot.thing,)
     point = knot.before.position(knot.time)[0]
     edge = at_edge(evidence, knot.thing, point) or at_edge(evidence, knot.thing, point + knot.gap)
     between = knot.after.first - knot.before.last - 1
-    speeds = [np.linalg.norm(flight.velocity(knot.time)[0]) for flight in (knot.before, knot.after)]
-    room = float(np.mean(speeds)) * evidence.dt  # what may be off if more than one thing happened there
-    common["gap"] = max(0.0, gap - room)
     far = common["gap"] > (2 * FAR if edge else FAR) * evidence.reach[knot.thing]
     passed = slice(knot.before.last + 1, knot.after.first)
     missed = between - int(evidence.measured[passed, knot.thing].sum())
@@ -187,7 +199,7 @@ def _pair_knots(
     return knot_between(partner, -1, *halves, evidence.dt)
 
 
-def _contact(evidence: VideoEvidence, knot: Knot, other: Knot, common: dict[str, Any]) -> Event:
+def _contact(evidence: VideoEvidence, knot: Knot, other: Knot, common: _AtKnot) -> Event:
     first, second = knot.thing, other.thing
     time = (knot.time + other.time) / 2 if other.index >= 0 else knot.time
     rng = rng_for(0, "contact", first, second, knot.index)
@@ -217,6 +229,8 @@ def _contact(evidence: VideoEvidence, knot: Knot, other: Knot, common: dict[str,
         common["step_chance"],
         chance(float(np.linalg.norm(other.step)), other.step_deviation, other.before.freedom),
     )
+    speed = float(np.linalg.norm((before[0] - before[1])[0]))
+    common = {**common, "time": time, "speed_before": speed}
     return Event(
         "contact",
         things=(first, second),
@@ -227,11 +241,11 @@ def _contact(evidence: VideoEvidence, knot: Knot, other: Knot, common: dict[str,
         imbalance=_imbalance(share, total) if both_changed < CERTAIN else NO_ESTIMATE,
         unbalanced=float(opposed[1:].mean()) if both_known else np.nan,
         about="" if known else "they do not meet measurably",
-        **{**common, "time": time, "speed_before": float(np.linalg.norm((before[0] - before[1])[0]))},
+        **common,
     )
 
 
-def _alone(evidence: VideoEvidence, knot: Knot, common: dict[str, Any]) -> Event:
+def _alone(evidence: VideoEvidence, knot: Knot, common: _AtKnot) -> Event:
     """A change of velocity with nothing near that was followed: a surface that stands still, or no cause.
 
     A surface takes away the velocity against its normal, gives back no more of it, and rubs by at most
@@ -285,7 +299,7 @@ def _set_free(knot: Knot) -> bool:
     )
 
 
-def _force(evidence: VideoEvidence, knot: Knot, common: dict[str, Any]) -> Event:
+def _force(evidence: VideoEvidence, knot: Knot, common: _AtKnot) -> Event:
     """A change of acceleration alone. What begins to roll off, brakes, or rolls onto level ground, may."""
     things, before, after = (knot.thing,), knot.before, knot.after
     if min(before.num, after.num) < FEWEST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 from scipy import stats
@@ -20,6 +20,18 @@ from worldlaw.judge.signs.sign import Sign
 GRAVITY = 9.8  # m/s²
 STEADY = 1e-3  # chance below which something is not constant
 STILL = 0.02  # of the picture's height: who goes no farther than that does not move
+
+
+class _About(TypedDict, total=False):
+    """What a measured quantity is of, and how surely."""
+
+    thing: str
+    segment: int
+    confidence: float
+
+
+class _AboutWithStatus(_About, total=False):
+    status: str
 
 
 def quantities_of(
@@ -67,7 +79,7 @@ def _of_video(
         why = "no flight is accelerated" if moving else "not measurable: nothing moves"
         return [*found, MeasuredQuantity("acceleration", np.nan, unit=unit, status=why)]
     half, size = pull.half_width, float(np.linalg.norm(pull.acceleration))
-    about: dict[str, Any] = {"confidence": _confidence(evidence, courses)}
+    about: _About = {"confidence": _confidence(evidence, courses)}
     x, y = pull.acceleration
     direction, spread = np.degrees([np.arctan2(y, x), np.arctan2(half, size)])
     down = "downwards" if abs(direction + 90) < spread + 2 else "measured"
@@ -105,7 +117,7 @@ def _confidence(evidence: VideoEvidence, courses: Sequence[Course]) -> float:
 def _of_thing(evidence: VideoEvidence, course: Course) -> list[MeasuredQuantity]:
     thing = course.thing
     seen = np.flatnonzero(evidence.measured[:, thing])
-    about: dict[str, Any] = {
+    about: _About = {
         "thing": evidence.names[thing],
         "confidence": float(evidence.confidence[seen, thing].mean()) if len(seen) else np.nan,
     }
@@ -136,7 +148,7 @@ def _of_flight(
     evidence: VideoEvidence, course: Course, index: int, flight: Flight, pull: Pull | None
 ) -> list[MeasuredQuantity]:
     inside = course.frames[(course.frames >= flight.first) & (course.frames <= flight.last)]
-    about: dict[str, Any] = {
+    about: _About = {
         "thing": evidence.names[course.thing],
         "segment": index,
         "confidence": float(evidence.confidence[inside, course.thing].mean()),
@@ -175,7 +187,7 @@ def _of_flight(
 
 
 def _energy(
-    evidence: VideoEvidence, flight: Flight, pull: Pull | None, about: dict[str, Any]
+    evidence: VideoEvidence, flight: Flight, pull: Pull | None, about: _About
 ) -> list[MeasuredQuantity]:
     """Kinetic plus potential energy by mass, and what a flight gains of it: (a - g) times its way."""
     g = pull.acceleration if pull else np.zeros(2)
@@ -194,11 +206,15 @@ def _energy(
     ]
 
 
-def _around(name: str, value: float, half: float, unit: str, **about: Any) -> MeasuredQuantity:
+def _around(
+    name: str, value: float, half: float, unit: str, **about: Unpack[_AboutWithStatus]
+) -> MeasuredQuantity:
     return MeasuredQuantity(name, float(value), float(value - half), float(value + half), unit, **about)
 
 
-def _size(name: str, value: float, half: float, unit: str, **about: Any) -> MeasuredQuantity:
+def _size(
+    name: str, value: float, half: float, unit: str, **about: Unpack[_AboutWithStatus]
+) -> MeasuredQuantity:
     """A length, whose interval stops at nothing."""
     return MeasuredQuantity(
         name, float(value), max(0.0, float(value - half)), float(value + half), unit, **about
@@ -240,24 +256,16 @@ def _drawn(rng: np.random.Generator, mean: np.ndarray, deviation: float, freedom
 
 
 def _of_event(evidence: VideoEvidence, event: Event, index: int) -> list[MeasuredQuantity]:
-    about: dict[str, Any] = {
+    about: _About = {
         "thing": " + ".join(evidence.names[thing] for thing in event.things),
         "segment": index,
+        "confidence": 1 - event.step_chance,
     }
-    known = 1 - event.step_chance
     status = event.kind if not event.about else f"{event.kind}: {event.about}"
+    change = float(np.linalg.norm(event.step))
     found = [
-        MeasuredQuantity(
-            "event_time", event.time, unit=evidence.time_unit, confidence=known, status=status, **about
-        ),
-        MeasuredQuantity(
-            "velocity_change",
-            float(np.linalg.norm(event.step)),
-            unit=evidence.speed_unit,
-            confidence=known,
-            status=status,
-            **about,
-        ),
+        MeasuredQuantity("event_time", event.time, unit=evidence.time_unit, status=status, **about),
+        MeasuredQuantity("velocity_change", change, unit=evidence.speed_unit, status=status, **about),
     ]
     if event.kind not in ("contact", "surface"):
         return found
@@ -281,7 +289,6 @@ def _of_event(evidence: VideoEvidence, event: Event, index: int) -> list[Measure
                 estimate.low,
                 estimate.high,
                 "ratio",
-                confidence=known,
                 status=_compared(name, estimate, event) if measured else lacking,
                 **about,
             )

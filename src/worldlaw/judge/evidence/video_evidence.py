@@ -73,7 +73,7 @@ class VideoEvidence:
         """``m/s²`` and so on."""
         return f"{self.speed_unit}²"
 
-    def edge_distance(self, point: np.ndarray) -> np.ndarray:
+    def edge_distance(self, point: np.ndarray) -> np.ndarray | np.float64:
         """Distance of points (..., 2) to the nearest edge of the picture; negative outside."""
         return np.minimum(point, np.subtract(self.extent, point)).min(axis=-1)
 

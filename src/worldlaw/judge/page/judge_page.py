@@ -97,7 +97,7 @@ def _answer(counts: dict[str, int]) -> str:
     )
 
 
-def _row(watched: JudgedVideo, at: int, shown: bool) -> dict[str, Any]:
+def _row(watched: JudgedVideo, at: int, shown: bool) -> dict[str, object]:
     quantities = watched.judgement.quantities if watched.judgement else ()
     pull = next((q for q in quantities if q.name == "acceleration" and not q.thing), None)
     bounce = [q for q in quantities if q.name == "restitution" and np.isfinite(q.value)]
@@ -123,7 +123,7 @@ def _with_unit(quantity: MeasuredQuantity) -> str:
     return f"{number(quantity.value)} {quantity.unit}" if np.isfinite(quantity.value) else NOTHING
 
 
-def _video(watched: JudgedVideo, at: int, shown: Shown | None) -> dict[str, Any]:
+def _video(watched: JudgedVideo, at: int, shown: Shown | None) -> dict[str, object]:
     said, evidence = watched.judgement, watched.evidence
     assert said is not None
     assert evidence is not None

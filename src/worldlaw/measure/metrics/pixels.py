@@ -59,7 +59,9 @@ def structural_similarity(first: np.ndarray, second: np.ndarray) -> float:
 
 
 @compiled
-def _similarity(a, b, window, channels, about_a, about_b):
+def _similarity(
+    a: np.ndarray, b: np.ndarray, window: np.ndarray, channels: int, about_a: np.float32, about_b: np.float32
+) -> float:
     """Sum of the index over all windows of two videos (T, H, W * C) of bytes.
 
     Rows are taken as they lie in memory, so that the compiler takes many values at once: first down, then

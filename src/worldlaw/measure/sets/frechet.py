@@ -8,7 +8,7 @@ from jaxtyping import Float
 from worldlaw.core.errors import BadInput
 
 
-def frechet_distance(first: Float[np.ndarray, "N F"], second: Float[np.ndarray, "M F"]) -> float:
+def frechet_distance(first: Float[np.ndarray, "N F"], second: Float[np.ndarray, "M _"]) -> float:
     """Squared Fréchet distance between the Gaussians with the means and covariances of two sets.
 
         d² = |m1 - m2|² + tr C1 + tr C2 - 2 tr (C1^½ C2 C1^½)^½

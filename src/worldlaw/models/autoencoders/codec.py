@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -70,7 +70,7 @@ class Codec(ABC):
         found = {"mean": mean.tolist(), "deviation": deviation.tolist(), "clips": len(rows)}
         write_text(folder / STATISTICS, json.dumps(found, indent=1) + "\n")
 
-    def load(self, folder: Path) -> Self:
+    def load(self, folder: Path) -> Codec:
         """The codec as ``fit`` left it. Raises BadInput if ``folder`` holds no statistics of its latents."""
         path = folder / STATISTICS
         try:

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -130,10 +130,11 @@ class VideoVAE(Codec):
         self._read(folder)
         super().fit(clips, folder, seed=seed)
 
-    def load(self, folder: Path) -> Self:
+    def load(self, folder: Path) -> VideoVAE:
         """The averaged weights and statistics. Raises BadInput if they are not those of this network."""
         self._read(folder)
-        return super().load(folder)
+        super().load(folder)
+        return self
 
     def _read(self, folder: Path) -> None:
         path = folder / WEIGHTS

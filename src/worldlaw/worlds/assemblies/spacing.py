@@ -42,7 +42,9 @@ def distance(first: Outline, second: Outline) -> float:
 
 
 @compiled
-def _distance(first, first_starts, second, second_starts):
+def _distance(
+    first: np.ndarray, first_starts: np.ndarray, second: np.ndarray, second_starts: np.ndarray
+) -> float:
     least = math.inf
     for i in range(len(first_starts) - 1):
         a = first[first_starts[i] : first_starts[i + 1]]
@@ -55,7 +57,7 @@ def _distance(first, first_starts, second, second_starts):
 
 
 @compiled
-def _line_between(a, b):
+def _line_between(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether all of b lies beyond one side of the convex polygon a (counter-clockwise)."""
     for i in range(len(a)):
         x, y = a[i]
@@ -71,7 +73,7 @@ def _line_between(a, b):
 
 
 @compiled
-def _from_corners(a, b):
+def _from_corners(a: np.ndarray, b: np.ndarray) -> float:
     """Least distance of a corner of a from a side of b."""
     least = math.inf
     for i in range(len(a)):

@@ -49,7 +49,7 @@ class TexturedLook:
 
     backdrop: Float32[np.ndarray, "H W 3"]  # grey levels, lit, bars among it
     tones: Float32[np.ndarray, "B 3"]  # grey levels of each body where it is lit from the front
-    maps: tuple[Float32[np.ndarray, "M M 3"], ...]  # of each body: its normal's x and y (down), its grain
+    maps: tuple[Float32[np.ndarray, "_ _ 3"], ...]  # of each body, square: normal's x, y (down), grain
     light: tuple[float, float, float]  # unit vector towards the light: right, down, to the camera
     ambient: float  # share of light that comes from everywhere
     gloss: float  # grey levels of the highlight

@@ -14,7 +14,7 @@ from worldlaw.measure.tracking.foreign.backdrop import Backdrop, read_backdrop
 from worldlaw.measure.tracking.foreign.camera_motion import camera_moved, cut_at
 from worldlaw.measure.tracking.foreign.thing_finder import Rows, find, late_look, things_of, without_things
 from worldlaw.measure.tracking.foreign.thing_tracker import Pursuit, pursue
-from worldlaw.measure.tracking.foreign.things import Seen, Things
+from worldlaw.measure.tracking.foreign.things import Piece, Seen, Things
 
 VERSION = 5  # raise it whenever the same pixels would give other tracks
 
@@ -90,7 +90,7 @@ def _late(video: np.ndarray, things: Things, backdrop: Backdrop, pursuit: Pursui
     return Things(name=names, **joined)
 
 
-def _chains(extra: list[tuple[float, ...]], reach: float) -> list[list[int]]:
+def _chains(extra: list[Piece], reach: float) -> list[list[int]]:
     """Detections that follow each other from frame to frame within ``reach`` px: lists of indices."""
     chains: list[list[int]] = []
     last: dict[int, list[list[int]]] = {}

@@ -26,7 +26,7 @@ from worldlaw.measure.tracking.foreign.thing_view import (
     paints_of,
     things_of,
 )
-from worldlaw.measure.tracking.foreign.things import Things
+from worldlaw.measure.tracking.foreign.things import Piece, Things
 
 COARSE = 144  # rows at which a picture is searched
 STANDS_OUT, ADJOINS = 6.0, 3.5  # distance from the surroundings, in their own spread
@@ -304,7 +304,7 @@ def without_things(video: np.ndarray, backdrop: Backdrop, things: Things) -> Bac
     return replace(backdrop, picture=inpaint(backdrop.picture, full))
 
 
-def late_look(video: np.ndarray, backdrop: Backdrop, pieces: list[tuple[float, ...]]) -> ThingLook | None:
+def late_look(video: np.ndarray, backdrop: Backdrop, pieces: list[Piece]) -> ThingLook | None:
     """A look at what was found in several frames, in the first of them in which it is whole."""
     _, height, width, _ = video.shape
     usual = float(np.median([piece[3] for piece in pieces]))

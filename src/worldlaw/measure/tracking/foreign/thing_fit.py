@@ -49,7 +49,7 @@ class Fit:
     def good(self, radius: float, scale: float) -> bool:
         """Whether the thing is there."""
         size = radius * self.scale
-        return (
+        return bool(
             self.filled > FILLED
             and not self.filled - self.outer < STANDS_APART
             and self.met > MET

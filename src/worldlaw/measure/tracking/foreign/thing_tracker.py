@@ -23,7 +23,7 @@ from worldlaw.measure.tracking.foreign.thing_fit import (
     in_picture,
     reach_of,
 )
-from worldlaw.measure.tracking.foreign.things import Things
+from worldlaw.measure.tracking.foreign.things import Piece, Things
 
 REMEMBERED = 2  # frames in which a thing that was not found may still stand before another
 
@@ -52,7 +52,7 @@ class Pursuit:
     confidence: np.ndarray  # (T, B)
     deviation: np.ndarray  # (T, B) px
     color: np.ndarray  # (T, B, 3)
-    extra: list[tuple[float, ...]] = field(default_factory=list)  # frame, x, y, area, red, green, blue
+    extra: list[Piece] = field(default_factory=list)
 
 
 class _Pursuer:

@@ -12,6 +12,8 @@ from worldlaw.core.types import Tracks
 NUM_POINTS = 96  # of an outline
 NUM_INSIDE = 48  # points within it
 
+Piece = tuple[float | np.floating, ...]  # paint that is no thing's: frame, x, y, area, red, green, blue
+
 
 @dataclass(frozen=True)
 class Things:

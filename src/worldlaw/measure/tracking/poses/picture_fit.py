@@ -286,4 +286,4 @@ def _apart(pose: Pose | np.ndarray, other: Pose | np.ndarray, body: Shape) -> bo
         return False
     period = 2 * math.pi / body.symmetry
     turn = (pose[2] - other[2] + period / 2) % period - period / 2
-    return abs(turn) * body.reach > 2 * far
+    return bool(abs(turn) * body.reach > 2 * far)

@@ -35,7 +35,7 @@ from worldlaw.measure.tracking.poses.outline_fit import (
     vessel_starts,
 )
 
-Outline = tuple[Float[np.ndarray, "N 2"], ...]  # m: contours about the centroid, y up; holes clockwise
+Outline = tuple[Float[np.ndarray, "_ 2"], ...]  # m: contours about the centroid, y up; holes clockwise
 
 UNLIKE = 60.0  # levels: what differs more from a colour is no tint of it
 NEVER = 12.0  # levels: what differs less from the background is noise
