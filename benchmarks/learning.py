@@ -97,7 +97,7 @@ def _ours(clips: FrameSource, batch: int, steps: int) -> Callable[[], object]:
 
     def work() -> None:
         state.step = 0
-        for chosen, _ in loop.prefetched(clips, options, 0, range(steps), (0, 1)):
+        for chosen, _ in loop.prefetch(clips, options, 0, range(steps), (0, 1)):
             loop.train_step(network, state, RectifiedFlow(), chosen, context=CONTEXT, seed=0, options=options)
 
     return work

@@ -76,7 +76,7 @@ def test_equal_cards_share_every_rank_and_are_named(tmp_path):
     assert len({one.label for one in found.entrants}) == 2
     assert all((one.best_rank, one.worst_rank) == (1, 2) for one in found.entrants)
     assert found.same_answers == ((0, 1),)
-    assert not any(one.shown for one in found.differences)
+    assert not any(one.is_shown for one in found.differences)
 
 
 def test_missing_answers_count_as_unsolved(tmp_path):

@@ -119,7 +119,7 @@ def test_a_duplicate_is_not_a_solution():
 def test_what_the_truth_does_not_show_in_full_is_not_counted():
     # At 9 m/s the ball (radius 0.5) is in full view up to 9.5 m: in frames 0 to 8, so intervals 2 to 7 count.
     fast = case(velocity=(9.0, 0.0))
-    assert fast.counted.sum() == 6
+    assert fast.counted_intervals.sum() == 6
     assert measure("solved", fast) == 1.0
 
 

@@ -142,5 +142,5 @@ def test_alone_nothing_is_shared():
     network = nn.Linear(2, 2)
     assert processes.place() == (0, 1)
     assert processes.spread(network, shard=True) is network
-    assert processes.agreed(True, False) == (True, False)
+    assert processes.agree(True, False) == (True, False)
     assert processes.broadcast("word") == "word"

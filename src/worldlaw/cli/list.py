@@ -89,7 +89,7 @@ def _list_references() -> dict[str, str]:
 
     found = {}
     for name in references.names():
-        lacking = references.lacking(name).rpartition("; ")[2]
+        lacking = references.missing_extra(name).rpartition("; ")[2]
         found[name] = f"not installed ({lacking})" if lacking else _first_line(references.get(name))
     return found
 

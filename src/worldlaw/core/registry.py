@@ -72,7 +72,7 @@ class Registry(Generic[T]):
             raise unknown(self.kind, name, self.names())
         return self._things[name]
 
-    def lacking(self, name: str) -> str:
+    def missing_extra(self, name: str) -> str:
         """What to install before an optional thing can be had, in one line; empty if nothing is missing."""
         if name in self._optional:
             try:

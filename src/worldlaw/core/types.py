@@ -232,7 +232,7 @@ class Case:
     )
 
     @property
-    def counted(self) -> np.ndarray:
+    def counted_intervals(self) -> np.ndarray:
         """(T - 1, B) bool: intervals that end in a generated frame and are fully visible in the truth."""
         counted = self.truth.in_view.copy()
         counted[: self.context - 1] = False
@@ -245,9 +245,9 @@ class Case:
         return float((self.tracked.extra.frame >= self.context).sum() / num_generated)
 
     @property
-    def measured(self) -> np.ndarray:
+    def measured_intervals(self) -> np.ndarray:
         """(T - 1, B) bool: the counted intervals in which the rollout could be measured."""
-        return self.counted & np.isfinite(self.tracked.bodies.velocity).all(axis=-1)
+        return self.counted_intervals & np.isfinite(self.tracked.bodies.velocity).all(axis=-1)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def codec_of(experiment: Experiment, model: str) -> str | None:
     """Name of the codec through which a model sees, or None for pixels."""
     spec = experiment.models[model]
-    if spec is None or models.lacking(spec.model) or not models.get(spec.model).takes_codec:
+    if spec is None or models.missing_extra(spec.model) or not models.get(spec.model).takes_codec:
         return None
     return spec.options.get("codec")
 

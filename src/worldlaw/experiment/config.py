@@ -232,7 +232,7 @@ def _check_names(experiment: Experiment) -> None:
             if not hasattr(scenario, attribute):
                 raise BadInput(f"scenario {address!r}: the class has no {attribute!r}")
     for name, model in experiment.models.items():
-        if model and model.optional and models.lacking(model.model):
+        if model and model.optional and models.missing_extra(model.model):
             continue
         _check_model(name, model or Model(model=name))
         _check_training(experiment, name, model or Model(model=name))
@@ -243,7 +243,7 @@ def _check_names(experiment: Experiment) -> None:
             f"{assemblies[0]} differ; remove the key or the world"
         )
     for name in experiment.references:
-        if not references.lacking(name) and not callable(references.get(name)):
+        if not references.missing_extra(name) and not callable(references.get(name)):
             raise BadInput(f"reference {name!r}: expected a function of a question")
     for name in experiment.metrics or ():
         if not isinstance(metrics.get(name), Metric):

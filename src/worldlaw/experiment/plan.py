@@ -199,9 +199,11 @@ def make_plan(experiment: Experiment, root: Path) -> Plan:
 
 def _lacking(experiment: Experiment) -> dict[str, str]:
     """Predictor -> what to install first, for references and models that may be left out."""
-    lines = {name: references.references.lacking(name) for name in experiment.references}
+    lines = {name: references.references.missing_extra(name) for name in experiment.references}
     lines |= {
-        name: models.lacking(spec.model) for name, spec in experiment.models.items() if spec and spec.optional
+        name: models.missing_extra(spec.model)
+        for name, spec in experiment.models.items()
+        if spec and spec.optional
     }
     return {name: line for name, line in lines.items() if line}
 

@@ -33,7 +33,11 @@ def readings(case: Case) -> list[tuple[int, str, float, str]]:
     visible = truth.status == VISIBLE
     visible[: case.context] = False
     for body in range(truth.num_bodies):
-        chosen = case.measured[:, body] if case.measured[:, body].any() else case.counted[:, body]
+        chosen = (
+            case.measured_intervals[:, body]
+            if case.measured_intervals[:, body].any()
+            else case.counted_intervals[:, body]
+        )
         if chosen.any():
             start = np.array(case.scene.bodies[body].velocity)
             speed = float(np.linalg.norm(start))

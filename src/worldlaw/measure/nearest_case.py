@@ -74,7 +74,7 @@ def nearest_copy(case: Case, cases: Motions) -> Copy:
     """
     inner = slice(case.context, None)
     velocity, true = case.tracked.bodies.velocity[inner], case.truth.velocity[inner]
-    chosen = case.measured[inner]
+    chosen = case.measured_intervals[inner]
     index, to_case = nearest_motion(cases, velocity, chosen)
     if index < 0:
         return Copy(-1, np.nan, np.nan, np.nan)

@@ -245,3 +245,8 @@ def _finite_means(values: np.ndarray, *, axis: int) -> np.ndarray:
     finite = np.isfinite(values)
     count = finite.sum(axis=axis)
     return np.where(count > 0, np.where(finite, values, 0.0).sum(axis=axis) / np.maximum(count, 1), np.nan)
+
+
+def finite_or_none(value: float) -> float | None:
+    """None for what could not be measured."""
+    return float(value) if np.isfinite(value) else None

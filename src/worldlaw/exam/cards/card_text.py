@@ -71,10 +71,10 @@ def sentences(found: Comparison) -> Iterator[str]:
     yield from (f"  {difference_in_words(found, one)}" for one in overall)
     for index, cell in enumerate(found.cells[1:], start=1):
         every = found.of_cell(index)
-        shown = [one for one in every if one.shown]
+        shown = [one for one in every if one.is_shown]
         yield f"{cell_name(cell)}: {len(shown):,} of {_counted(len(every), 'difference')} shown"
         yield from (f"  {difference_in_words(found, one)}" for one in shown)
-        hidden = [one for one in every if not one.shown]
+        hidden = [one for one in every if not one.is_shown]
         if hidden and len(found.entrants) <= FEW:
             pairs = (" and ".join(found.entrants[i].label for i in (one.first, one.second)) for one in hidden)
             yield f"  not shown: {'; '.join(pairs)}"
@@ -92,7 +92,7 @@ def difference_in_words(found: Comparison, one: Difference) -> str:
         f"better on {one.num_better:,}, worse on {_counted(one.num_worse, 'scene')}, "
         f"p = {chance(one.chance)}, {chance(one.corrected)} corrected"
     )
-    if one.shown:
+    if one.is_shown:
         return f"{first} is better than {second} {size}; {tail}"
     return f"not shown: {first} ahead of {second} {size}; {tail}"
 
@@ -155,7 +155,7 @@ def as_json(found: Comparison) -> dict[str, object]:
                 "worse_scenes": one.num_worse,
                 "p": one.chance,
                 "p_corrected": one.corrected,
-                "shown": one.shown,
+                "shown": one.is_shown,
             }
             for one in found.differences
         ],

@@ -57,7 +57,7 @@ class Difference:
     corrected: float  # for all differences that were looked at
 
     @property
-    def shown(self) -> bool:
+    def is_shown(self) -> bool:
         """Whether the better mean is better on more scenes, too, and more than chance has it."""
         return self.corrected <= LEVEL and self.num_better > self.num_worse
 
@@ -121,7 +121,7 @@ def compare(
     )
     table, cards = table[order], [cards[i] for i in order]
     differences = _differences(sign * table, columns, scenes, counted)
-    better = [one for one in differences if one.cell == 0 and one.shown]
+    better = [one for one in differences if one.cell == 0 and one.is_shown]
     entrants = [
         Entrant(
             label=labels[i],

@@ -69,11 +69,11 @@ def _answer(found: Comparison) -> list[str]:
     """Who leads, and whether that is shown; the first sentence is the one to remember."""
     first, second = found.entrants[:2]
     lead = next(one for one in found.of_cell(0) if {one.first, one.second} == {0, 1})
-    shown = sum(one.shown for one in found.of_cell(0))
+    shown = sum(one.is_shown for one in found.of_cell(0))
     among = len(found.of_cell(0))
     verb = {"solved": "solves most", "velocity_error": "has the least velocity error"}
     does = verb.get(found.metric, "has the fewest abnormal answers")
-    if lead.shown:
+    if lead.is_shown:
         answer = (
             f"{first.label} {does}: {amount(found, first.values[0].mean)}, and its lead is more than chance."
         )
@@ -124,7 +124,7 @@ def _table(found: Comparison, index: int, cell: ComparedPair) -> dict[str, objec
             "scenes": f"{one.num_better:,} : {one.num_worse:,}",
             "chance": chance(one.chance),
             "corrected": chance(one.corrected),
-            "shown": one.shown,
+            "shown": one.is_shown,
         }
         for one in found.of_cell(index)
     ]

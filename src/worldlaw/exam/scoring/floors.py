@@ -64,7 +64,7 @@ class AnswerForm:
         fit = self.fit
         return fit.size, fit.box, fit.bars, self.time, self.encoding, self.first, self.until
 
-    def counted(self, truth: Truth) -> int:
+    def num_counted_frames(self, truth: Truth) -> int:
         """How many of the paper's frames count."""
         video = truth.paper.video
         return min(video.num_frames, math.floor(self.until * video.fps + SLACK) + 1)

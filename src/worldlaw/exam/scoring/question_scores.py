@@ -14,6 +14,7 @@ import numpy as np
 
 from worldlaw.clips.film import Film
 from worldlaw.core.errors import BadInput, blame
+from worldlaw.core.numbers.stats import finite_or_none
 from worldlaw.core.types import SHAPES, Case, CaseLibrary, Detections, Question, Tracks
 from worldlaw.exam.answers.adjustments import AnswerFit, resize_frames
 from worldlaw.exam.answers.answer_folder import Answer, AnswerFinding
@@ -147,7 +148,7 @@ def mark(
                 "status": "scored",
                 "reason": "",
                 "adjustments": adjustments,
-                "floor": under.told,
+                "floor": under.floor_numbers,
                 "horizon": ground.horizon,
                 "form": name_of(under.floor.form),
             }
@@ -182,13 +183,13 @@ class _Under:
     why: str  # it is coarse
 
     @property
-    def told(self) -> FloorSaid:
+    def floor_numbers(self) -> FloorSaid:
         """What a status says of it."""
         return {
             "through": self.floor.codec,
-            "velocity_error": known(metrics.get("velocity_error")(self.case)),
-            "position_error": known(metrics.get("position_error")(self.case)),
-            "measured_share": known(metrics.get("measured_share")(self.case)),
+            "velocity_error": finite_or_none(metrics.get("velocity_error")(self.case)),
+            "position_error": finite_or_none(metrics.get("position_error")(self.case)),
+            "measured_share": finite_or_none(metrics.get("measured_share")(self.case)),
         }
 
 
@@ -224,7 +225,7 @@ class _Ground:
 
     def case(self, floor: Floor, tracks: Tracks, frames: np.ndarray | None) -> Case:
         """The frames that count of some tracks beside the truth."""
-        horizon = min(self.horizon, floor.form.counted(self.truth))
+        horizon = min(self.horizon, floor.form.num_counted_frames(self.truth))
         return answer_case(self.truth, floor, tracks, frames, horizon=horizon, limits=self._limits)
 
 
@@ -250,11 +251,6 @@ def answer_case(
         legible=legible_in(floor, truth),
         horizon=horizon,
     )
-
-
-def known(value: float) -> float | None:
-    """None for what could not be measured."""
-    return value if math.isfinite(value) else None
 
 
 def _absent(truth: Truth, number: int, status: str, reason: str, horizon: int) -> AnswerStatus:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from worldlaw.core.numbers.stats import Summary, mean_interval, score_interval
+from worldlaw.core.numbers.stats import Summary, finite_or_none, mean_interval, score_interval
 from worldlaw.exam.cards.card_format import (
     ErrorOfCard,
     LineOfCard,
@@ -62,7 +62,7 @@ def other_metrics_of(scores: Scores) -> dict[str, OtherMetricOfCard]:
             who: [np.nanmean(its) for its in values.get((who, name), {}).values() if np.isfinite(its).any()]
             for who in (ANSWERS, FLOOR)
         }
-        median = {who: known(float(np.median(its))) if its else None for who, its in means.items()}
+        median = {who: finite_or_none(float(np.median(its))) if its else None for who, its in means.items()}
         found[name] = OtherMetricOfCard(
             version=metrics.get(name).version,
             unit=metrics.get(name).unit,
@@ -84,9 +84,9 @@ def questions_of(scores: Scores) -> dict[str, QuestionOfCard]:
             answers=scores.num_answers,
             scored=question.count(SCORED),
             horizon=next((one["horizon"] for one in question.statuses if one.get("horizon")), None),
-            solved=known(scores.solved(question)),
-            velocity_error=known(scores.charged_error(question)),
-            abnormal=known(scores.abnormal(question)),
+            solved=finite_or_none(scores.solved(question)),
+            velocity_error=finite_or_none(scores.charged_error(question)),
+            abnormal=finite_or_none(scores.abnormal(question)),
         )
         for question in scores.questions
     }
@@ -133,11 +133,6 @@ def median_of(values: Iterable[float]) -> float | None:
     return float(np.median(finite)) if finite else None
 
 
-def known(value: float) -> float | None:
-    """None for what could not be measured."""
-    return float(value) if np.isfinite(value) else None
-
-
 def _line(
     scores: Scores,
     questions: Sequence[ScoredQuestion],
@@ -160,7 +155,7 @@ def _line(
         missing=expected - there,
         not_scorable=int(np.isnan(solved).sum()),
         solved=_share(solved, scenes),
-        measured_share=known(_mean([scores.measured_share(one) for one in questions])),
+        measured_share=finite_or_none(_mean([scores.measured_share(one) for one in questions])),
         velocity_error=ErrorOfCard(
             median=median_of(scores.mean(ANSWERS, "velocity_error", one.id) for one in questions),
             charged_median=median_of(scores.charged_error(one) for one in questions),
@@ -169,7 +164,7 @@ def _line(
         abnormal=_share([scores.abnormal(one) for one in questions], scenes),
         beside={
             name: ReferenceOfCard(
-                solved=known(_mean([scores.mean(name, "solved", one.id) for one in questions])),
+                solved=finite_or_none(_mean([scores.mean(name, "solved", one.id) for one in questions])),
                 velocity_error=median_of(scores.mean(name, "velocity_error", one.id) for one in questions),
                 charged_velocity_error=median_of(scores.mean(name, CHARGED, one.id) for one in questions),
             )
@@ -191,7 +186,7 @@ def _share(values: Sequence[float], scenes: Scenes) -> ShareOfCard | None:
     found = share_over(values, scenes)
     if not found.num:
         return None
-    return ShareOfCard(share=found.mean, low=known(found.low), high=known(found.high))
+    return ShareOfCard(share=found.mean, low=finite_or_none(found.low), high=finite_or_none(found.high))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -21,7 +21,7 @@ def momentum_drift(case: Case) -> float:
     Returns: 0 to 1; NaN if the law does not keep momentum, nothing moves in the truth, or no interval can be
     measured.
     """
-    intervals = case.measured.all(axis=1)
+    intervals = case.measured_intervals.all(axis=1)
     if "momentum" not in case.scene.invariants or not intervals.any():
         return np.nan
     mass = np.array([body.mass for body in case.scene.bodies])
@@ -46,7 +46,9 @@ def energy_drift(case: Case) -> float:
     measured.
     """
     scene, truth, seen = case.scene, case.truth, case.tracked.bodies
-    intervals = case.measured.all(axis=1) & ~physics.impact_intervals(truth.position, scene.gravity, truth.dt)
+    intervals = case.measured_intervals.all(axis=1) & ~physics.impact_intervals(
+        truth.position, scene.gravity, truth.dt
+    )
     if "energy" not in scene.invariants or not intervals.any():
         return np.nan
     mass = np.array([body.mass for body in scene.bodies])

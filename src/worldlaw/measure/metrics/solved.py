@@ -127,7 +127,7 @@ def solved(case: Case) -> float:
     Returns: 0 or 1; NaN if no frame counts.
     """
     paths = _paths(case)
-    if paths.told < LEGIBLE:
+    if paths.legible_share < LEGIBLE:
         return 0.0
     if not paths.intervals.any():
         return np.nan
@@ -171,7 +171,7 @@ class _Paths:
         return self.seen.position - self.truth.position
 
     @cached_property
-    def shown(self) -> Bool[np.ndarray, "T B"]:
+    def shown_frames(self) -> Bool[np.ndarray, "T B"]:
         """Frames in which the truth shows a body in full, and the form of the video tells of it."""
         visible = self.truth.status == VISIBLE
         return visible if self.legible is None else visible & self.legible
@@ -179,7 +179,7 @@ class _Paths:
     @cached_property
     def judged(self) -> Bool[np.ndarray, "T B"]:
         """Frames in which a solved clip shows a body; the last given frame is the first of them."""
-        return self._before_edge() & self.shown
+        return self._before_edge() & self.shown_frames
 
     def _before_edge(self) -> Bool[np.ndarray, "T B"]:
         """Frames from the last given one on in which the truth, and whoever may be solved, is in full view.
@@ -198,7 +198,7 @@ class _Paths:
         return whole
 
     @cached_property
-    def told(self) -> float:
+    def legible_share(self) -> float:
         """The share of the frames that count that the form of the video tells of."""
         count = int(self._before_edge().sum())
         return float(self.judged.sum() / count) if count else 1.0
@@ -207,7 +207,7 @@ class _Paths:
     def usable(self) -> Bool[np.ndarray, "T B"]:
         """The judged frames and all given ones."""
         usable = self.judged.copy()
-        usable[: self.context] = self.shown[: self.context]
+        usable[: self.context] = self.shown_frames[: self.context]
         return usable
 
     @property

@@ -20,11 +20,13 @@ def charged_velocity_error(case: Case) -> float:
 
     Returns: m/s; NaN if the truth shows no body in full after the given frames.
     """
-    counted = case.counted
+    counted = case.counted_intervals
     if not counted.any():
         return np.nan
     charge = np.linalg.norm(case.truth.velocity, axis=-1) + CHARGE
-    error = np.where(case.measured, np.fmin(np.linalg.norm(_difference(case), axis=-1), charge), charge)
+    error = np.where(
+        case.measured_intervals, np.fmin(np.linalg.norm(_difference(case), axis=-1), charge), charge
+    )
     return float(error[counted].mean())
 
 
@@ -41,7 +43,7 @@ def velocity_error(case: Case) -> float:
     Returns: m/s; NaN if no interval can be measured.
     Source: after Kang et al. 2024 (arXiv:2411.02385), "velocity error".
     """
-    return _mean(np.linalg.norm(_difference(case), axis=-1)[case.measured])
+    return _mean(np.linalg.norm(_difference(case), axis=-1)[case.measured_intervals])
 
 
 @metric(unit="", best=1.0)
@@ -50,8 +52,8 @@ def measured_share(case: Case) -> float:
 
     Returns: 0 to 1; NaN if the truth shows no body in full after the given frames.
     """
-    counted = int(case.counted.sum())
-    return int(case.measured.sum()) / counted if counted else np.nan
+    counted = int(case.counted_intervals.sum())
+    return int(case.measured_intervals.sum()) / counted if counted else np.nan
 
 
 @metric(unit="m/s", best=0.0)
@@ -63,7 +65,7 @@ def mean_velocity_error(case: Case) -> float:
 
     Returns: m/s; NaN if no interval can be measured.
     """
-    difference, measured = _difference(case), case.measured
+    difference, measured = _difference(case), case.measured_intervals
     per_body = [
         np.linalg.norm(difference[measured[:, b], b].mean(axis=0))
         for b in range(measured.shape[1])
@@ -128,7 +130,7 @@ def speeds(case: Case) -> list[tuple[int, float, float]]:
     Sizes of the mean velocities of the first half-second measured after the given frames: short enough that
     gravity and impacts have not mixed the speeds that a model was to carry on with those that came later.
     """
-    counted, measured = case.counted, case.measured
+    counted, measured = case.counted_intervals, case.measured_intervals
     first = max(1, round(0.5 / case.truth.dt))
     rows = []
     for b in range(measured.shape[1]):

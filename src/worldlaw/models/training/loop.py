@@ -120,7 +120,7 @@ def teach(
     total, counted = torch.zeros((), device=device), 0
     unchecked: tuple[int, Tensor] | None = None
     steps = range(state.step, options.steps)
-    for batch, told in prefetched(clips, options, seed, steps, (rank, world), tell):
+    for batch, told in prefetch(clips, options, seed, steps, (rank, world), tell):
         loss = take_step(running, state, batch, told)
         # A loss is looked at a step later, so that a GPU need not wait for the host, and before any use.
         _check(unchecked, folder)
@@ -131,7 +131,7 @@ def teach(
         now = time.monotonic()
         last = state.step == options.steps
         over = options.time_limit is not None and now - started > options.time_limit and not last
-        save, draw, over = processes.agreed(
+        save, draw, over = processes.agree(
             over
             or last
             or _due(state.step, now - saved, options.checkpoint_steps, options.checkpoint_minutes),
@@ -322,7 +322,7 @@ def make_optimizers(network: nn.Module, options: Training) -> list[torch.optim.O
     return optimizers
 
 
-def prefetched(
+def prefetch(
     clips: FrameSource,
     options: Training,
     seed: int,

@@ -79,7 +79,7 @@ def broadcast(what: Any = None) -> Any:
     return message[0]
 
 
-def agreed(*wishes: bool) -> tuple[bool, ...]:
+def agree(*wishes: bool) -> tuple[bool, ...]:
     """The first process's wishes, in all of them: clocks differ, and what they decide must not."""
     if place()[1] == 1:
         return wishes
