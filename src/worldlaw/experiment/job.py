@@ -42,7 +42,7 @@ class Job:
         return self._workers.each(function, tasks, at_once=at_once)
 
     @contextlib.contextmanager
-    def making(self, artifact: Artifact) -> Iterator[Callable[[dict], None] | None]:
+    def hold(self, artifact: Artifact) -> Iterator[Callable[[dict], None] | None]:
         """Hold an artifact's folder as ``make_artifact`` does, and note whether it was made here."""
         with make_artifact(artifact, self.progress.note) as finish:
             yield finish

@@ -28,7 +28,7 @@ def calibrate(job: Job) -> None:
     job.progress.start("calibrate", CALIBRATION_CLIPS * len(todo), "clips")
     for world, artifact in todo:
         recipe = calibration_recipe(experiment, world)
-        with job.making(artifact) as finish:
+        with job.hold(artifact) as finish:
             if finish is None:
                 continue
             tasks = [

@@ -147,7 +147,7 @@ def evaluate(job: Job) -> Path:
     artifact = job.plan.evaluate
     todo = job.missing({"all": artifact})
     if todo:
-        with job.making(artifact) as finish:
+        with job.hold(artifact) as finish:
             if finish is None:
                 return artifact.folder
             tasks = [

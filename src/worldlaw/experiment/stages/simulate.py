@@ -20,7 +20,7 @@ def simulate(job: Job) -> Path:
     job.progress.start("simulate", sum(len(recipe) for recipe in recipes.values()), "clips")
     for place, artifact in todo:
         recipe = recipes[place]
-        with job.making(artifact) as finish:
+        with job.hold(artifact) as finish:
             if finish is None:
                 continue
             tasks = [

@@ -26,7 +26,7 @@ def track(job: Job) -> Path:
             source = job.plan.simulate[world, split]
         else:
             source = (job.plan.redraw | job.plan.generate)[world, name, split]
-        with job.making(artifact) as finish:
+        with job.hold(artifact) as finish:
             if finish is None:
                 continue
             extent = Clips(job.plan.simulate[world, split].folder).scene(0).extent
