@@ -25,7 +25,7 @@ from worldlaw.worlds.recipe import Recipe
 
 FPS, NUM_FRAMES = 3.0, 32
 SAMPLES = 4  # a side, for every pixel of the plain drawing
-TARGETS = {256: Target(50)}  # clips/s
+TARGETS = {256: Target(2.5, of="ratio")}
 PLAIN = (
     "the same scenes and states; polygons and discs of Pillow, frame by frame, drawn four times as large and "
     "reduced by its box filter; to store, one np.savez_compressed (zlib level 6) file a clip"

@@ -20,7 +20,7 @@ from worldlaw.testing import make_recipe
 from worldlaw.worlds.recipe import Recipe
 
 SCENARIOS = ("uniform_motion", "collision")
-TARGETS = {128: Target(600), 256: Target(200)}  # clips/s
+TARGETS = {128: Target(15, of="ratio"), 256: Target(20, of="ratio")}
 NUM_FRAMES = 32
 STEPS = ("scene", "simulate", "draw", "compress", "write")
 AGAINST = (

@@ -21,7 +21,7 @@ Note = tuple[str, str]  # a code of one word, and a line for people
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a film was compressed, as far as its file tells: what its measurement floor has to go through."""
+    """How a film was compressed, as far as its file says: what its measurement floor has to go through."""
 
     codec: str  # h264, hevc, vp9, gif, webp, jpeg, … or raw for what loses nothing
     pixels: str = ""  # layout of its pixels, such as yuv420p; lossless or lossy for webp

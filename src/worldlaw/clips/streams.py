@@ -138,7 +138,7 @@ _X264 = re.compile(rb"x26[45] [^\x00]*? options: ([ -~]+)")
 
 
 def _encoding(path: Path, codec: str, pixels: str, num_frames: int, stream: Any) -> Encoding:
-    """What the file tells of its compression: x264 and x265 write their settings into it."""
+    """What the file says of its compression: x264 and x265 write their settings into it."""
     with path.open("rb") as file:
         found = _X264.search(file.read(1 << 20))
     if found:

@@ -10,7 +10,7 @@
 - ``construction``: a name and options to a class and an object
 - ``codecs``: codecs of an experiment
 - ``training_clips``: what a world teaches
-- ``clip_descriptions``: what a model is told beside pixels
+- ``clip_descriptions``: conditioning beside pixels: state and text
 - ``crew``: several processes under torchrun
 - ``estimate``: what it will cost
 - ``check``: is what lies on disk sound?

@@ -81,7 +81,7 @@ def _check_folder(folder: Path, progress: Progress) -> tuple[str, list[str]]:
 
 
 def _check_run(folder: Path, progress: Progress) -> tuple[str, list[str]]:
-    """The folder of an experiment: every complete artifact that it was made from, and what its record tells.
+    """The folder of an experiment: every complete artifact that it was made from, and what its record says.
 
     An artifact is asked about if it has a manifest, or if the record says that it was complete.
     """

@@ -1,4 +1,4 @@
-"""What a model is told of clips beside their pixels: only what it asks for."""
+"""Conditioning beside pixels, state and text of clips: only what a model asks for."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ def _first_clips(experiment: Experiment, world: str, name: str) -> dict:
 
 
 def asks_of(experiment: Experiment, name: str) -> tuple[str, ...]:
-    """What a model of the experiment asks to be told beside pixels: of state and text."""
+    """The conditioning beside pixels that a model of the experiment asks for: of state and text."""
     kind, options, _ = model_of(experiment, name)
     return kind.asks(options)
 

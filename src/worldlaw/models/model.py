@@ -58,7 +58,7 @@ class VideoModel(ABC):
 
     @classmethod
     def asks(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
-        """What it must be told beside pixels when it has these options: of ``state`` and ``text``.
+        """The conditioning beside pixels that it needs with these options: of ``state`` and ``text``.
 
         What it asks for stands in the conditioning, and ``fit`` gets a ``DescribedSource``; who does not ask
         is not told.

@@ -59,7 +59,7 @@ class VideoDiT(VideoModel):
         text: bool = False,
         **settings: Any,
     ) -> None:
-        """``settings`` are those of ``Training``; with ``state`` or ``text`` it is told more.
+        """``settings`` are those of ``Training``; ``state`` and ``text`` add that conditioning.
 
         ``patch`` is in frames, rows and columns of what the network sees: (2, 8, 8) of pixels unless given,
         and (1, 2, 2) of latents. ``codec`` is a codec's name in the experiment, handed over by

@@ -1,4 +1,4 @@
-"""How much of each predictor's rollouts is training, told by the copy index."""
+"""How much of each predictor's rollouts is copied from training, by the copy index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scene in numbers and in a sentence: what a model that asks for more than pixels is told of a clip."""
+"""A scene in numbers and in a sentence: conditioning for models that ask for more than pixels."""
 
 from __future__ import annotations
 

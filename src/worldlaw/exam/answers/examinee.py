@@ -13,7 +13,7 @@ import numpy as np
 from worldlaw.core.errors import BadInput, Failed, blame, unknown
 from worldlaw.core.types import Conditioning
 
-TOLD = ("fps", "prompt", "seed")  # what a function is told beside frames, if its signature has the name
+TOLD = ("fps", "prompt", "seed")  # what a function gets beside frames, if its signature has the name
 STEPS = ("sampler_steps", "sampling_steps", "num_inference_steps")  # where a model may say how many it takes
 BATCH = 16  # questions at a time for what takes several
 BATCH_BYTES = 2**28  # of the frames given and answered, at most
@@ -188,7 +188,7 @@ def _told(model: Any, name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _texts(model: Any, name: str, options: Mapping[str, Any]) -> bool:
-    """Whether a VideoModel wants the prompt. Raises BadInput if it wants what no paper tells."""
+    """Whether a VideoModel wants the prompt. Raises BadInput if it wants what no paper gives."""
     asks = getattr(model, "asked", None)  # a model that is ready may know better than its options
     if not isinstance(asks, tuple):
         asks = model.asks(dict(options)) if hasattr(model, "asks") else ()

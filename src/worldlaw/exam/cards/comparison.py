@@ -90,7 +90,7 @@ def compare(
     is not corrected, and the sign test of how many scenes each is better on; both over scenes, as questions
     about one scene filmed in several ways are not independent. Holm's correction is over all pairs in all
     cells together.
-    ``counted`` is told of the pairs as they are done.
+    ``counted`` wraps the pairs, to report those that are done.
 
     Raises BadInput for fewer than two cards or more than 50, a file that is no card, cards that are not of
     the same paper, video and code, and a metric that no question has.

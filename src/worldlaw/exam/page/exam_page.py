@@ -1,4 +1,4 @@
-"""The exam report: one self-contained HTML page, the answer first, then every question and its fate."""
+"""The exam report: one self-contained HTML page, the answer first, then every question and its status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every question of an exam and its fate: a line each; what was adjusted or left out, with its reasons."""
+"""Every question of an exam and its status, a line each; what was adjusted or left out, with its reasons."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from worldlaw.worlds import scenarios
 FOREIGN = "foreign"
 SLACK = 1e-4  # of a frame: times closer than this are one
 FAINT = 24 / 255  # of a channel beside the background: what is fainter a codec may have drawn
-BETWEEN = 0.01  # m: further off between two frames than this is not told by them
+BETWEEN = 0.01  # m: a motion further off between two frames than this does not follow from them
 FLAT = 16  # levels: pixels of lossy films this near to a plain background are taken as background
 
 
@@ -82,7 +82,7 @@ class TrackedPart:
     width: int  # pixels that the box is brought to
     height: int
     part: tuple[int, int, int, int]  # of these: what shows the scene
-    extent: Extent  # m that the tracker is told
+    extent: Extent  # m, the view that the tracker assumes
     stretch: float  # its metres across times this are metres
 
 

@@ -1,4 +1,4 @@
-"""What a folder of scores says: every answer's fate, and one value per question for every metric."""
+"""What a folder of scores says: every answer's status, and one value per question for every metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a predictor's videos look, told of whole sets: FVD, LPIPS, and a distance between tracks."""
+"""How a predictor's videos look, measured over whole sets: FVD, LPIPS, a distance between tracks."""
 
 from __future__ import annotations
 

@@ -3,5 +3,5 @@
 - ``i3d``: features of the Fréchet video distance
 - ``lpips``: perceptual distance
 - ``critic``: critics that help to teach an autoencoder
-- ``published_weights``: where published weights lie, told by their checksum
+- ``published_weights``: where published weights lie, identified by their checksum
 """

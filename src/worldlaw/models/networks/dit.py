@@ -1,4 +1,4 @@
-"""The network: a transformer over all space-time patches of a video, told how noisy and which are given.
+"""The network: a transformer over space-time patches of a video, conditioned on noise level and given frames.
 
 After Peebles and Xie 2023 (arXiv:2212.09748), with one modulation shared by all blocks and a learned table
 for each (adaLN-single, Chen et al. 2023, arXiv:2310.00426), rotary positions along time, height and width (Su
@@ -56,7 +56,7 @@ class DiT(nn.Module):
     ) -> None:
         """``patch`` is (frames, rows, columns) of one token; ``channels`` those of the video.
 
-        With ``numbers`` or ``text`` it is told that many numbers, or a text, beside the pixels.
+        With ``numbers`` or ``text`` it is conditioned on that many numbers, or on a text, too.
         """
         super().__init__()
         self.size, self.channels, self.patch = size, channels, patch

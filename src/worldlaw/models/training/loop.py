@@ -330,7 +330,7 @@ def prefetch(
     part: tuple[int, int],
     tell: Callable[[list[int]], dict[str, Tensor]] | None = None,
 ) -> Iterator[tuple[np.ndarray, dict[str, Tensor]]]:
-    """This process's clips of every step with what is told of them, read a step ahead."""
+    """This process's clips of every step with their conditioning, read a step ahead."""
     rank, world = part
     if options.batch % (world * options.accumulate):
         raise BadInput(f"batch: {options.batch} clips cannot be shared by {world} processes")
