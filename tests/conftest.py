@@ -1,11 +1,16 @@
 """Annotated shapes and dtypes are checked while the tests run; here is what tests of many rooms share."""
 
 import os
+import sys
 
 # Before NumPy and PyTorch are loaded, here and in every command that a test calls: tests run in as many
 # processes as there are cores, and two threads each would slow all of them several times over.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# Hundreds of commands are called; without kept bytecode each would compile all of our modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import shutil  # noqa: E402
 

@@ -263,7 +263,7 @@ def test_everything_is_visible_whatever_it_touches():
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process():
     code = (
-        "import hashlib, tests.test_assembly as t; s, m = t.clip(3);"
+        "import hashlib, tests.worlds.test_assembly as t; s, m = t.clip(3);"
         "print(hashlib.sha256(m.position.tobytes() + m.angle.tobytes() + s.to_json().encode()).hexdigest())"
     )
     scene, truth = clip(3)
