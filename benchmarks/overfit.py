@@ -39,7 +39,7 @@ OPTIONS = {
 def measure(quick: bool) -> list[Figure]:
     """Fidelity and place of rollouts of the very clips that were learnt; the worst clip counts."""
     torch.set_num_threads(1)
-    num_clips, num_frames, steps = (1, 8, 250) if quick else (8, 16, 1600)
+    num_clips, num_frames, steps = (1, 8, 350) if quick else (8, 16, 1600)
     recipe = make_recipe("uniform_motion", resolution=32, num_frames=num_frames, num_clips=num_clips)
     model = VideoDiT(**OPTIONS, steps=steps)
     if quick:

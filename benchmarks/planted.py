@@ -105,7 +105,7 @@ def scored(
         own_tracks=None,
         marked=QuestionScores(),
     )
-    rows = {(number, who, metric): value for number, who, _, metric, value, _, _ in marked.rows}
+    rows = {(number, who, row.metric): row.value for (number, who, _), row in marked.rows}
     absent = rows[-1, STANDING, "velocity_error"] + CHARGE
     return {
         name: (rows.get((k, ANSWERS, "solved"), 0.0), rows.get((k, ANSWERS, CHARGED), absent))

@@ -38,9 +38,9 @@ def test_the_better_model_stands_first_and_what_is_shown_is_told_from_what_is_no
     assert [one.label for one in found.entrants] == ["strong", "near", "weak"]
     assert [(one.best_rank, one.worst_rank) for one in found.entrants] == [(1, 2), (1, 2), (3, 3)]
     close, far, other = found.of_cell(0)
-    assert (close.first, close.second, close.shown) == (0, 1, False)
-    assert far.shown
-    assert other.shown
+    assert (close.first, close.second, close.is_shown) == (0, 1, False)
+    assert far.is_shown
+    assert other.is_shown
     assert far.by.mean == pytest.approx((69 - 4) / 80)
     assert far.by.low < far.by.mean < far.by.high
     # two questions differ: 2 * 2^-2, times the nine differences that were looked at
@@ -64,10 +64,10 @@ def test_correction_grows_with_the_number_of_cards(tmp_path):
     alone = compare([strong, weak])
     more = [scored(tmp_path, f"m{index}", two_laws(10, 10)) for index in range(4)]
     crowd = compare([strong, weak, *more])
-    assert alone.of_cell(0)[0].shown  # p = 2 * 2^-10 of three
+    assert alone.of_cell(0)[0].is_shown  # p = 2 * 2^-10 of three
     assert alone.of_cell(0)[0].corrected == pytest.approx(3 * 2**-9)
     assert crowd.of_cell(0)[0].corrected > alone.of_cell(0)[0].corrected
-    assert not crowd.of_cell(0)[0].shown
+    assert not crowd.of_cell(0)[0].is_shown
 
 
 def test_equal_cards_share_every_rank_and_are_named(tmp_path):
@@ -170,7 +170,7 @@ def test_a_better_mean_that_is_worse_on_most_scenes_is_not_shown(tmp_path, capsy
     assert [one.label for one in found.entrants] == ["even", "often"]
     assert (difference.num_better, difference.num_worse) == (4, 20)
     assert difference.corrected < 0.01
-    assert not difference.shown
+    assert not difference.is_shown
     assert main(["exam", "compare", str(often), str(even), "--metric", "velocity_error"]) == 0
     said = capsys.readouterr().out
     assert "not shown: even ahead of often" in said

@@ -66,13 +66,13 @@ def collision_errors():
             study_velocity_error(case),
             study_velocity_error(with_video(case, case.generated_video()[:, ::2, ::2])),
         )
-        for case in true_cases("collision", 500, 256, PAIR_GRID)
+        for case in true_cases("collision", 1000, 256, PAIR_GRID)
     ]
 
 
 @pytest.mark.slow
 def test_true_uniform_motion_at_256_scores_as_in_the_study():
-    errors = map(study_velocity_error, true_cases("uniform_motion", 240, 256, SINGLE_GRID))
+    errors = map(study_velocity_error, true_cases("uniform_motion", 480, 256, SINGLE_GRID))
     assert mean_error(errors) == pytest.approx(0.0098, abs=0.0005)
 
 

@@ -129,7 +129,7 @@ MEAN_OF_BOTH = ((FUTURES - FUTURES.mean(axis=0)) ** 2).mean()  # the best loss t
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("steps", "told"), [(150, {"numbers": 1}), (300, {"text": True})], ids=["state", "text"]
+    ("steps", "told"), [(300, {"numbers": 1}), (300, {"text": True})], ids=["state", "text"]
 )
 def test_what_one_frame_does_not_show_is_learnt_from_what_is_said(steps, told, tmp_path):
     assert last_loss(tmp_path / "told", steps=steps, **told) < 0.5 * MEAN_OF_BOTH

@@ -42,7 +42,7 @@ sys.path.insert(0, {tests!r})
 from tiny_training import taught
 from worldlaw.models.training import processes
 torch.set_num_threads(1)
-with processes.joined():
+with processes.join_processes():
     for optimizer in ("adamw", "muon"):
         folder = Path({folder!r}) / optimizer
         options = dict(shard=True, precision="fp32", optimizer=optimizer, muon_rate=0.02)

@@ -110,7 +110,7 @@ sys.path.insert(0, {tests!r})
 from tiny_training import taught
 from worldlaw.models.training import processes
 torch.set_num_threads(1)
-with processes.joined():
+with processes.join_processes():
     taught(Path({folder!r}), precision="fp32", steps=12, optimizer="adamw")
 """
     taught(tmp_path / "1", precision="fp32", steps=12, optimizer="adamw")
