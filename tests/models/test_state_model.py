@@ -149,13 +149,13 @@ class NoTorch:
             raise ModuleNotFoundError("No module named 'torch'", name="torch")
 sys.meta_path.insert(0, NoTorch())  # not None in sys.modules: SciPy asks what is there for its Tensor
 import pyarrow.parquet as pq
-from worldlaw import pipeline
-from worldlaw.job import Quiet
-from worldlaw.config import parse_experiment
+from worldlaw.core.progress import Quiet
+from worldlaw.experiment import run
+from worldlaw.experiment.config import parse_experiment
 class Says(Quiet):
     def note(self, text): print(text)
 asked = parse_experiment({experiment().model_dump()!r})
-done = pipeline.run(asked, {str(tmp_path)!r}, until="evaluate", progress=Says())
+done = run.run(asked, {str(tmp_path)!r}, until="evaluate", progress=Says())
 print(sorted(set(pq.read_table(done.path / {RESULTS!r})["predictor"].to_pylist())))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
