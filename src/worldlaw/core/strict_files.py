@@ -220,6 +220,7 @@ def _whole(text: str) -> int:
 
 
 def _similar(path: Path) -> str:
-    names = [str(p) for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+    beside = path.parent.glob("[!.]*.yaml") if path.parent.is_dir() else ()
+    names = [str(one) for one in beside]
     near = nearest(str(path), names)
     return f"; did you mean {near}?" if near else ""
