@@ -411,13 +411,12 @@ def test_a_shard_alone_with_a_flipped_byte_never_brings_the_reader_down(ends_wel
     frames = Shard(simulated(place) / path.name)._batch["frames"]
     blobs = [frames[row].as_buffer().to_pybytes() for row in (0, 1)]
     inside = {at for blob in blobs for at in range(whole.index(blob), whole.index(blob) + len(blob))}
-    flipped = range(0, len(whole), 5)
     found = set()
-    for at in flipped:
+    for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x81]) + whole[at + 1 :])
         if check(path)[1]:
             found.add(at)
-    assert found >= inside & set(flipped)
+    assert found >= inside
 
 
 def test_damaged_frames_are_not_answered_but_named_and_made_anew_once_deleted(complaint, ends_well, place):
@@ -510,7 +509,7 @@ def test_a_disk_that_fills_at_any_file_is_one_line(complaint, ends_well, place, 
 
     monkeypatch.setattr(artifact.os, "fsync", fsync)
     ends_well()
-    for fail_at in range(1, len(seen) + 1, 7):  # noqa: B007 - read by fsync
+    for fail_at in range(1, len(seen) + 1, 3):  # noqa: B007 - read by fsync
         shutil.rmtree(place / "runs")
         seen.clear()
         assert "the disk is full" in complaint(1, "run", "tiny.yaml", "--workers", "1")

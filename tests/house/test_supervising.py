@@ -83,7 +83,9 @@ def command(*words):
     ("body", "said"),
     [
         ("sys.exit(0)", "model mine: it called sys.exit(0) (mine.py, line 12)"),
+        ("sys.exit()", "model mine: it called sys.exit(None) (mine.py, line 12)"),
         ("os._exit(0)", "model mine: while its code was at work the process was ended with exit code 0"),
+        ("os._exit(7)", "model mine: while its code was at work the process was ended with exit code 7"),
         (
             "os.kill(os.getpid(), signal.SIGKILL)",
             "model mine: while its code was at work the process was killed",
@@ -99,9 +101,8 @@ def test_a_model_that_ends_the_process_is_a_failure_that_names_it(place, body, s
     assert not Path("runs/tiny/report.html").exists()
 
 
-@pytest.mark.parametrize(
-    ("body", "workers"), [("sys.exit(0)", "1"), ("os._exit(0)", "1"), ("os._exit(7)", "2")]
-)
+@pytest.mark.parametrize("body", ["sys.exit(0)", "os._exit(0)", "os._exit(7)"])
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_law_that_ends_the_process_is_a_failure_that_names_it(place, body, workers):
     place(body)
     law = ["--set", "worlds.uniform_motion.scenario='mine:Law'", "--set", "models={}", "--workers", workers]
@@ -148,6 +149,7 @@ def test_a_command_that_is_done_ends_as_it_did(place):
     assert code == 0, lines
     assert load_experiment(Path("runs/tiny/experiment.yaml")).name == "tiny"
     assert command("check", "runs/tiny") == (0, [])
+    assert command("check", "nowhere")[0] == 2
     assert command("--version")[0] == 0
     assert command("rnu")[0] == 2
 

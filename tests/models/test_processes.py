@@ -24,15 +24,15 @@ worlds:
 codecs:
   small:
     codec: video_vae
-    options: {steps: 6, batch: 4, warm_up: 2, precision: fp32, stride: [2, 4, 4], width: 8, blocks: 1}
+    options: {steps: 12, batch: 4, warm_up: 2, precision: fp32, stride: [2, 4, 4], width: 8, blocks: 1}
 models:
   dit:
     model: dit
     seeds: [0, 1]
     options: &options
-      {steps: 6, batch: 4, warm_up: 2, precision: fp32, sampling_steps: 1, checkpoint_steps: 4, preset: nano}
+      {steps: 12, batch: 4, warm_up: 2, precision: fp32, sampling_steps: 1, checkpoint_steps: 4, preset: nano}
   latent: {model: dit, options: {<<: *options, codec: small}}
-  told: {model: dit, options: {<<: *options, shard: true, state: true, text: true, sample_steps: 6}}
+  told: {model: dit, options: {<<: *options, shard: true, state: true, text: true, sample_steps: 12}}
 metrics: [velocity_error]
 """
 SHARDED = """
@@ -46,8 +46,8 @@ with processes.join_processes():
     for optimizer in ("adamw", "muon"):
         folder = Path({folder!r}) / optimizer
         options = dict(shard=True, precision="fp32", optimizer=optimizer, muon_rate=0.02)
-        taught(folder, steps=2, checkpoint_steps=2, **options)
-        taught(folder, steps=4, **options)
+        taught(folder, steps=4, checkpoint_steps=4, **options)
+        taught(folder, steps=8, **options)
 """
 
 
@@ -111,8 +111,8 @@ def test_cut_weights_give_the_loss_of_whole_ones_and_are_saved_whole(tmp_path):
     for optimizer in ("adamw", "muon"):
         folder = tmp_path / f"whole-{optimizer}"
         options = {"precision": "fp32", "optimizer": optimizer, "muon_rate": 0.02}
-        taught(folder, steps=2, **options)
-        expected[optimizer] = taught(folder, steps=4, **options)
+        taught(folder, steps=4, **options)
+        expected[optimizer] = taught(folder, steps=8, **options)
     codes, said = ended(running)
     assert codes == [0, 0], said
     for optimizer, state in expected.items():

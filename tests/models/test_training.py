@@ -111,9 +111,9 @@ from tiny_training import taught
 from worldlaw.models.training import processes
 torch.set_num_threads(1)
 with processes.join_processes():
-    taught(Path({folder!r}), precision="fp32", steps=12, optimizer="adamw")
+    taught(Path({folder!r}), precision="fp32", steps=50, optimizer="adamw")
 """
-    taught(tmp_path / "1", precision="fp32", steps=12, optimizer="adamw")
+    taught(tmp_path / "1", precision="fp32", steps=50, optimizer="adamw")
     code = script.format(tests=os.path.dirname(tiny_training.__file__), folder=str(tmp_path / "2"))
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2"}
     ranks = [{**os.environ, **place, "RANK": str(rank)} for rank in range(2)]

@@ -179,18 +179,23 @@ def _num_values(node: yaml.Node, known: dict[int, int]) -> int:
             raise _fault("an alias within what it stands for", node)
         return known[id(node)]
     known[id(node)] = 0
-    if isinstance(node, yaml.ScalarNode):
-        if node.tag.endswith((":int", ":float")) and len(node.value) > MOST_DIGITS:
-            raise _fault(f"a number of {len(node.value):,} digits", node)
-        if not node.value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in node.value):
-            raise _fault("half a character (a lone surrogate)", node)
-        inner: Iterable[yaml.Node] = ()
-    elif isinstance(node, yaml.MappingNode):
+    inner: Iterable[yaml.Node] = (node,)
+    if isinstance(node, yaml.MappingNode):
         inner = (part for pair in node.value for part in pair)
-    else:
+    elif isinstance(node, yaml.SequenceNode):
         inner = node.value
-    known[id(node)] = 1 + sum(_num_values(one, known) for one in inner)
-    return known[id(node)]
+    total = 0 if isinstance(node, yaml.ScalarNode) else 1
+    for one in inner:
+        if not isinstance(one, yaml.ScalarNode):
+            total += _num_values(one, known)
+            continue
+        total += 1  # here, not in a call of its own: a large file is nearly all scalars
+        if one.tag.endswith((":int", ":float")) and len(one.value) > MOST_DIGITS:
+            raise _fault(f"a number of {len(one.value):,} digits", one)
+        if not one.value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in one.value):
+            raise _fault("half a character (a lone surrogate)", one)
+    known[id(node)] = total
+    return total
 
 
 def _fault(said: str, node: yaml.Node) -> yaml.YAMLError:
