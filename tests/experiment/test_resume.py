@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -56,27 +57,23 @@ def artifacts(folder):
     return sorted(path.parent for path in Path(folder).glob(f"*-*/{MANIFEST}"))
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run that nobody disturbs: its folder and its content."""
-    folder = tmp_path_factory.mktemp("whole") / "runs"
-    run(tiny(), folder)
-    return folder, content(folder)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed_run(place):
     """A run that nobody kills: folder, content, the calls that it makes, and its length in s."""
-    run(tiny(), tmp_path_factory.mktemp("warm"))
-    folder = tmp_path_factory.mktemp("undisturbed") / "runs"
+    run(tiny(), place / "warm")
     calls = []
     with pytest.MonkeyPatch.context() as patch:
         for name in CALLS:
             patch.setattr(os, name, counted(getattr(os, name), name, calls))
         started = time.perf_counter()
-        run(tiny(), folder)
+        run(tiny(), place / "runs")
     gc.freeze()  # children that are forked now share this memory as long as nobody collects it
-    return folder, content(folder), calls, time.perf_counter() - started
+    return place / "runs", content(place / "runs"), calls, time.perf_counter() - started
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nobody kills: its folder and its content."""
+    return undisturbed_run(tmp_path_factory.mktemp("whole"))[:2]
 
 
 @pytest.fixture
@@ -166,12 +163,24 @@ def in_parallel(tasks):
 
 
 @pytest.mark.campaign
-def test_killed_at_any_moment_a_run_ends_in_the_same_bytes(undisturbed, scratch):
-    _, expected, calls, seconds = undisturbed
+def test_killed_at_any_moment_a_run_ends_in_the_same_bytes(tmp_path, scratch):
+    # In a process that does not check types: two hundred deaths and rises are dear enough.
+    paths = [str(Path(__file__).parent), *sys.path]
+    code = (
+        f"import sys; sys.path[:] = {paths!r}; from pathlib import Path; import test_resume; "
+        f"test_resume.die_at_every_moment(Path({str(tmp_path)!r}), Path({str(scratch)!r}))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def die_at_every_moment(place, scratch):
+    """Kill a run before every call, in every write, and at random times; it has to end in the same bytes."""
+    _, expected, calls, seconds = undisturbed_run(place)
     fates = [(number, "before") for number in range(1, len(calls) + 1)]
     fates += [(len(calls), "after")]  # after any other call is before the next, or half-way to it
     fates += [(number, "half written") for number, name in enumerate(calls, 1) if name == "replace"]
-    fates += [random.Random(0).uniform(0, seconds) for _ in range(RANDOM_MOMENTS)]
+    rng = random.Random(0)
+    fates += [rng.uniform(0, seconds) for _ in range(RANDOM_MOMENTS)]
     assert len(fates) >= 100
     assert calls.count("fsync") == 2 * calls.count("replace") > 50
     # The page costs more than all the rest and follows from it: of early deaths, every eighth goes up to it.
@@ -185,8 +194,8 @@ def test_killed_at_any_moment_a_run_ends_in_the_same_bytes(undisturbed, scratch)
 
 
 @pytest.mark.campaign
-def test_killed_again_and_again_a_run_comes_to_its_end(undisturbed, scratch):
-    _, expected, _, _ = undisturbed
+def test_killed_again_and_again_a_run_comes_to_its_end(whole, scratch):
+    _, expected = whole
     deaths = 0
     while True:
         child = in_child(partial(run_until, (14 + deaths % 5, "before"), scratch / "runs"))
@@ -201,8 +210,8 @@ def test_killed_again_and_again_a_run_comes_to_its_end(undisturbed, scratch):
 
 
 @pytest.mark.campaign
-def test_killed_while_making_everything_anew_a_run_ends_in_the_same_bytes(undisturbed, scratch):
-    folder, expected, _, _ = undisturbed
+def test_killed_while_making_everything_anew_a_run_ends_in_the_same_bytes(whole, scratch):
+    folder, expected = whole
     for moment in (1, 3, 4, 6, 9, 14, 23, 40):
         out = scratch / str(moment)
         shutil.copytree(folder, out)
