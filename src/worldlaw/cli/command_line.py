@@ -76,7 +76,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands", parser_class=Parser)
     for name in COMMANDS:
         importlib.import_module(f"worldlaw.cli.{name}").add(commands)
-    if not words or words[0] not in COMMANDS:  # who calls one of ours need not wait for others to be found
+    if not words or words[0] not in commands.choices:  # ours, stages too, wait for no search of packages
         _add_foreign(commands)
     return parser
 
@@ -89,7 +89,3 @@ def _add_foreign(commands: Any) -> None:
                 entry.load()(commands)
         except (BadInput, Failed) as error:
             complain(str(error))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -38,10 +38,10 @@ STUDY_COLORS = ("red", "blue")  # the index is the study's code
 STUDY_SHAPES = ("ball", "square")
 MISSING_H5PY = "phyworld needs the extra: pip install 'worldlaw[export]'"
 
-Progress = Callable[[Iterable[int]], Iterable[int]]
+ItemWrapper = Callable[[Iterable[int]], Iterable[int]]
 
 
-def export_videofolder(clips: Clips, out: Path, *, progress: Progress = iter) -> Path:
+def export_videofolder(clips: Clips, out: Path, *, progress: ItemWrapper = iter) -> Path:
     """A folder that ``datasets.load_dataset("videofolder", data_dir=out)`` reads, with one mp4 per clip.
 
     ``metadata.jsonl`` has a line per clip: ``file_name``, ``index`` (of the clip in its split), ``fps`` in Hz
@@ -64,7 +64,7 @@ def export_videofolder(clips: Clips, out: Path, *, progress: Progress = iter) ->
 
 
 def export_phyworld(
-    clips: Clips, out: Path, *, draw: Callable[[Scene, Trajectory], np.ndarray], progress: Progress = iter
+    clips: Clips, out: Path, *, draw: Callable[[Scene, Trajectory], np.ndarray], progress: ItemWrapper = iter
 ) -> Path:
     """The study's data file, ``out/clips.hdf5``, which its evaluate.py and its readers open.
 
@@ -105,7 +105,7 @@ def export_phyworld(
 
 
 def export_rollouts(
-    true: Clips, generated: Clips, out: Path, *, panel: int = STUDY_PANEL, progress: Progress = iter
+    true: Clips, generated: Clips, out: Path, *, panel: int = STUDY_PANEL, progress: ItemWrapper = iter
 ) -> Path:
     """The mp4 files that the study's evaluate.py reads: truth | reconstruction | rollout, side by side.
 

@@ -7,7 +7,7 @@
 - ``artifact``: stage folders: key, manifest, completion, checksums, atomic writes, locks
 - ``errors``: bad input (exit code 2), failure (exit code 1), whose code raised
 - ``strict_files``: YAML and JSON that people write: strict, every fault in one line
-- ``progress``: where long work says how far it is: bars, or nothing
+- ``progress``, ``progress_bars``: where long work says how far it is; bars on a terminal
 - ``workers``: worker processes; results in the order of the tasks
 - ``supervisor``: a command in a child of a small parent, so that no code of others can end it unnoticed
 - ``foreign_output``: what others print goes to standard error

@@ -21,10 +21,10 @@ from worldlaw.core.errors import BadInput
 from worldlaw.experiment.config import load_experiment
 from worldlaw.experiment.plan import make_plan
 
-Progress = Callable[[Iterable[str]], Iterable[str]]
+ItemWrapper = Callable[[Iterable[str]], Iterable[str]]
 
 
-def check(path: Path, *, progress: Progress = iter) -> tuple[str, list[str]]:
+def check(path: Path, *, progress: ItemWrapper = iter) -> tuple[str, list[str]]:
     """What a path holds, and its faults, one line each; ``progress`` wraps the names of the files to read.
 
     Raises BadInput for what is none of the three.
@@ -60,7 +60,7 @@ def _check_shard(path: Path) -> tuple[str, list[str]]:
     return f"{len(shard)} clips of {frames} frames of {height} x {width}", faults
 
 
-def _check_folder(folder: Path, progress: Progress) -> tuple[str, list[str]]:
+def _check_folder(folder: Path, progress: ItemWrapper) -> tuple[str, list[str]]:
     if (folder / "experiment.yaml").exists():
         return _check_run(folder, progress)
     manifest = read_manifest(folder)
@@ -80,7 +80,7 @@ def _check_folder(folder: Path, progress: Progress) -> tuple[str, list[str]]:
     return f"{stage} artifact, {len(files)} file{'s' if len(files) > 1 else ''}", sorted(faults)
 
 
-def _check_run(folder: Path, progress: Progress) -> tuple[str, list[str]]:
+def _check_run(folder: Path, progress: ItemWrapper) -> tuple[str, list[str]]:
     """The folder of an experiment: every complete artifact that it was made from, and what its record says.
 
     An artifact is asked about if it has a manifest, or if the record says that it was complete.

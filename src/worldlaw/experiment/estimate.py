@@ -33,10 +33,10 @@ class ArtifactEstimate:
     seconds: float | None  # on one core; None where it depends on the model
 
 
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
+ItemWrapper = Callable[[Iterable[Any]], Iterable[Any]]
 
 
-def estimate(plan: Plan, *, progress: Progress = iter) -> list[ArtifactEstimate]:
+def estimate(plan: Plan, *, progress: ItemWrapper = iter) -> list[ArtifactEstimate]:
     """An estimate for every artifact, from clips of each split made and tracked in a scratch folder.
 
     What a model needs to learn and to answer is not sampled. Raises BadInput for a split without any scene.

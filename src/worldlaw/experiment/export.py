@@ -6,7 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from worldlaw.clips.export import STUDY_PANEL, Progress, export_phyworld, export_rollouts, export_videofolder
+from worldlaw.clips.export import (
+    STUDY_PANEL,
+    ItemWrapper,
+    export_phyworld,
+    export_rollouts,
+    export_videofolder,
+)
 from worldlaw.clips.store import Clips, damaged_files
 from worldlaw.core.artifact import Manifest, read_manifest
 from worldlaw.core.errors import BadInput
@@ -15,7 +21,7 @@ from worldlaw.models.checkpoint import share
 from worldlaw.worlds.render.flat import render
 
 
-def export(artifact: Path, out: Path, layout: str, *, progress: Progress = iter) -> int:
+def export(artifact: Path, out: Path, layout: str, *, progress: ItemWrapper = iter) -> int:
     """Write an artifact's clips to ``out`` and return their number.
 
     ``videofolder`` takes a simulate or generate artifact, ``phyworld`` a simulate artifact and
